@@ -1,0 +1,6 @@
+//! Bytes to values and back: user sets and packed columns. Pure, bounded, no files.
+
+pub(crate) mod bits;
+pub(crate) mod checksum;
+pub(crate) mod ints;
+pub(crate) mod record;

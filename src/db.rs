@@ -1,0 +1,1 @@
+//! The database: opening, closing and the wiring between the rooms.

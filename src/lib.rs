@@ -1,0 +1,29 @@
+//! daybit
+#![forbid(unsafe_op_in_unsafe_fn)]
+#![allow(dead_code, unused_imports, missing_docs, clippy::todo)] // while the skeleton is being filled
+
+mod catalog;
+mod codec;
+mod day;
+mod db;
+mod error;
+mod event;
+mod fs;
+#[cfg(feature = "import")]
+mod import;
+pub mod limits;
+mod memtable;
+mod query;
+mod report;
+mod scan;
+mod snapshot;
+mod time;
+mod users;
+mod wal;
+mod write;
+
+pub use error::{Error, ErrorKind, Result};
+pub use event::{Decimal, Event, Receipt, Value};
+pub use query::{Answer, Query, Selector, Set};
+pub use snapshot::Snapshot;
+pub use time::{Bucket, WeekStart};

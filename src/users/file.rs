@@ -1,0 +1,1 @@
+//! Sealed users files.

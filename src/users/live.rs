@@ -1,0 +1,1 @@
+//! The table of ids seen since the last flush.

@@ -1,0 +1,1 @@
+//! An event's way in: door, duplicates, commit, flush, compact.
