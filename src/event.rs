@@ -17,6 +17,20 @@ pub struct Decimal {
     scale: u8,
 }
 
+impl Decimal {
+    /// The digits as one whole number: 1250 of `12.50`.
+    #[must_use]
+    pub fn unscaled(&self) -> i128 {
+        self.unscaled
+    }
+
+    /// Digits after the point: 2 of `12.50`.
+    #[must_use]
+    pub fn scale(&self) -> u8 {
+        self.scale
+    }
+}
+
 /// One property's value. Every value has its own type; a property may mix them.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

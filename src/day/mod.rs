@@ -2,6 +2,9 @@
 
 pub(crate) mod build;
 pub(crate) mod file;
+mod order;
 pub(crate) mod rows;
 pub(crate) mod section;
+mod strings;
 pub(crate) mod summary;
+mod unit;
