@@ -18,12 +18,15 @@ pub(crate) use frame::{BatchRecord, Body, CatalogRecord, Frame, InstallRecord};
 pub(crate) struct WalWriter {}
 
 impl WalWriter {
-    /// Starts log number `number`; its header is synced and its name durable before this returns.
+    /// Starts log number `number`, whose first frame will be `first`; its header is synced and its
+    /// name durable before this returns. Older logs are synced before: nothing may be appended to
+    /// them any more, and `durable` starts at `first - 1`.
     pub(crate) fn create(
         _fs: &dyn Fs,
         _dir: &Path,
         _database: u128,
         _number: u64,
+        _first: u64,
     ) -> crate::Result<WalWriter> {
         todo!()
     }
@@ -51,8 +54,10 @@ impl WalWriter {
 /// What replay found.
 #[derive(Debug, Default)]
 pub(crate) struct Replay {
-    /// Frames with a sequence above `after`, in order, across all logs.
+    /// Frames with a sequence above `after`, in order, across all logs; seals too.
     pub(crate) frames: Vec<Frame>,
+    /// The last sequence found, `after` where that is higher: the next frame is this plus 1.
+    pub(crate) last: u64,
     /// Bytes of torn frames at the end that were dropped (and not cut from the file: a new log is started).
     pub(crate) dropped_bytes: u64,
     /// The last log ended with a seal: a clean close.
