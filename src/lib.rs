@@ -25,5 +25,5 @@ mod write;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Decimal, Event, Receipt, Value};
 pub use query::{Answer, Query, Selector, Set};
-pub use snapshot::Snapshot;
+pub use snapshot::{ActivityInfo, Snapshot, SnapshotInfo};
 pub use time::{Bucket, WeekStart};

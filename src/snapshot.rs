@@ -1,16 +1,29 @@
 //! What a reader holds: one unchanging view of the database.
 
+pub(crate) mod files;
+mod info;
+
 use crate::catalog::Catalog;
 use crate::catalog::manifest::Manifest;
 use crate::codec::bits::Bits;
+use crate::day::file::DayFile;
 use crate::day::section::{ActivityCode, Section};
-use crate::day::summary::SectionPlace;
-use crate::memtable::{Memtable, RunDay};
-use crate::time::{Calendar, Day, DaySpan, Micros};
-use crate::users::UsersView;
-use std::sync::Arc;
+use crate::day::summary::{SectionPlace, SectionTotals, Summary};
+use crate::error::Result;
+use crate::fs::Fs;
+use crate::memtable::{Memtable, Run, RunDay};
+use crate::time::{Calendar, Day, DaySpan, Micros, Zone};
+use crate::users::{LiveUsers, UsersView};
+use chrono::{DateTime, NaiveDate, Utc};
+use files::OpenFiles;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, RwLock};
 
-/// One unchanging view of the database. Cheap to clone; it never changes while it is held.
+pub use info::{ActivityInfo, SnapshotInfo};
+
+/// One unchanging view of the database. Cheap to clone; it never changes while it is held, whatever
+/// is written, flushed or compacted meanwhile.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(crate) inner: Arc<SnapshotInner>,
@@ -18,8 +31,8 @@ pub struct Snapshot {
 
 #[derive(Debug)]
 pub(crate) struct SnapshotInner {
-    pub(crate) manifest: Manifest,
-    pub(crate) catalog: Catalog,
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) calendar: Calendar,
     /// Days with a stored event, ascending.
     pub(crate) days: Vec<SnapshotDay>,
@@ -27,21 +40,41 @@ pub(crate) struct SnapshotInner {
     pub(crate) users: UsersView,
     /// Last sequence in this view.
     pub(crate) sequence: u64,
+    watermark: Option<Micros>,
 }
 
 /// All sources of one day, in commit order: sections, then runs.
 #[derive(Debug)]
 pub(crate) struct SnapshotDay {
     pub(crate) span: DaySpan,
-    pub(crate) sections: Vec<SnapshotSection>,
+    pub(crate) sections: Arc<[Arc<SnapshotSection>]>,
     /// Runs of the memtable that hold this day.
-    pub(crate) runs: Vec<Arc<crate::memtable::Run>>,
+    pub(crate) runs: Vec<Arc<Run>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct SnapshotSection {
     pub(crate) place: SectionPlace,
     pub(crate) section: Section,
+    /// The file that it lies in, for compaction's copies.
+    pub(crate) file: Arc<DayFile>,
+}
+
+/// The sections of a day on disk, in commit order.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredDay {
+    pub(crate) span: DaySpan,
+    pub(crate) sections: Arc<[Arc<SnapshotSection>]>,
+}
+
+/// What was published: the part of a view that only a new manifest changes.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) calendar: Calendar,
+    pub(crate) days: Vec<StoredDay>,
+    pub(crate) sealed: Arc<Vec<Arc<crate::users::UsersFile>>>,
 }
 
 /// One place that holds rows of a day.
@@ -53,32 +86,202 @@ pub(crate) enum Source<'a> {
 
 impl SnapshotDay {
     pub(crate) fn sources(&self) -> impl Iterator<Item = Source<'_>> {
-        let runs = self.runs.iter().filter_map(|run| run.days.get(&self.span.day));
-        self.sections.iter().map(|s| Source::Section(&s.section)).chain(runs.map(Source::Run))
+        self.sections
+            .iter()
+            .map(|s| Source::Section(&s.section))
+            .chain(self.run_days().map(Source::Run))
+    }
+
+    /// This day in each of its runs.
+    pub(crate) fn run_days(&self) -> impl Iterator<Item = &RunDay> {
+        self.runs.iter().filter_map(|run| run.days.get(&self.span.day))
+    }
+}
+
+impl Source<'_> {
+    /// ORs the users of an activity (`None`: of any) in the chunk into `bits`; false where there are none.
+    pub(crate) fn presence_into(
+        &self,
+        activity: Option<&str>,
+        chunk: u32,
+        bits: &mut Bits,
+    ) -> Result<bool> {
+        match self {
+            Source::Run(run) => Ok(run.presence_into(activity.map(str::as_bytes), chunk, bits)),
+            Source::Section(section) => {
+                let code = match activity {
+                    None => Some(ActivityCode::Any),
+                    Some(name) => section.activity(name.as_bytes())?,
+                };
+                code.map_or(Ok(false), |code| section.presence_into(code, chunk, bits))
+            }
+        }
+    }
+}
+
+impl Published {
+    /// Opens what a manifest names. `spans`: of days in the memtable, which rule like stored ones.
+    pub(crate) fn open(
+        fs: &dyn Fs,
+        root: &Path,
+        open: &mut OpenFiles,
+        manifest: Arc<Manifest>,
+        catalog: Arc<Catalog>,
+        summary: &Summary,
+        spans: &[DaySpan],
+    ) -> Result<Published> {
+        let days = open.days(fs, root, &manifest, summary)?;
+        let sealed = open.users(fs, root, &manifest)?;
+        let zone = Zone::named(&catalog.time_zone)?;
+        let stored = days.iter().map(|day| day.span).chain(spans.iter().copied());
+        let calendar = Calendar::new(zone, stored);
+        Ok(Published { manifest, catalog, calendar, days, sealed })
+    }
+
+    /// The users of the files, and none besides.
+    pub(crate) fn users(&self) -> UsersView {
+        let count = self.manifest.users_count();
+        let live = Arc::new(RwLock::new(LiveUsers::new(count)));
+        UsersView { sealed: self.sealed.clone(), live, count }
     }
 }
 
 impl SnapshotInner {
+    /// A view of what was published, the memtable on top of it, and the users of both.
+    pub(crate) fn new(
+        published: &Published,
+        memtable: Memtable,
+        users: UsersView,
+        sequence: u64,
+    ) -> SnapshotInner {
+        let days = days_of(&published.days, &memtable);
+        let stored = days.iter().flat_map(|d| &*d.sections).map(|s| s.place.totals.last);
+        let fresh = days.iter().flat_map(SnapshotDay::run_days);
+        let fresh = fresh.filter_map(|d| Some(d.span.start + d.times()?.1));
+        let watermark = stored.chain(fresh).max();
+        SnapshotInner {
+            manifest: published.manifest.clone(),
+            catalog: published.catalog.clone(),
+            calendar: published.calendar.clone(),
+            days,
+            memtable,
+            users,
+            sequence,
+            watermark,
+        }
+    }
+
     /// Days with a stored event within `[from, to)`, ascending.
     pub(crate) fn days_in(&self, from: Day, to: Day) -> &[SnapshotDay] {
         let a = self.days.partition_point(|d| d.span.day < from);
         let b = self.days.partition_point(|d| d.span.day < to);
         self.days.get(a..b.max(a)).unwrap_or_default()
     }
+
+    /// The stored day of that date.
+    pub(crate) fn day(&self, day: Day) -> Option<&SnapshotDay> {
+        let at = self.days.binary_search_by_key(&day, |d| d.span.day).ok()?;
+        self.days.get(at)
+    }
+
     /// Chunks that hold a user.
     pub(crate) fn chunks(&self) -> u32 {
         self.users.count.div_ceil(65_536)
     }
+
     /// Time of the newest event; `None` in an empty database.
     pub(crate) fn watermark(&self) -> Option<Micros> {
-        todo!()
+        self.watermark
     }
+
     /// Is any event of this activity name stored? (for the "never seen" warning)
-    pub(crate) fn knows_activity(&self, _name: &str) -> bool {
-        todo!()
+    pub(crate) fn knows_activity(&self, name: &str) -> bool {
+        self.days.iter().any(|day| {
+            day.sections.iter().any(|s| users_of(&s.place.totals, name).is_some())
+                || day.run_days().any(|run| run.activity_rows(name.as_bytes()).0 > 0)
+        })
     }
+
     /// Distinct users of the activity (`None`: any) on the day, where totals alone tell: one section and no run.
-    pub(crate) fn day_total(&self, _day: &SnapshotDay, _activity: Option<&str>) -> Option<u64> {
-        todo!()
+    pub(crate) fn day_total(&self, day: &SnapshotDay, activity: Option<&str>) -> Option<u64> {
+        match (&*day.sections, &*day.runs) {
+            ([only], []) => match activity {
+                None => Some(only.place.totals.users),
+                Some(name) => Some(users_of(&only.place.totals, name).unwrap_or(0)),
+            },
+            _ => None,
+        }
+    }
+
+    /// Calls `visit(chunk, bits)` for each chunk with a user of the activity (`None`: any) on the day.
+    pub(crate) fn each_chunk(
+        &self,
+        day: &SnapshotDay,
+        activity: Option<&str>,
+        mut visit: impl FnMut(u32, &Bits),
+    ) -> Result<()> {
+        for chunk in 0..self.chunks() {
+            let mut bits = Bits::EMPTY;
+            let mut found = false;
+            for source in day.sources() {
+                found |= source.presence_into(activity, chunk, &mut bits)?;
+            }
+            if found {
+                visit(chunk, &bits);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn users_of(totals: &SectionTotals, activity: &str) -> Option<u64> {
+    let at = totals.activities.binary_search_by(|a| a.name.as_str().cmp(activity)).ok()?;
+    totals.activities.get(at).map(|a| a.users)
+}
+
+/// Stored days and the memtable's, ascending, each with all of its sources.
+fn days_of(stored: &[StoredDay], memtable: &Memtable) -> Vec<SnapshotDay> {
+    let mut fresh: BTreeMap<Day, (DaySpan, Vec<Arc<Run>>)> = BTreeMap::new();
+    for run in &memtable.runs {
+        for (day, part) in &run.days {
+            fresh.entry(*day).or_insert((part.span, Vec::new())).1.push(run.clone());
+        }
+    }
+    let mut days: Vec<SnapshotDay> = stored
+        .iter()
+        .map(|day| {
+            let runs = fresh.remove(&day.span.day).map(|(_, runs)| runs).unwrap_or_default();
+            SnapshotDay { span: day.span, sections: day.sections.clone(), runs }
+        })
+        .collect();
+    if !fresh.is_empty() {
+        let none: Arc<[Arc<SnapshotSection>]> = Arc::new([]);
+        days.extend(fresh.into_values().map(|(span, runs)| SnapshotDay {
+            span,
+            sections: none.clone(),
+            runs,
+        }));
+        days.sort_by_key(|day| day.span.day);
+    }
+    days
+}
+
+impl Snapshot {
+    /// Dates with a stored event, ascending, in the database's time zone.
+    #[must_use]
+    pub fn days(&self) -> Vec<NaiveDate> {
+        self.inner.days.iter().map(|day| crate::time::date_of(day.span.day)).collect()
+    }
+
+    /// Users that were ever seen. Ordinals are below it.
+    #[must_use]
+    pub fn users_count(&self) -> u32 {
+        self.inner.users.count
+    }
+
+    /// Time of the newest event; `None` in an empty database.
+    #[must_use]
+    pub fn watermark(&self) -> Option<DateTime<Utc>> {
+        self.inner.watermark.map(crate::time::instant_of)
     }
 }

@@ -1,0 +1,204 @@
+//! Where the files of a database lie, and the table of those that this process has open.
+
+use super::{SnapshotSection, StoredDay};
+use crate::catalog::Catalog;
+use crate::catalog::manifest::{Manifest, NumberedFile};
+use crate::codec::checksum::crc;
+use crate::day::file::DayFile;
+use crate::day::summary::{SectionPlace, Summary};
+use crate::error::{Error, Result};
+use crate::fs::Fs;
+use crate::limits::{RECORD_BYTES_MAX, SUMMARY_BYTES_MAX};
+use crate::users::UsersFile;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Names of the folders of a database.
+pub(crate) const FOLDERS: [&str; 6] = ["wal", "days", "users", "ledger", "readers", "catalog"];
+
+/// `days/0000000012.day`.
+pub(crate) fn day_name(generation: u64) -> String {
+    format!("days/{generation:010}.day")
+}
+
+/// `days/0000000012.summary`.
+pub(crate) fn summary_name(number: u64) -> String {
+    format!("days/{number:010}.summary")
+}
+
+/// `users/0000000012.users`.
+pub(crate) fn users_name(generation: u64) -> String {
+    format!("users/{generation:010}.users")
+}
+
+/// `ledger/0000000012.ledger`.
+pub(crate) fn ledger_name(number: u64) -> String {
+    format!("ledger/{number:010}.ledger")
+}
+
+/// `catalog.12`.
+pub(crate) fn catalog_name(number: u64) -> String {
+    format!("catalog.{number}")
+}
+
+/// The folder of the write-ahead log.
+pub(crate) fn wal_dir(root: &Path) -> PathBuf {
+    root.join("wal")
+}
+
+/// Open files by generation. Snapshots share them, so that each byte is checked once; and as a map
+/// outlives its file's name, a snapshot of this process reads on after a file was replaced.
+#[derive(Debug, Default)]
+pub(crate) struct OpenFiles {
+    days: HashMap<u64, Arc<DayFile>>,
+    sections: HashMap<(u64, u64), Arc<SnapshotSection>>,
+    users: HashMap<u64, Arc<UsersFile>>,
+}
+
+impl OpenFiles {
+    /// Opens the day files that the manifest names and groups the live sections by day, in commit
+    /// order. Files that it no longer names leave the table.
+    pub(crate) fn days(
+        &mut self,
+        fs: &dyn Fs,
+        root: &Path,
+        manifest: &Manifest,
+        summary: &Summary,
+    ) -> Result<Vec<StoredDay>> {
+        let mut days = HashMap::with_capacity(manifest.days.len());
+        for entry in &manifest.days {
+            let file = match self.days.remove(&entry.generation) {
+                Some(file) => file,
+                None => Arc::new(open_day(fs, root, manifest.database, entry)?),
+            };
+            days.insert(entry.generation, file);
+        }
+        self.days = days;
+        let mut sections = HashMap::with_capacity(summary.sections.len());
+        for place in &summary.sections {
+            let key = (place.file, place.offset);
+            let section = match self.sections.remove(&key) {
+                Some(section) => section,
+                None => Arc::new(self.section(place)?),
+            };
+            sections.insert(key, section);
+        }
+        self.sections = sections;
+        Ok(group_by_day(self.sections.values()))
+    }
+
+    fn section(&self, place: &SectionPlace) -> Result<SnapshotSection> {
+        let Some(file) = self.days.get(&place.file) else {
+            let name = day_name(place.file);
+            let what = format!("a live section lies in {name}, which the manifest does not name");
+            return Err(Error::corruption("the summary", 0, "sections", what));
+        };
+        Ok(SnapshotSection {
+            place: place.clone(),
+            section: file.section(place)?,
+            file: file.clone(),
+        })
+    }
+
+    /// Opens the users files that the manifest names, ascending by first ordinal.
+    pub(crate) fn users(
+        &mut self,
+        fs: &dyn Fs,
+        root: &Path,
+        manifest: &Manifest,
+    ) -> Result<Arc<Vec<Arc<UsersFile>>>> {
+        let mut users = HashMap::with_capacity(manifest.users.len());
+        let mut sealed = Vec::with_capacity(manifest.users.len());
+        for entry in &manifest.users {
+            let file = match self.users.remove(&entry.generation) {
+                Some(file) => file,
+                None => {
+                    let name = users_name(entry.generation);
+                    let bytes = map(fs, root, &name, Some(entry.length))?;
+                    Arc::new(UsersFile::open(&name, bytes, manifest.database, entry)?)
+                }
+            };
+            sealed.push(file.clone());
+            users.insert(entry.generation, file);
+        }
+        self.users = users;
+        Ok(Arc::new(sealed))
+    }
+}
+
+/// Live sections by day, each day's in commit order.
+fn group_by_day<'a>(sections: impl Iterator<Item = &'a Arc<SnapshotSection>>) -> Vec<StoredDay> {
+    let mut sections: Vec<_> = sections.cloned().collect();
+    sections.sort_by_key(|s| commit_order(&s.place));
+    let days = sections.chunk_by(|a, b| a.place.totals.day == b.place.totals.day);
+    days.filter_map(|same| {
+        let span = same.first()?.section.span();
+        Some(StoredDay { span, sections: same.into() })
+    })
+    .collect()
+}
+
+/// Sections of a day merge in the order of their last commits; those of one commit, in the order
+/// in which they were written.
+pub(crate) fn commit_order(place: &SectionPlace) -> (i32, u64, u64, u64) {
+    (place.totals.day, place.sequence_last, place.file, place.offset)
+}
+
+fn open_day(
+    fs: &dyn Fs,
+    root: &Path,
+    database: u128,
+    entry: &crate::catalog::manifest::DayFileEntry,
+) -> Result<DayFile> {
+    let name = day_name(entry.generation);
+    let bytes = map(fs, root, &name, Some(entry.length))?;
+    DayFile::open(&name, bytes, database, entry.generation, entry.checksum)
+}
+
+/// The bytes of a finished file, of the length that the manifest tells.
+pub(crate) fn map(
+    fs: &dyn Fs,
+    root: &Path,
+    name: &str,
+    length: Option<u64>,
+) -> Result<crate::fs::Bytes> {
+    let path = root.join(name);
+    let bytes = fs.map(&path).map_err(|e| Error::io("cannot read", &path, e))?;
+    match length {
+        Some(length) if length != bytes.len() as u64 => {
+            let what = format!("it has {} bytes, the manifest says {length}", bytes.len());
+            Err(Error::corruption(name, bytes.len() as u64, "length", what))
+        }
+        _ => Ok(bytes),
+    }
+}
+
+/// Reads a small file whole and compares it with what the manifest says of it.
+fn read_checked(
+    fs: &dyn Fs,
+    root: &Path,
+    name: &str,
+    file: NumberedFile,
+    limit: usize,
+) -> Result<Vec<u8>> {
+    let path = root.join(name);
+    let bytes = fs.read(&path, limit as u64).map_err(|e| Error::io("cannot read", &path, e))?;
+    if bytes.len() as u64 != file.length || crc(&bytes) != file.checksum {
+        let what = "its length and checksum are not those that the manifest tells";
+        return Err(Error::corruption(name, 0, "whole file", what));
+    }
+    Ok(bytes)
+}
+
+/// The summary that a manifest names.
+pub(crate) fn read_summary(fs: &dyn Fs, root: &Path, file: NumberedFile) -> Result<Summary> {
+    let name = summary_name(file.number);
+    Summary::decode(&name, &read_checked(fs, root, &name, file, SUMMARY_BYTES_MAX)?)
+}
+
+/// The catalog that a manifest names.
+pub(crate) fn read_catalog(fs: &dyn Fs, root: &Path, file: NumberedFile) -> Result<Catalog> {
+    let name = catalog_name(file.number);
+    Catalog::decode(&name, &read_checked(fs, root, &name, file, RECORD_BYTES_MAX)?)
+}

@@ -1,0 +1,186 @@
+//! What a snapshot holds, told to people and other programs: totals, users, presence sets.
+
+use super::{Snapshot, SnapshotDay, SnapshotInner};
+use crate::error::{Error, ErrorKind, Result};
+use crate::time::{date_of, day_from, format_day};
+use chrono::{DateTime, NaiveDate, Utc};
+use roaring::RoaringBitmap;
+use std::collections::BTreeMap;
+use std::io::Write;
+
+/// What a snapshot holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SnapshotInfo {
+    /// Days with a stored event.
+    pub days: u64,
+    /// The first and the last of them.
+    pub first_day: Option<NaiveDate>,
+    /// The last day with a stored event.
+    pub last_day: Option<NaiveDate>,
+    /// Users that were ever seen.
+    pub users: u32,
+    /// Stored events, those without a user included.
+    pub events: u64,
+    /// Of the events, those without a user.
+    pub events_without_user: u64,
+    /// Sorted by name.
+    pub activities: Vec<ActivityInfo>,
+    /// The reporting time zone, an IANA name.
+    pub time_zone: String,
+    /// The release of the zone rules that the database was made with.
+    pub zone_rules: String,
+    /// Time of the newest event.
+    pub watermark: Option<DateTime<Utc>>,
+    /// When the database was made.
+    pub created: DateTime<Utc>,
+}
+
+/// What a snapshot holds of one activity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ActivityInfo {
+    /// The activity's name.
+    pub name: String,
+    /// Its events, those without a user included.
+    pub events: u64,
+    /// Of its events, those without a user.
+    pub events_without_user: u64,
+    /// Distinct users of each day, summed over the days.
+    pub user_days: u64,
+}
+
+impl Snapshot {
+    /// Totals of the snapshot. Days that lie in one place are answered from totals; of others the
+    /// users are read.
+    ///
+    /// # Errors
+    /// `Corruption` where the users of a day cannot be read.
+    pub fn info(&self) -> Result<SnapshotInfo> {
+        let inner = &*self.inner;
+        let mut activities: BTreeMap<String, ActivityInfo> = BTreeMap::new();
+        for day in &inner.days {
+            for (name, events, without) in rows_by_activity(day) {
+                let info =
+                    activities.entry(name).or_insert_with_key(|name| ActivityInfo::new(name));
+                info.events += events;
+                info.events_without_user += without;
+            }
+            for name in names(day) {
+                let users = users_on(inner, day, &name)?;
+                activities.entry(name).and_modify(|info| info.user_days += users);
+            }
+        }
+        let date = |day: Option<&SnapshotDay>| day.map(|day| date_of(day.span.day));
+        Ok(SnapshotInfo {
+            days: inner.days.len() as u64,
+            first_day: date(inner.days.first()),
+            last_day: date(inner.days.last()),
+            users: inner.users.count,
+            events: activities.values().map(|a| a.events).sum(),
+            events_without_user: activities.values().map(|a| a.events_without_user).sum(),
+            activities: activities.into_values().collect(),
+            time_zone: inner.catalog.time_zone.clone(),
+            zone_rules: inner.catalog.zone_rules.clone(),
+            watermark: self.watermark(),
+            created: crate::time::instant_of(inner.catalog.created),
+        })
+    }
+
+    /// The ordinals of the users with an activity (`None`: any) on a day, as a portable Roaring
+    /// bitmap that any Roaring library reads. A day without events gives the empty set.
+    ///
+    /// # Errors
+    /// `Corruption` where the users of the day cannot be read.
+    pub fn export_presence(&self, day: NaiveDate, activity: Option<&str>) -> Result<Vec<u8>> {
+        let mut users = RoaringBitmap::new();
+        if let Some(stored) = self.inner.day(day_from(day)) {
+            self.inner.each_chunk(stored, activity, |chunk, bits| {
+                users.extend(bits.iter().map(|low| chunk << 16 | u32::from(low)));
+            })?;
+        }
+        users.optimize();
+        let mut bytes = Vec::with_capacity(users.serialized_size());
+        let written = users.serialize_into(&mut bytes);
+        written.map_err(|e| {
+            Error::new(ErrorKind::Io, format!("cannot write the presence set: {e}"))
+        })?;
+        Ok(bytes)
+    }
+
+    /// Writes every user as CSV (RFC 4180): a header `ordinal,id`, then a line each, ascending.
+    /// The ordinals are those of [`export_presence`](Snapshot::export_presence).
+    ///
+    /// # Errors
+    /// `Corruption` where the users cannot be read, `Io` where `out` fails.
+    pub fn export_users(&self, out: &mut dyn Write) -> Result<()> {
+        let failed = |e| Error::new(ErrorKind::Io, format!("cannot write the users: {e}"));
+        out.write_all(b"ordinal,id\r\n").map_err(failed)?;
+        let mut line = Vec::new();
+        for ordinal in 0..self.inner.users.count {
+            let Some(id) = self.inner.users.id(ordinal)? else {
+                let what = format!("ordinal {ordinal} has no id");
+                return Err(Error::corruption("users", 0, "ids", what));
+            };
+            line.clear();
+            line.extend_from_slice(format!("{ordinal},").as_bytes());
+            push_csv_cell(&id, &mut line);
+            line.extend_from_slice(b"\r\n");
+            out.write_all(&line).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl ActivityInfo {
+    fn new(name: &str) -> ActivityInfo {
+        ActivityInfo { name: name.to_string(), events: 0, events_without_user: 0, user_days: 0 }
+    }
+}
+
+/// Activity, rows, rows without a user: of each source of the day.
+fn rows_by_activity(day: &SnapshotDay) -> Vec<(String, u64, u64)> {
+    let stored = day.sections.iter().flat_map(|s| &s.place.totals.activities);
+    let stored = stored.map(|a| (a.name.clone(), a.rows, a.rows_without_user));
+    let fresh = day.run_days().flat_map(|run| {
+        run.activities().into_iter().map(|name| {
+            let (rows, without) = run.activity_rows(name);
+            (String::from_utf8_lossy(name).into_owned(), rows, without)
+        })
+    });
+    stored.chain(fresh).collect()
+}
+
+/// Distinct activity names of the day.
+fn names(day: &SnapshotDay) -> std::collections::BTreeSet<String> {
+    rows_by_activity(day).into_iter().map(|(name, ..)| name).collect()
+}
+
+fn users_on(inner: &SnapshotInner, day: &SnapshotDay, activity: &str) -> Result<u64> {
+    if let Some(users) = inner.day_total(day, Some(activity)) {
+        return Ok(users);
+    }
+    let mut users = 0;
+    inner.each_chunk(day, Some(activity), |_, bits| users += u64::from(bits.count())).map_err(
+        |e| {
+            let message = format!("cannot count the users of {}: {e}", format_day(day.span.day));
+            Error::new(e.kind(), message)
+        },
+    )?;
+    Ok(users)
+}
+
+/// A cell as RFC 4180 has it: quoted where it holds a comma, a quote or a line's end.
+fn push_csv_cell(cell: &[u8], out: &mut Vec<u8>) {
+    if !cell.iter().any(|b| b",\"\r\n".contains(b)) {
+        return out.extend_from_slice(cell);
+    }
+    out.push(b'"');
+    for &byte in cell {
+        if byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
