@@ -2,6 +2,7 @@
 //!
 //! Paths are absolute or relative to the process; a database never leaves its own folder.
 
+mod buffered;
 mod map;
 mod real;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(crate) use buffered::BufferedFile;
 pub(crate) use map::Bytes;
 pub(crate) use real::RealFs;
 
@@ -20,11 +22,12 @@ pub(crate) type SharedFs = Arc<dyn Fs>;
 
 /// What daybit asks of a disk. Nothing is durable before its `sync`: neither bytes nor names.
 pub(crate) trait Fs: Send + Sync + Debug {
-    /// Makes a folder and those above it; not an error where it is there.
+    /// Makes a folder and those above it; not an error where it is there. Its name is durable after
+    /// `sync_dir` of the folder above, like a file's.
     fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
     /// Names (not paths) of the entries of a folder, sorted.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
-    /// Length in bytes of a file, `None` where there is none.
+    /// Length in bytes of a file, 0 of a folder, `None` where there is neither.
     fn len(&self, path: &Path) -> io::Result<Option<u64>>;
     /// The whole of a file; refuses one longer than `limit` bytes with `InvalidData`.
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
@@ -32,9 +35,9 @@ pub(crate) trait Fs: Send + Sync + Debug {
     fn map(&self, path: &Path) -> io::Result<Bytes>;
     /// A new file for writing; an old one of that name is emptied.
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>>;
-    /// Cuts a file to `len` bytes and syncs it.
+    /// Cuts a file to `len` bytes, at most what it has, and syncs it.
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()>;
-    /// Gives a file another name, replacing what had it. Durable after `sync_dir` of the folder.
+    /// Gives a file another name in its folder, replacing what had it. Durable after `sync_dir` of the folder.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file; not an error where there is none.
     fn remove(&self, path: &Path) -> io::Result<()>;
