@@ -1,0 +1,1 @@
+//! Colours of a heat map.
