@@ -1,12 +1,295 @@
 //! Packed columns of integers: frames of up to 1,024 values, each a base and a bit width, as
 //! difference from the frame's least value or from the value before, whichever is smaller.
+//!
+//! A frame is one byte (bit width 0 to 64; bit 7: differences from the value before), the base (a
+//! signed varint: the least value, or the first), for differences their least one (a signed varint),
+//! and the packed bits, least significant first, filled up to a whole byte.
+
+use super::cursor::{put_signed_varint, signed_varint, take, u8};
+
+/// Values of a full frame.
+pub(crate) const FRAME_VALUES: usize = 1_024;
+/// Set in a frame's first byte where its bits are differences from the value before.
+pub(crate) const DELTA_FLAG: u8 = 0x80;
 
 /// Appends the packed values. The count is not stored: the reader knows it.
-pub(crate) fn encode(_values: &[i64], _out: &mut Vec<u8>) {
-    todo!()
+pub(crate) fn encode(values: &[i64], out: &mut Vec<u8>) {
+    for frame in values.chunks(FRAME_VALUES) {
+        encode_frame(frame, out);
+    }
 }
+
 /// Reads `count` values from the front of `input` and moves it on; allocates for `count` only after
 /// the bytes prove that they hold that many frames.
-pub(crate) fn decode(_input: &mut &[u8], _count: usize) -> Result<Vec<i64>, String> {
-    todo!()
+pub(crate) fn decode(input: &mut &[u8], count: usize) -> Result<Vec<i64>, String> {
+    decode_range(input, count, 0..count)
+}
+
+/// Like `decode`, but answers only the values at `range` of the `count` (frames before and after
+/// it are skipped by their headers).
+pub(crate) fn decode_range(
+    input: &mut &[u8],
+    count: usize,
+    range: std::ops::Range<usize>,
+) -> Result<Vec<i64>, String> {
+    let frames = count.div_ceil(FRAME_VALUES);
+    if input.len() / 2 < frames || range.end > count || range.start > range.end {
+        return Err(format!("{count} packed numbers in {} bytes", input.len()));
+    }
+    let mut values = Vec::with_capacity(range.len());
+    for start in (0..count).step_by(FRAME_VALUES) {
+        let length = (count - start).min(FRAME_VALUES);
+        let frame = Frame::read(input, length)?;
+        let from = range.start.clamp(start, start + length) - start;
+        let to = range.end.clamp(start, start + length) - start;
+        if from < to {
+            frame.append_to(&mut values, length);
+            // Only the first and last wanted frame can stick out of the range.
+            let surplus = values.len() - length;
+            values.truncate(surplus + to);
+            values.drain(surplus..surplus + from);
+        }
+    }
+    Ok(values)
+}
+
+/// Bits that a value needs.
+pub(crate) fn width_of(value: u64) -> u32 {
+    u64::BITS - value.leading_zeros()
+}
+
+/// Appends the low `width` bits of each value, least significant first.
+pub(crate) fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
+    let (mut word, mut used) = (0u128, 0);
+    for value in values {
+        word |= u128::from(value) << used;
+        used += width;
+        if used >= 64 {
+            out.extend((word as u64).to_le_bytes());
+            word >>= 64;
+            used -= 64;
+        }
+    }
+    let bytes = (word as u64).to_le_bytes();
+    out.extend(&bytes[..used.div_ceil(8) as usize]);
+}
+
+/// Bytes that `pack` makes of so many values.
+pub(crate) fn packed_bytes(count: usize, width: u32) -> usize {
+    (count * width as usize).div_ceil(8)
+}
+
+/// Calls `visit` with `count` values of `width` bits. Bits beyond the end of `bytes` read as zeros.
+pub(crate) fn unpack(bytes: &[u8], width: u32, count: usize, mut visit: impl FnMut(u64)) {
+    let mask = u64::MAX.checked_shr(64 - width).unwrap_or(0);
+    let mut bit = 0usize;
+    // Nine bytes hold any value at any bit; while they are all there, no bound is in the way.
+    let plain = if width == 0 { 0 } else { (bytes.len().saturating_sub(8) * 8) / width as usize };
+    for _ in 0..plain.min(count) {
+        let word = word_at(bytes, bit / 8);
+        let shift = (bit % 8) as u32;
+        let mut value = word >> shift;
+        if width > 57 && shift + width > 64 {
+            let next = bytes.get(bit / 8 + 8).copied().unwrap_or(0);
+            value |= u64::from(next) << (64 - shift);
+        }
+        visit(value & mask);
+        bit += width as usize;
+    }
+    for _ in plain.min(count)..count {
+        let mut window = [0u8; 16];
+        let rest = bytes.get(bit / 8..).unwrap_or_default();
+        let length = rest.len().min(9);
+        window[..length].copy_from_slice(&rest[..length]);
+        visit((u128::from_le_bytes(window) >> (bit % 8)) as u64 & mask);
+        bit += width as usize;
+    }
+}
+
+fn word_at(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word))
+}
+
+/// What decides how a frame is packed.
+struct Spread {
+    least: i64,
+    width: u32,
+    least_step: i64,
+    step_width: u32,
+}
+
+impl Spread {
+    fn of(values: &[i64]) -> Spread {
+        let (mut least, mut most) = (i64::MAX, i64::MIN);
+        for &value in values {
+            least = least.min(value);
+            most = most.max(value);
+        }
+        let (mut least_step, mut most_step) = (i64::MAX, i64::MIN);
+        for pair in values.windows(2) {
+            let step = pair[1].wrapping_sub(pair[0]);
+            least_step = least_step.min(step);
+            most_step = most_step.max(step);
+        }
+        let distance = |from: i64, to: i64| width_of(to.wrapping_sub(from) as u64);
+        let step_width = if values.len() < 2 { 64 } else { distance(least_step, most_step) };
+        Spread { least, width: distance(least, most), least_step, step_width }
+    }
+}
+
+fn encode_frame(values: &[i64], out: &mut Vec<u8>) {
+    let Some(&first) = values.first() else { return };
+    let spread = Spread::of(values);
+    let plain_bytes = packed_bytes(values.len(), spread.width);
+    // The least step itself takes up to ten bytes; two are typical, and a tie reads faster plain.
+    if packed_bytes(values.len() - 1, spread.step_width) + 2 < plain_bytes {
+        out.push(spread.step_width as u8 | DELTA_FLAG);
+        put_signed_varint(first, out);
+        put_signed_varint(spread.least_step, out);
+        let steps = values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+        let bits = steps.map(|step| step.wrapping_sub(spread.least_step) as u64);
+        pack(bits, spread.step_width, out);
+    } else {
+        out.push(spread.width as u8);
+        put_signed_varint(spread.least, out);
+        pack(values.iter().map(|v| v.wrapping_sub(spread.least) as u64), spread.width, out);
+    }
+}
+
+/// A frame's header and bits.
+struct Frame<'a> {
+    base: i64,
+    /// The least step, where bits are differences from the value before.
+    least_step: Option<i64>,
+    width: u32,
+    packed: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    fn read(input: &mut &'a [u8], count: usize) -> Result<Frame<'a>, String> {
+        let head = u8(input)?;
+        let width = u32::from(head & !DELTA_FLAG);
+        if width > 64 {
+            return Err(format!("packed numbers of {width} bits"));
+        }
+        let base = signed_varint(input)?;
+        let delta = head & DELTA_FLAG != 0;
+        let least_step = if delta { Some(signed_varint(input)?) } else { None };
+        let packed = take(input, packed_bytes(count - usize::from(delta), width))?;
+        Ok(Frame { base, least_step, width, packed })
+    }
+
+    fn append_to(&self, values: &mut Vec<i64>, count: usize) {
+        let Some(least_step) = self.least_step else {
+            unpack(self.packed, self.width, count, |bits| {
+                values.push(self.base.wrapping_add(bits as i64));
+            });
+            return;
+        };
+        let mut value = self.base;
+        values.push(value);
+        unpack(self.packed, self.width, count - 1, |bits| {
+            value = value.wrapping_add(least_step).wrapping_add(bits as i64);
+            values.push(value);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(values: &[i64]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(values, &mut bytes);
+        bytes
+    }
+
+    /// Values of any width, around any base, rising or not.
+    fn columns() -> impl Strategy<Value = Vec<i64>> {
+        let column = |rising: bool| {
+            (any::<i64>(), 0u32..64, prop::collection::vec(any::<u64>(), 0..2_100)).prop_map(
+                move |(base, shift, bits)| {
+                    let mut sum = base;
+                    let small = bits.into_iter().map(|b| (b >> shift) as i64);
+                    small
+                        .map(|b| {
+                            if rising {
+                                sum = sum.wrapping_add(b);
+                                sum
+                            } else {
+                                base.wrapping_add(b)
+                            }
+                        })
+                        .collect()
+                },
+            )
+        };
+        prop_oneof![column(false), column(true)]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_comes_back(values in columns(), from in 0usize..2_200, to in 0usize..2_200) {
+            let mut bytes = encoded(&values);
+            bytes.push(7);
+            let mut input = bytes.as_slice();
+            prop_assert_eq!(decode(&mut input, values.len()).unwrap(), values.clone());
+            prop_assert_eq!(input, &[7]);
+            let range = from.min(values.len())..to.clamp(from, from.max(values.len())).min(values.len());
+            let mut input = bytes.as_slice();
+            let part = decode_range(&mut input, values.len(), range.clone()).unwrap();
+            prop_assert_eq!(part.as_slice(), &values[range]);
+            prop_assert_eq!(input, &[7]);
+        }
+
+        #[test]
+        fn bits_come_back(width in 0u32..=64, values in prop::collection::vec(any::<u64>(), 0..200)) {
+            let cut = |v: u64| if width == 64 { v } else { v & ((1 << width) - 1) };
+            let values: Vec<u64> = values.into_iter().map(cut).collect();
+            let mut bytes = Vec::new();
+            pack(values.iter().copied(), width, &mut bytes);
+            prop_assert_eq!(bytes.len(), packed_bytes(values.len(), width));
+            let mut back = Vec::new();
+            unpack(&bytes, width, values.len(), |v| back.push(v));
+            prop_assert_eq!(back, values);
+        }
+
+        #[test]
+        fn any_bytes_are_refused_or_read(
+            bytes in prop::collection::vec(any::<u8>(), 0..400),
+            count in 0usize..70_000,
+        ) {
+            if let Ok(values) = decode(&mut bytes.as_slice(), count) {
+                prop_assert_eq!(values.len(), count);
+            }
+        }
+
+        #[test]
+        fn a_cut_column_is_refused(values in columns(), cut in 1usize..50) {
+            let bytes = encoded(&values);
+            prop_assume!(cut <= bytes.len());
+            prop_assert!(decode(&mut &bytes[..bytes.len() - cut], values.len()).is_err());
+        }
+    }
+
+    #[test]
+    fn equal_and_rising_values_take_a_few_bytes() {
+        assert_eq!(encoded(&[5; 1_024]), [0, 10]);
+        assert_eq!(
+            encoded(&(0..1_024).map(|i| 100 + 3 * i).collect::<Vec<_>>()),
+            [0x80, 200, 1, 6]
+        );
+        assert!(encoded(&[]).is_empty());
+        assert_eq!(encoded(&[i64::MIN, 0, i64::MAX]).len(), 1 + 10 + 24);
+    }
+
+    #[test]
+    fn no_memory_without_bytes() {
+        let error = decode(&mut [0, 0].as_slice(), usize::MAX).unwrap_err();
+        assert!(error.contains("in 2 bytes"), "{error}");
+        assert!(decode(&mut [65, 0].as_slice(), 1).unwrap_err().contains("65 bits"));
+    }
 }

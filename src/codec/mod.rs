@@ -2,5 +2,6 @@
 
 pub(crate) mod bits;
 pub(crate) mod checksum;
+pub(crate) mod cursor;
 pub(crate) mod ints;
 pub(crate) mod record;
