@@ -4,6 +4,7 @@
 
 mod buffered;
 mod map;
+mod new_file;
 mod real;
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub(crate) use buffered::BufferedFile;
 pub(crate) use map::Bytes;
+pub(crate) use new_file::{NewFile, tmp_path};
 pub(crate) use real::RealFs;
 
 /// A shared file system.

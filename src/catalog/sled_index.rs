@@ -1,0 +1,179 @@
+//! The writer's index of batch ids in sled.
+//!
+//! sled is treated as derived data: every value has its own checksum, and whatever is wrong with
+//! the folder, it is emptied and starts again with `applied` 0. A value is `[crc32c][packed entry]`
+//! under the big-endian id; the key `meta` holds `[crc32c][layout][database][applied]`, and is away
+//! while more than one batch of entries is being added.
+
+use super::index::BatchIndex;
+use super::ledger::{LedgerEntry, PackedEntry};
+use crate::codec::checksum::crc;
+use crate::error::{Error, ErrorKind, Result};
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use zerocopy::byteorder::little_endian::{U32, U64, U128};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+const CACHE_BYTES: u64 = 8 << 20;
+/// One large batch costs sled gigabytes of memory.
+const BATCH_ENTRIES: usize = 1_000;
+const META_KEY: &[u8] = b"meta";
+const LAYOUT: u32 = 0;
+
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Meta {
+    layout: U32,
+    database: U128,
+    applied: U64,
+}
+
+/// The index in the folder `catalog/`.
+#[derive(Debug)]
+pub(crate) struct SledIndex {
+    dir: PathBuf,
+    database: u128,
+    /// `None` only after sled could not even start on an empty folder.
+    db: Option<sled::Db>,
+    applied: u64,
+}
+
+impl SledIndex {
+    /// Opens the folder, emptying it where it is damaged or another database's; `None` where not
+    /// even an empty folder serves.
+    pub(crate) fn open(dir: &Path, database: u128) -> Option<SledIndex> {
+        let mut index =
+            SledIndex { dir: dir.to_path_buf(), database, db: start(dir).ok(), applied: 0 };
+        match index.stored_applied() {
+            Ok(Some(applied)) => index.applied = applied,
+            Ok(None) | Err(_) => index.clear().ok()?,
+        }
+        Some(index)
+    }
+
+    /// `None` where it holds nothing, something half-added, or another database's batches.
+    fn stored_applied(&self) -> Result<Option<u64>> {
+        let value = self.guarded("read", |db| db.get(META_KEY))?;
+        let meta = value
+            .as_deref()
+            .and_then(unframe::<Meta>)
+            .filter(|meta| (meta.layout.get(), meta.database.get()) == (LAYOUT, self.database));
+        Ok(meta.map(|meta| meta.applied.get()))
+    }
+
+    fn meta(&self, applied: u64) -> Meta {
+        Meta { layout: LAYOUT.into(), database: self.database.into(), applied: applied.into() }
+    }
+
+    /// sled's errors, and its panics on damaged files, as our error.
+    fn guarded<T>(&self, doing: &str, act: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T> {
+        let failed = |why: String| {
+            let message = format!("cannot {doing} the batch index {}: {why}", self.dir.display());
+            Error::new(ErrorKind::Corruption, message)
+        };
+        let db = self.db.as_ref().ok_or_else(|| failed("it is not open".into()))?;
+        match catch_unwind(AssertUnwindSafe(|| act(db))) {
+            Ok(result) => result.map_err(|e| failed(e.to_string())),
+            Err(_) => Err(failed("sled panicked".into())),
+        }
+    }
+
+    /// sled's flush leaves out the sync of metadata and disk cache.
+    fn sync(&self) -> Result<()> {
+        self.guarded("flush", |db| db.flush())?;
+        sync_files(&self.dir).map_err(|e| Error::io("cannot sync", &self.dir, e))
+    }
+}
+
+impl BatchIndex for SledIndex {
+    fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    fn find(&self, id: u128) -> Result<Option<LedgerEntry>> {
+        let Some(value) = self.guarded("read", |db| db.get(id.to_be_bytes()))? else {
+            return Ok(None);
+        };
+        let entry = unframe::<PackedEntry>(&value).map(|packed| LedgerEntry::from(&packed));
+        if let Some(entry) = entry.filter(|entry| entry.id == id) {
+            return Ok(Some(entry));
+        }
+        // Without its meta the index is stale: the next open fills it again.
+        self.guarded("write", |db| db.remove(META_KEY))?;
+        let message = format!(
+            "an entry of the batch index {} is damaged: close and open the database to rebuild it",
+            self.dir.display()
+        );
+        Err(Error::new(ErrorKind::Corruption, message))
+    }
+
+    fn add(&mut self, entries: &[LedgerEntry], applied: u64) -> Result<()> {
+        if entries.len() > BATCH_ENTRIES {
+            self.guarded("write", |db| db.remove(META_KEY))?;
+        }
+        let batches = entries.len().div_ceil(BATCH_ENTRIES).max(1);
+        for number in 0..batches {
+            let mut batch = sled::Batch::default();
+            for entry in entries.iter().skip(number * BATCH_ENTRIES).take(BATCH_ENTRIES) {
+                batch.insert(&entry.id.to_be_bytes(), frame(&PackedEntry::from(entry)));
+            }
+            if number + 1 == batches {
+                batch.insert(META_KEY, frame(&self.meta(applied)));
+            }
+            self.guarded("write", |db| db.apply_batch(batch))?;
+        }
+        self.applied = applied;
+        self.sync()
+    }
+
+    fn clear(&mut self) -> Result<()> {
+        self.applied = 0;
+        self.db = None;
+        match fs::remove_dir_all(&self.dir) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("cannot empty", &self.dir, e));
+            }
+            _ => {}
+        }
+        let failed = |why| {
+            let message = format!("cannot start the batch index {}: {why}", self.dir.display());
+            Error::new(ErrorKind::Io, message)
+        };
+        self.db = Some(start(&self.dir).map_err(failed)?);
+        Ok(())
+    }
+}
+
+fn start(dir: &Path) -> Result<sled::Db, String> {
+    let open =
+        || sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None).open();
+    match catch_unwind(AssertUnwindSafe(open)) {
+        Ok(opened) => opened.map_err(|e| e.to_string()),
+        Err(_) => Err("sled panicked".into()),
+    }
+}
+
+fn frame<T: IntoBytes + Immutable>(value: &T) -> Vec<u8> {
+    let bytes = value.as_bytes();
+    [&crc(bytes).to_le_bytes(), bytes].concat()
+}
+
+fn unframe<T: FromBytes>(framed: &[u8]) -> Option<T> {
+    let (checksum, bytes) = framed.split_first_chunk::<4>()?;
+    (u32::from_le_bytes(*checksum) == crc(bytes)).then(|| T::read_from_bytes(bytes).ok())?
+}
+
+/// Syncs the files of a folder, those of its folders, and the names.
+fn sync_files(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_files(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    File::open(dir)?.sync_all()
+}
