@@ -1,1 +1,450 @@
-//! Sealed users files.
+//! Sealed users files: read in place, never changed.
+//!
+//! `[header][probe table][offsets][ids]`. The table has a power of two slots of 8 bytes: the low
+//! half is the id's index + 1 (0: empty), the high half the high half of its hash, so that an id
+//! that is not there is mostly refused without a look at any id. Linear probing, at most 3/4 full.
+//! Each part is checked against its CRC32C when it is first used.
+
+use super::UsersFileEntry;
+use crate::catalog::manifest::FORMAT_VERSION;
+use crate::codec::checksum::{crc, crc_append};
+use crate::codec::record::newer_format;
+use crate::error::{Error, Result};
+use crate::fs::{Bytes, Fs, NewFile};
+use crate::limits::{FILE_BYTES_MAX, USER_ID_BYTES_MAX, USERS_MAX};
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+use zerocopy::byteorder::little_endian::{U32, U64, U128};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// The first bytes of a users file.
+pub(crate) const MAGIC: [u8; 8] = *b"DAYBITU\0";
+/// Bytes of the header.
+pub(crate) const HEADER_BYTES: usize = size_of::<Header>();
+
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Header {
+    magic: [u8; 8],
+    version: U32,
+    least_reader: U32,
+    database: U128,
+    generation: U64,
+    first_ordinal: U32,
+    count: U32,
+    table: Part,
+    offsets: Part,
+    ids: Part,
+    /// CRC32C of all header bytes before it.
+    checksum: U32,
+}
+
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Part {
+    offset: U64,
+    length: U64,
+    checksum: U32,
+}
+
+/// A sealed users file, mapped: a probe table, the ids, and their offsets.
+pub(crate) struct UsersFile {
+    name: String,
+    bytes: Bytes,
+    entry: UsersFileEntry,
+    seed: u64,
+    table: Slice,
+    offsets: Slice,
+    ids: Slice,
+    /// Offsets are 8 bytes wide where the ids pass 4 GiB.
+    wide: bool,
+    table_checked: OnceLock<()>,
+    ids_checked: OnceLock<()>,
+}
+
+/// Where a part lies, within the file's length.
+#[derive(Debug, Clone)]
+struct Slice {
+    range: Range<usize>,
+    checksum: u32,
+}
+
+impl UsersFile {
+    /// Writes ids for the ordinals `first_ordinal..`: under `.tmp`, synced, renamed to `path`, its
+    /// name durable. The ids are walked four times and never held; the probe table is in memory.
+    pub(crate) fn write<'a>(
+        fs: &dyn Fs,
+        path: &Path,
+        database: u128,
+        generation: u64,
+        first_ordinal: u32,
+        ids: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+    ) -> Result<UsersFileEntry> {
+        let count = u32::try_from(ids.len())
+            .ok()
+            .filter(|count| first_ordinal.checked_add(*count).is_some_and(|end| end <= USERS_MAX))
+            .ok_or_else(|| Error::new(crate::ErrorKind::Limit, "user ordinals have run out"))?;
+        let entry = UsersFileEntry { generation, first_ordinal, count, length: 0, checksum: 0 };
+        write_file(fs, path, database, entry, ids)
+    }
+
+    /// Rewrites adjacent files, oldest first, into one.
+    pub(crate) fn merge(
+        fs: &dyn Fs,
+        path: &Path,
+        database: u128,
+        generation: u64,
+        files: &[Arc<UsersFile>],
+    ) -> Result<UsersFileEntry> {
+        let first_ordinal = files.first().map_or(0, |file| file.entry.first_ordinal);
+        let mut next = first_ordinal;
+        for file in files {
+            if file.entry.first_ordinal != next {
+                let what = format!("ordinals go on at {next}, not {}", file.entry.first_ordinal);
+                return Err(Error::corruption(&file.name, 40, "header", what));
+            }
+            file.check_ids()?;
+            next += file.entry.count;
+        }
+        let count = next - first_ordinal;
+        let entry = UsersFileEntry { generation, first_ordinal, count, length: 0, checksum: 0 };
+        write_file(fs, path, database, entry, files.iter().flat_map(|file| file.ids()))
+    }
+
+    /// Checks the header; the parts are checked at first use.
+    pub(crate) fn open(
+        name: &str,
+        bytes: Bytes,
+        database: u128,
+        entry: &UsersFileEntry,
+    ) -> Result<UsersFile> {
+        let header = read_header(name, &bytes, entry)?;
+        let damaged = |what: &str| Error::corruption(name, 0, "header", what);
+        if header.database.get() != database {
+            return Err(damaged("it belongs to another database"));
+        }
+        let [table, offsets, ids] = places(&header, bytes.len()).map_err(damaged)?;
+        let wide = offset_width(header.ids.length.get()) == 8;
+        Ok(UsersFile {
+            name: name.to_owned(),
+            bytes,
+            entry: entry.clone(),
+            seed: hash_seed(database),
+            table,
+            offsets,
+            ids,
+            wide,
+            table_checked: OnceLock::new(),
+            ids_checked: OnceLock::new(),
+        })
+    }
+
+    /// What MANIFEST keeps of it.
+    pub(crate) fn entry(&self) -> &UsersFileEntry {
+        &self.entry
+    }
+
+    /// The ordinal of an id.
+    pub(crate) fn find(&self, id: &[u8]) -> Result<Option<u32>> {
+        self.check_table()?;
+        self.check_ids()?;
+        let hash = xxh3_64_with_seed(id, self.seed);
+        let tag = hash >> 32;
+        let slots = self.slots();
+        let mask = slots.len().wrapping_sub(1);
+        let start = slot_start(hash, mask);
+        for i in 0..slots.len() {
+            let slot = slots.get(start.wrapping_add(i) & mask).map_or(0, |slot| slot.get());
+            let Some(index) = ((slot & u64::from(u32::MAX)) as u32).checked_sub(1) else {
+                return Ok(None);
+            };
+            if slot >> 32 == tag && self.at(index) == Some(id) {
+                return Ok(Some(self.entry.first_ordinal + index));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The id of an ordinal of this file.
+    pub(crate) fn id(&self, ordinal: u32) -> Result<Option<&[u8]>> {
+        self.check_ids()?;
+        Ok(ordinal.checked_sub(self.entry.first_ordinal).and_then(|index| self.at(index)))
+    }
+
+    /// Reads every byte: checksums, order of offsets, and that every id finds its own ordinal.
+    pub(crate) fn verify(&self) -> Result<()> {
+        self.check_table()?;
+        self.check_ids()?;
+        let used = self.slots().iter().filter(|slot| slot.get() & u64::from(u32::MAX) != 0).count();
+        if used != self.entry.count as usize {
+            let what = format!("{used} slots are taken by {} ids", self.entry.count);
+            return Err(self.damaged(&self.table, "probe table", what));
+        }
+        for (ordinal, id) in (self.entry.first_ordinal..).zip(self.ids()) {
+            if id.len() > USER_ID_BYTES_MAX || self.find(id)? != Some(ordinal) {
+                let what = format!("the id of ordinal {ordinal} does not lead back to it");
+                return Err(self.damaged(&self.ids, "ids", what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ids in order of their ordinals; after `check_ids`.
+    fn ids(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        (0..self.entry.count).map(|index| self.at(index).unwrap_or_default())
+    }
+
+    fn slots(&self) -> &[U64] {
+        <[U64]>::ref_from_bytes(self.part(&self.table)).unwrap_or_default()
+    }
+
+    fn at(&self, index: u32) -> Option<&[u8]> {
+        if index >= self.entry.count {
+            return None;
+        }
+        let index = index as usize;
+        self.part(&self.ids).get(self.offset(index)?..self.offset(index + 1)?)
+    }
+
+    fn offset(&self, index: usize) -> Option<usize> {
+        let part = self.part(&self.offsets);
+        if self.wide {
+            let offset = <[U64]>::ref_from_bytes(part).ok()?.get(index)?.get();
+            usize::try_from(offset).ok()
+        } else {
+            Some(<[U32]>::ref_from_bytes(part).ok()?.get(index)?.get() as usize)
+        }
+    }
+
+    fn part(&self, slice: &Slice) -> &[u8] {
+        self.bytes.get(slice.range.clone()).unwrap_or_default()
+    }
+
+    fn check_table(&self) -> Result<()> {
+        if self.table_checked.get().is_none() {
+            self.check_sum(&self.table, "probe table")?;
+            let _ = self.table_checked.set(());
+        }
+        Ok(())
+    }
+
+    /// Checksums of offsets and ids, and that each offset is at or above the one before and the
+    /// last is the end: after this every index below `count` has its id.
+    fn check_ids(&self) -> Result<()> {
+        if self.ids_checked.get().is_some() {
+            return Ok(());
+        }
+        self.check_sum(&self.offsets, "offsets")?;
+        self.check_sum(&self.ids, "ids")?;
+        let mut last = 0;
+        for index in 0..=self.entry.count as usize {
+            let offset =
+                self.offset(index).filter(|offset| *offset >= last && (index > 0 || *offset == 0));
+            last = offset.ok_or_else(|| {
+                self.damaged(&self.offsets, "offsets", format!("offset {index} is out of order"))
+            })?;
+        }
+        if last != self.ids.range.len() {
+            return Err(self.damaged(&self.offsets, "offsets", "the last is not the ids' end"));
+        }
+        let _ = self.ids_checked.set(());
+        Ok(())
+    }
+
+    fn check_sum(&self, slice: &Slice, section: &str) -> Result<()> {
+        if crc(self.part(slice)) != slice.checksum {
+            return Err(self.damaged(slice, section, "its checksum does not match"));
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, slice: &Slice, section: &str, what: impl fmt::Display) -> Error {
+        Error::corruption(&self.name, slice.range.start as u64, section, what)
+    }
+}
+
+impl fmt::Debug for UsersFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UsersFile").field("name", &self.name).field("entry", &self.entry).finish()
+    }
+}
+
+/// The header, whole and as MANIFEST names it.
+fn read_header(name: &str, bytes: &[u8], entry: &UsersFileEntry) -> Result<Header> {
+    let damaged = |what: String| Error::corruption(name, 0, "header", what);
+    let length = bytes.len() as u64;
+    if length != entry.length {
+        let what = format!("it has {length} bytes, and MANIFEST says {}", entry.length);
+        return Err(damaged(what));
+    }
+    let (header, _) =
+        Header::read_from_prefix(bytes).map_err(|_| damaged("it is cut short".into()))?;
+    let checksum = header_checksum(&header);
+    if checksum != header.checksum.get() || checksum != entry.checksum || header.magic != MAGIC {
+        return Err(damaged("its checksum does not match".into()));
+    }
+    if header.least_reader.get() > FORMAT_VERSION {
+        return Err(newer_format(name, header.version.get(), FORMAT_VERSION));
+    }
+    let named = (entry.generation, entry.first_ordinal, entry.count);
+    if (header.generation.get(), header.first_ordinal.get(), header.count.get()) != named {
+        return Err(damaged("it is another file than the one that MANIFEST names".into()));
+    }
+    Ok(header)
+}
+
+fn header_checksum(header: &Header) -> u32 {
+    let bytes = header.as_bytes();
+    crc(bytes.get(..bytes.len() - size_of::<U32>()).unwrap_or_default())
+}
+
+/// The three parts: one after the other, and to the end of the file.
+fn places(header: &Header, length: usize) -> Result<[Slice; 3], &'static str> {
+    let count = u64::from(header.count.get());
+    let slots = header.table.length.get() / 8;
+    if header.table.length.get() % 8 != 0 || !slots.is_power_of_two() || slots <= count {
+        return Err("the probe table has an impossible size");
+    }
+    let offsets_length = (count + 1) * offset_width(header.ids.length.get());
+    if header.offsets.length.get() != offsets_length {
+        return Err("the offsets have an impossible size");
+    }
+    let mut at = HEADER_BYTES;
+    let mut slices = Vec::with_capacity(3);
+    for part in [&header.table, &header.offsets, &header.ids] {
+        let end = usize::try_from(part.length.get()).ok().and_then(|bytes| at.checked_add(bytes));
+        let end = end.filter(|end| *end <= length && part.offset.get() == at as u64);
+        let end = end.ok_or("a part lies outside of the file")?;
+        slices.push(Slice { range: at..end, checksum: part.checksum.get() });
+        at = end;
+    }
+    if at != length {
+        return Err("bytes follow the last part");
+    }
+    slices.try_into().map_err(|_| "it has not three parts")
+}
+
+/// Bytes of one offset where the ids have so many bytes.
+fn offset_width(ids_length: u64) -> u64 {
+    if ids_length <= u64::from(u32::MAX) { 4 } else { 8 }
+}
+
+/// Ids hash with the database's own random id, so that nobody can prepare ids that collide.
+fn hash_seed(database: u128) -> u64 {
+    (database & u128::from(u64::MAX)) as u64
+}
+
+fn slot_start(hash: u64, mask: usize) -> usize {
+    // Only the bits under the mask count.
+    hash as usize & mask
+}
+
+/// A power of two that `count` ids fill to at most 3/4.
+fn slot_count(count: u32) -> u64 {
+    (u64::from(count) * 4 / 3 + 1).next_power_of_two()
+}
+
+fn build_table<'a>(count: u32, seed: u64, ids: impl Iterator<Item = &'a [u8]>) -> Vec<U64> {
+    let slots = slot_count(count) as usize;
+    let mask = slots - 1;
+    let mut table = vec![U64::ZERO; slots];
+    for (id, index) in ids.zip(1u64..) {
+        let hash = xxh3_64_with_seed(id, seed);
+        let mut at = slot_start(hash, mask);
+        while table[at] != U64::ZERO {
+            at = (at + 1) & mask;
+        }
+        table[at] = U64::new(hash >> 32 << 32 | index);
+    }
+    table
+}
+
+/// The ends of the ids, from 0 on, as bytes of the file.
+fn offsets<'a>(
+    width: u64,
+    ids: impl Iterator<Item = &'a [u8]>,
+) -> impl Iterator<Item = ([u8; 8], usize)> {
+    let ends = ids.scan(0u64, |end, id| {
+        *end += id.len() as u64;
+        Some(*end)
+    });
+    // Little-endian: the first 4 bytes are the narrow offset.
+    std::iter::once(0).chain(ends).map(move |end| (end.to_le_bytes(), width as usize))
+}
+
+fn write_file<'a>(
+    fs: &dyn Fs,
+    path: &Path,
+    database: u128,
+    mut entry: UsersFileEntry,
+    ids: impl Iterator<Item = &'a [u8]> + Clone,
+) -> Result<UsersFileEntry> {
+    let table = build_table(entry.count, hash_seed(database), ids.clone());
+    let header = header(database, &entry, &table, ids.clone());
+    let width = offset_width(header.ids.length.get());
+    let length = header.ids.offset.get().saturating_add(header.ids.length.get());
+    if length > FILE_BYTES_MAX {
+        let message = format!("{} would have {length} bytes: too many", path.display());
+        return Err(Error::new(crate::ErrorKind::Limit, message));
+    }
+    let written = NewFile::write(fs, path, |file| {
+        file.append(header.as_bytes())?;
+        file.append(table.as_bytes())?;
+        for (bytes, width) in offsets(width, ids.clone()) {
+            file.append(&bytes[..width])?;
+        }
+        ids.clone().try_for_each(|id| file.append(id))
+    })?;
+    entry.length = written.length;
+    entry.checksum = header.checksum.get();
+    Ok(entry)
+}
+
+fn header<'a>(
+    database: u128,
+    entry: &UsersFileEntry,
+    table: &[U64],
+    ids: impl Iterator<Item = &'a [u8]> + Clone,
+) -> Header {
+    let (mut ids_length, mut ids_checksum) = (0, 0);
+    for id in ids.clone() {
+        ids_length += id.len() as u64;
+        ids_checksum = crc_append(ids_checksum, id);
+    }
+    let width = offset_width(ids_length);
+    let offsets_checksum =
+        offsets(width, ids).fold(0, |sum, (bytes, width)| crc_append(sum, &bytes[..width]));
+    let table_at = HEADER_BYTES as u64;
+    let table_bytes = table.as_bytes();
+    let offsets_at = table_at + table_bytes.len() as u64;
+    let offsets_length = (u64::from(entry.count) + 1) * width;
+    let mut header = Header {
+        magic: MAGIC,
+        version: FORMAT_VERSION.into(),
+        least_reader: 0.into(),
+        database: database.into(),
+        generation: entry.generation.into(),
+        first_ordinal: entry.first_ordinal.into(),
+        count: entry.count.into(),
+        table: part(table_at, table_bytes.len() as u64, crc(table_bytes)),
+        offsets: part(offsets_at, offsets_length, offsets_checksum),
+        ids: part(offsets_at + offsets_length, ids_length, ids_checksum),
+        checksum: U32::ZERO,
+    };
+    header.checksum = header_checksum(&header).into();
+    header
+}
+
+fn part(offset: u64, length: u64, checksum: u32) -> Part {
+    Part { offset: offset.into(), length: length.into(), checksum: checksum.into() }
+}
+
+/// Which users files a flush merges: those from the answered index to the newest. Keeps each file
+/// at least four times as large as all newer ones together, so that 100 million users lie in at
+/// most a dozen files and an id is rewritten a few times only.
+pub(crate) fn merge_from(entries: &[UsersFileEntry]) -> Option<usize> {
+    crate::catalog::ledger::tail_to_merge(entries.iter().map(|entry| u64::from(entry.count)))
+}

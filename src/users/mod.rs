@@ -6,13 +6,10 @@
 pub(crate) mod file;
 pub(crate) mod live;
 
-use crate::fs::{Bytes, Fs};
-use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
-/// A sealed users file, mapped: a probe table, the ids, and their offsets.
-#[derive(Debug)]
-pub(crate) struct UsersFile {}
+pub(crate) use file::{UsersFile, merge_from};
+pub(crate) use live::LiveUsers;
 
 /// What MANIFEST keeps of a users file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -26,79 +23,10 @@ pub(crate) struct UsersFileEntry {
     pub(crate) checksum: u32,
 }
 
-impl UsersFile {
-    /// Writes ids for the ordinals `first_ordinal..`, under `.tmp`, synced, then renamed to `path`.
-    pub(crate) fn write<'a>(
-        _fs: &dyn Fs,
-        _path: &Path,
-        _database: u128,
-        _generation: u64,
-        _first_ordinal: u32,
-        _ids: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
-    ) -> crate::Result<UsersFileEntry> {
-        todo!()
-    }
-    /// Checks the header; the parts are checked at first use.
-    pub(crate) fn open(
-        _name: &str,
-        _bytes: Bytes,
-        _database: u128,
-        _entry: &UsersFileEntry,
-    ) -> crate::Result<UsersFile> {
-        todo!()
-    }
-    pub(crate) fn entry(&self) -> &UsersFileEntry {
-        todo!()
-    }
-    pub(crate) fn find(&self, _id: &[u8]) -> crate::Result<Option<u32>> {
-        todo!()
-    }
-    /// The id of an ordinal of this file.
-    pub(crate) fn id(&self, _ordinal: u32) -> crate::Result<Option<&[u8]>> {
-        todo!()
-    }
-    pub(crate) fn verify(&self) -> crate::Result<()> {
-        todo!()
-    }
-}
-
-/// Ids seen since the last flush, in an arena: ordinals `first..first + len`. Only ever grows;
-/// a flush starts a new one.
-#[derive(Debug, Default)]
-pub(crate) struct LiveUsers {}
-
-impl LiveUsers {
-    pub(crate) fn new(_first: u32) -> LiveUsers {
-        todo!()
-    }
-    pub(crate) fn first(&self) -> u32 {
-        todo!()
-    }
-    pub(crate) fn len(&self) -> u32 {
-        todo!()
-    }
-    pub(crate) fn find(&self, _id: &[u8]) -> Option<u32> {
-        todo!()
-    }
-    /// The ordinal, giving the next one at first sight; `None` when ordinals have run out.
-    pub(crate) fn number(&mut self, _id: &[u8]) -> Option<u32> {
-        todo!()
-    }
-    pub(crate) fn id(&self, _ordinal: u32) -> Option<&[u8]> {
-        todo!()
-    }
-    /// Ids in order of their ordinals.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
-        std::iter::empty()
-    }
-    pub(crate) fn memory(&self) -> usize {
-        todo!()
-    }
-}
-
 /// The users that a snapshot knows: sealed files and the first part of the live table. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct UsersView {
+    /// Ascending by ordinal.
     pub(crate) sealed: Arc<Vec<Arc<UsersFile>>>,
     pub(crate) live: Arc<RwLock<LiveUsers>>,
     /// Ordinals below this one belong to the snapshot.
@@ -106,10 +34,35 @@ pub(crate) struct UsersView {
 }
 
 impl UsersView {
-    pub(crate) fn find(&self, _id: &[u8]) -> crate::Result<Option<u32>> {
-        todo!()
+    /// The ordinal of an id, where the snapshot knows it.
+    pub(crate) fn find(&self, id: &[u8]) -> crate::Result<Option<u32>> {
+        // A writer that panicked left the table whole: it only ever grows.
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner).find(id);
+        if let Some(ordinal) = live {
+            return Ok(Some(ordinal).filter(|ordinal| *ordinal < self.count));
+        }
+        for file in self.sealed.iter().rev() {
+            if let Some(ordinal) = file.find(id)? {
+                return Ok(Some(ordinal).filter(|ordinal| *ordinal < self.count));
+            }
+        }
+        Ok(None)
     }
-    pub(crate) fn id(&self, _ordinal: u32) -> crate::Result<Option<Vec<u8>>> {
-        todo!()
+
+    /// The id of an ordinal; `None` where the snapshot does not know it.
+    pub(crate) fn id(&self, ordinal: u32) -> crate::Result<Option<Vec<u8>>> {
+        if ordinal >= self.count {
+            return Ok(None);
+        }
+        let after = self.sealed.partition_point(|file| file.entry().first_ordinal <= ordinal);
+        let sealed = match after.checked_sub(1).and_then(|at| self.sealed.get(at)) {
+            Some(file) => file.id(ordinal)?,
+            None => None,
+        };
+        if let Some(id) = sealed {
+            return Ok(Some(id.to_vec()));
+        }
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(live.id(ordinal).map(<[u8]>::to_vec))
     }
 }
