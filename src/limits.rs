@@ -40,6 +40,10 @@ pub const FRAME_BYTES_MAX: usize = 256 << 20;
 pub const RECORD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of the summary of all day files.
 pub const SUMMARY_BYTES_MAX: usize = 1 << 30;
+/// Batch ids of live batches are remembered for at least this long (microseconds: 30 days), ...
+pub const LEDGER_LIVE_AGE_US: i64 = 30 * 86_400 * 1_000_000;
+/// ... and at least this many of the newest. Those of bulk imports are remembered for ever.
+pub const LEDGER_LIVE_MAX: usize = 10_000_000;
 /// Bytes of a day, users or ledger file.
 pub const FILE_BYTES_MAX: u64 = 1 << 40;
 /// Days of one trailing window.

@@ -1,28 +1,114 @@
 //! Leases: which snapshots other processes still read.
+//!
+//! A lease is a file `readers/<manifest>.<time>.<process>.<random>.lease`, empty and locked for as
+//! long as its reader lives; `time` is when it was taken, UTC microseconds. A reader that dies
+//! leaves the file, but not the lock: who can take the lock knows that the lease is dead.
+//!
+//! Between a reader's look at MANIFEST.N and its lease the writer may publish twice and delete a
+//! file that MANIFEST.N names. So a reader takes the lease first and then opens every file, and if
+//! one is gone, reads the newest MANIFEST and begins again with a new lease: the caller's loop.
 
-use crate::fs::{FileLock, Fs};
-use std::path::Path;
+use super::random::Random;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fs::{FileLock, Fs, SharedFs};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The folder of the leases.
+pub(crate) const READERS_DIR: &str = "readers";
+/// How often a lease is tried whose file the writer takes for a dead one's.
+const TRIES: usize = 10;
 
 /// A reader process's hold on MANIFEST.N: a locked file in `readers/`. Dropping it lets go.
 #[derive(Debug)]
 pub(crate) struct Lease {
     pub(crate) manifest: u64,
     pub(crate) lock: Box<dyn FileLock>,
+    fs: SharedFs,
+    path: PathBuf,
 }
 
 impl Lease {
-    /// Takes a lease. Where the folder cannot be written (a read-only medium) there is none: `Ok(None)`.
-    pub(crate) fn take(_fs: &dyn Fs, _root: &Path, _manifest: u64) -> crate::Result<Option<Lease>> {
-        todo!()
+    /// Takes a lease at `now` (UTC microseconds). Where the folder cannot be written (a read-only
+    /// medium, a folder of somebody else's) there is none: `Ok(None)`.
+    pub(crate) fn take(
+        fs: &SharedFs,
+        root: &Path,
+        manifest: u64,
+        now: i64,
+    ) -> Result<Option<Lease>> {
+        let dir = root.join(READERS_DIR);
+        if let Err(e) = fs.create_dir_all(&dir) {
+            return none_if_read_only("cannot create", &dir, e);
+        }
+        for _ in 0..TRIES {
+            let random = Random::System.draw();
+            let name = format!("{manifest}.{now}.{}.{random:032x}.lease", std::process::id());
+            let path = dir.join(name);
+            let lock = match fs.try_lock(&path) {
+                Ok(lock) => lock,
+                Err(e) => return none_if_read_only("cannot lock", &path, e),
+            };
+            // Between its making and its lock the writer may have taken the file for a dead
+            // reader's. It removes under the lock, so that a file which is still here now stays.
+            let there = fs.len(&path).map_err(|e| Error::io("cannot look at", &path, e))?;
+            if let (Some(lock), Some(_)) = (lock, there) {
+                return Ok(Some(Lease { manifest, lock, fs: SharedFs::clone(fs), path }));
+            }
+        }
+        let message = format!("cannot take a lease in {}; try again", dir.display());
+        Err(Error::new(ErrorKind::Io, message))
     }
 }
 
-/// Numbers of the manifests that live leases younger than `max_age_us` pin; removes the files of dead ones.
-pub(crate) fn pinned(
-    _fs: &dyn Fs,
-    _root: &Path,
-    _now: i64,
-    _max_age_us: i64,
-) -> crate::Result<Vec<u64>> {
-    todo!()
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Still under the lock. What stays behind, the writer clears.
+        let _ = self.fs.remove(&self.path);
+    }
+}
+
+/// Numbers of the manifests that live leases younger than `max_age_us` pin, ascending; removes the
+/// files of dead ones.
+pub(crate) fn pinned(fs: &dyn Fs, root: &Path, now: i64, max_age_us: i64) -> Result<Vec<u64>> {
+    let dir = root.join(READERS_DIR);
+    let names = match fs.list(&dir) {
+        Ok(names) => names,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("cannot list", &dir, e)),
+    };
+    let mut pinned = Vec::new();
+    for name in names {
+        let Some((manifest, taken)) = parse_name(&name) else { continue };
+        let path = dir.join(&name);
+        let lock = match fs.try_lock(&path) {
+            // Another user's reader, whose lock nobody here may try: taken to be alive.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => None,
+            lock => lock.map_err(|e| Error::io("cannot lock", &path, e))?,
+        };
+        if lock.is_some() {
+            // Removed under the lock: see `Lease::take`.
+            fs.remove(&path).map_err(|e| Error::io("cannot remove", &path, e))?;
+        } else if now.saturating_sub(taken) <= max_age_us {
+            pinned.push(manifest);
+        }
+    }
+    pinned.sort_unstable();
+    pinned.dedup();
+    Ok(pinned)
+}
+
+/// The manifest's number and the time of a lease's name; other files in the folder are not ours.
+fn parse_name(name: &str) -> Option<(u64, i64)> {
+    let mut parts = name.strip_suffix(".lease")?.split('.');
+    let manifest = parts.next()?.parse().ok()?;
+    let taken = parts.next()?.parse().ok()?;
+    Some((manifest, taken))
+}
+
+fn none_if_read_only(doing: &str, path: &Path, e: io::Error) -> Result<Option<Lease>> {
+    match e.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Ok(None),
+        _ => Err(Error::io(doing, path, e)),
+    }
 }

@@ -1,9 +1,29 @@
 //! Applied batch ids: immutable sorted files, and what each batch's receipt said.
+//!
+//! `[header][entries]`, entries of one width, ascending by id. The whole file is checked when it
+//! is opened.
 
-use super::manifest::NumberedFile;
-use crate::fs::{Bytes, Fs};
+use super::manifest::{FORMAT_VERSION, NumberedFile};
+use crate::codec::checksum::{crc, crc_append};
+use crate::codec::record::newer_format;
+use crate::error::{Error, Result};
+use crate::fs::{Bytes, Fs, NewFile};
+use crate::limits::{LEDGER_LIVE_AGE_US, LEDGER_LIVE_MAX};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::Path;
+use zerocopy::byteorder::little_endian::{I64, U32, U64, U128};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// The first bytes of a ledger file.
+pub(crate) const MAGIC: [u8; 8] = *b"DAYBITL\0";
+/// Bytes of the header.
+pub(crate) const HEADER_BYTES: usize = size_of::<Header>();
+/// Bytes of an entry.
+pub(crate) const ENTRY_BYTES: usize = size_of::<PackedEntry>();
+/// A file is merged with the newer ones unless it is this many times as large as all of them.
+const TIER_RATIO: u64 = 4;
+const FLAG_BULK: u64 = 1;
 
 /// One applied batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,37 +41,232 @@ pub(crate) struct LedgerEntry {
     pub(crate) rejected: u64,
 }
 
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Header {
+    magic: [u8; 8],
+    version: U32,
+    least_reader: U32,
+    database: U128,
+    number: U64,
+    count: U64,
+    /// CRC32C of the entries.
+    entries: U32,
+    /// CRC32C of all header bytes before it.
+    checksum: U32,
+}
+
+/// An entry as it lies in a ledger file, and in the writer's index.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct PackedEntry {
+    id: U128,
+    sequence: U64,
+    time: I64,
+    flags: U64,
+    accepted: U64,
+    without_user: U64,
+    duplicates: U64,
+    rejected: U64,
+}
+
+impl From<&LedgerEntry> for PackedEntry {
+    fn from(entry: &LedgerEntry) -> PackedEntry {
+        PackedEntry {
+            id: entry.id.into(),
+            sequence: entry.sequence.into(),
+            time: entry.time.into(),
+            flags: if entry.bulk { FLAG_BULK } else { 0 }.into(),
+            accepted: entry.accepted.into(),
+            without_user: entry.without_user.into(),
+            duplicates: entry.duplicates.into(),
+            rejected: entry.rejected.into(),
+        }
+    }
+}
+
+impl From<&PackedEntry> for LedgerEntry {
+    fn from(packed: &PackedEntry) -> LedgerEntry {
+        LedgerEntry {
+            id: packed.id.get(),
+            sequence: packed.sequence.get(),
+            time: packed.time.get(),
+            bulk: packed.flags.get() & FLAG_BULK != 0,
+            accepted: packed.accepted.get(),
+            without_user: packed.without_user.get(),
+            duplicates: packed.duplicates.get(),
+            rejected: packed.rejected.get(),
+        }
+    }
+}
+
 /// A mapped ledger file, sorted by id, fixed-width entries.
-#[derive(Debug)]
-pub(crate) struct LedgerFile {}
+pub(crate) struct LedgerFile {
+    name: String,
+    bytes: Bytes,
+    file: NumberedFile,
+}
 
 impl LedgerFile {
-    /// Writes `ledger/N.ledger` (under `.tmp`, synced, renamed); entries in any order.
+    /// Writes `ledger/N.ledger` (under `.tmp`, synced, renamed, its name durable); entries in any
+    /// order. Of two entries with one id the earlier batch's stays.
     pub(crate) fn write(
-        _fs: &dyn Fs,
-        _path: &Path,
-        _database: u128,
-        _number: u64,
-        _entries: Vec<LedgerEntry>,
-    ) -> crate::Result<NumberedFile> {
-        todo!()
+        fs: &dyn Fs,
+        path: &Path,
+        database: u128,
+        number: u64,
+        mut entries: Vec<LedgerEntry>,
+    ) -> Result<NumberedFile> {
+        entries.sort_unstable_by_key(|entry| (entry.id, entry.sequence));
+        entries.dedup_by_key(|entry| entry.id);
+        let header = header(database, number, &entries);
+        let written = NewFile::write(fs, path, |file| {
+            file.append(header.as_bytes())?;
+            entries.iter().try_for_each(|entry| file.append(PackedEntry::from(entry).as_bytes()))
+        })?;
+        Ok(NumberedFile { number, length: written.length, checksum: written.checksum })
     }
+
+    /// Rewrites files, oldest first, into one, without the live entries that are both older than
+    /// 30 days at `now` (UTC microseconds) and beyond the newest 10 million.
+    pub(crate) fn merge<'a>(
+        fs: &dyn Fs,
+        path: &Path,
+        database: u128,
+        number: u64,
+        files: impl IntoIterator<Item = &'a LedgerFile>,
+        now: i64,
+    ) -> Result<NumberedFile> {
+        let mut entries: Vec<_> = files.into_iter().flat_map(LedgerFile::iter).collect();
+        forget(&mut entries, now, LEDGER_LIVE_MAX);
+        LedgerFile::write(fs, path, database, number, entries)
+    }
+
     /// Checks the whole file's checksum.
     pub(crate) fn open(
-        _name: &str,
-        _bytes: Bytes,
-        _database: u128,
-        _file: NumberedFile,
-    ) -> crate::Result<LedgerFile> {
-        todo!()
+        name: &str,
+        bytes: Bytes,
+        database: u128,
+        file: NumberedFile,
+    ) -> Result<LedgerFile> {
+        let damaged = |what: &str| Error::corruption(name, 0, "ledger", what);
+        if bytes.len() as u64 != file.length || crc(&bytes) != file.checksum {
+            return Err(damaged("its length or checksum is not the one that MANIFEST names"));
+        }
+        let (header, entries) =
+            Header::read_from_prefix(&bytes).map_err(|_| damaged("it is cut short"))?;
+        if header.magic != MAGIC || header_checksum(&header) != header.checksum.get() {
+            return Err(damaged("it is not a ledger file"));
+        }
+        if header.least_reader.get() > FORMAT_VERSION {
+            return Err(newer_format(name, header.version.get(), FORMAT_VERSION));
+        }
+        if (header.database.get(), header.number.get()) != (database, file.number) {
+            return Err(damaged("it is another file than the one that MANIFEST names"));
+        }
+        let expected = header.count.get().checked_mul(ENTRY_BYTES as u64);
+        if expected != Some(entries.len() as u64) || crc(entries) != header.entries.get() {
+            return Err(damaged("its entries are not those that its header counts"));
+        }
+        let packed = packed(entries);
+        if !packed.iter().zip(packed.iter().skip(1)).all(|(a, b)| a.id.get() < b.id.get()) {
+            return Err(damaged("its entries are out of order"));
+        }
+        Ok(LedgerFile { name: name.to_owned(), bytes, file })
     }
+
+    /// What MANIFEST keeps of it.
     pub(crate) fn file(&self) -> NumberedFile {
-        todo!()
+        self.file
     }
-    pub(crate) fn find(&self, _id: u128) -> Option<LedgerEntry> {
-        todo!()
+
+    /// The batch of this id.
+    pub(crate) fn find(&self, id: u128) -> Option<LedgerEntry> {
+        let packed = self.packed();
+        let at = packed.binary_search_by_key(&id, |entry| entry.id.get()).ok()?;
+        packed.get(at).map(LedgerEntry::from)
     }
+
+    /// All entries, ascending by id.
     pub(crate) fn entries(&self) -> Vec<LedgerEntry> {
-        todo!()
+        self.iter().collect()
     }
+
+    /// All entries, ascending by id, read in place.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = LedgerEntry> {
+        self.packed().iter().map(LedgerEntry::from)
+    }
+
+    fn packed(&self) -> &[PackedEntry] {
+        packed(self.bytes.get(HEADER_BYTES..).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for LedgerFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LedgerFile").field("name", &self.name).field("file", &self.file).finish()
+    }
+}
+
+/// Which ledgers (ascending by age, newest last) a flush merges: those from the answered index on.
+pub(crate) fn merge_from(files: &[NumberedFile]) -> Option<usize> {
+    tail_to_merge(files.iter().map(|file| file.length))
+}
+
+/// The tiers of users and ledger files: from which file on (newest last) all are to become one, so
+/// that afterwards every file is at least four times as large as all newer ones together. The
+/// number of files stays logarithmic, and a byte is rewritten a few times per fourfold growth.
+pub(crate) fn tail_to_merge(
+    sizes: impl DoubleEndedIterator<Item = u64> + ExactSizeIterator,
+) -> Option<usize> {
+    let last = sizes.len().checked_sub(1)?;
+    let (mut total, mut from, mut at) = (0u64, last, last);
+    for size in sizes.rev() {
+        // Looks at all files: a large one in between does not hide two small ones before it.
+        if at < last && size < total.saturating_mul(TIER_RATIO) {
+            from = at;
+        }
+        total = total.saturating_add(size);
+        at = at.saturating_sub(1);
+    }
+    (from < last).then_some(from)
+}
+
+fn packed(entries: &[u8]) -> &[PackedEntry] {
+    <[PackedEntry]>::ref_from_bytes(entries).unwrap_or_default()
+}
+
+fn header(database: u128, number: u64, entries: &[LedgerEntry]) -> Header {
+    let checksum =
+        entries.iter().fold(0, |sum, entry| crc_append(sum, PackedEntry::from(entry).as_bytes()));
+    let mut header = Header {
+        magic: MAGIC,
+        version: FORMAT_VERSION.into(),
+        least_reader: 0.into(),
+        database: database.into(),
+        number: number.into(),
+        count: (entries.len() as u64).into(),
+        entries: checksum.into(),
+        checksum: U32::ZERO,
+    };
+    header.checksum = header_checksum(&header).into();
+    header
+}
+
+fn header_checksum(header: &Header) -> u32 {
+    let bytes = header.as_bytes();
+    crc(bytes.get(..bytes.len() - size_of::<U32>()).unwrap_or_default())
+}
+
+/// Drops live entries that are both older than 30 days and beyond the newest `keep`.
+fn forget(entries: &mut Vec<LedgerEntry>, now: i64, keep: usize) {
+    let mut live: Vec<u64> = entries.iter().filter(|e| !e.bulk).map(|e| e.sequence).collect();
+    if live.len() <= keep {
+        return;
+    }
+    let beyond = live.len() - keep;
+    let (_, oldest_kept, _) = live.select_nth_unstable(beyond);
+    let oldest_kept = *oldest_kept;
+    let young = now.saturating_sub(LEDGER_LIVE_AGE_US);
+    entries.retain(|e| e.bulk || e.sequence >= oldest_kept || e.time >= young);
 }

@@ -4,9 +4,20 @@ pub(crate) mod index;
 pub(crate) mod lease;
 pub(crate) mod ledger;
 pub(crate) mod manifest;
+pub(crate) mod random;
+#[cfg(feature = "sled")]
+mod sled_index;
 
+use crate::codec::record;
+use crate::error::Result;
+use manifest::FORMAT_VERSION;
 use serde::{Deserialize, Serialize};
+use siphasher::sip128::{Hasher128, SipHasher24};
 use std::collections::BTreeMap;
+use std::hash::Hasher;
+
+/// The first bytes of a catalog file.
+pub(crate) const MAGIC: [u8; 8] = *b"DAYBITC\0";
 
 /// The truth that readers read: small, whole, checksummed. `catalog.N`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,22 +37,42 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// Keyed 128-bit hash of an insert id, a batch id or an erased user id; `domain` keeps them apart.
-    pub(crate) fn hash(&self, _domain: HashDomain, _bytes: &[u8]) -> u128 {
-        todo!()
+    /// The catalog of a new database. `key` is random: see [`random::Random`].
+    pub(crate) fn new(time_zone: &str, zone_rules: &str, key: u128, created: i64) -> Catalog {
+        Catalog {
+            time_zone: time_zone.to_owned(),
+            zone_rules: zone_rules.to_owned(),
+            hash_key: key.to_le_bytes(),
+            created,
+            cohorts: BTreeMap::new(),
+            erased: Vec::new(),
+        }
     }
+
+    /// Keyed 128-bit hash of an insert id, a batch id or an erased user id; `domain` keeps them apart.
+    pub(crate) fn hash(&self, domain: HashDomain, bytes: &[u8]) -> u128 {
+        let mut hasher = SipHasher24::new_with_key(&self.hash_key);
+        hasher.write(&[domain as u8]);
+        hasher.write(bytes);
+        hasher.finish128().as_u128()
+    }
+
     /// Sealed bytes of `catalog.N`.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        todo!()
+        record::seal(&MAGIC, FORMAT_VERSION, self)
     }
-    pub(crate) fn decode(_file: &str, _bytes: &[u8]) -> crate::Result<Catalog> {
-        todo!()
+
+    /// The catalog from the bytes of `catalog.N`; `file` names it in errors.
+    pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<Catalog> {
+        record::unseal(file, &MAGIC, FORMAT_VERSION, bytes)
     }
 }
 
+/// What a keyed hash is of; the codes are hashed, so they are part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum HashDomain {
-    InsertId,
-    BatchId,
-    User,
+    InsertId = 1,
+    BatchId = 2,
+    User = 3,
 }
