@@ -27,6 +27,16 @@ pub(crate) enum Body {
     Seal,
 }
 
+impl Body {
+    /// Checks what decoding cannot.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let Body::Batches(batches) = self else {
+            return Ok(());
+        };
+        batches.iter().flat_map(|batch| &batch.days).try_for_each(|(.., rows)| rows.check())
+    }
+}
+
 /// One acknowledged batch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct BatchRecord {

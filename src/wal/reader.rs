@@ -119,6 +119,7 @@ impl Replayer {
             return Err(format!("it is frame {}, not {expected}", raw.sequence));
         }
         let body: Body = record::decode(raw.body)?;
+        body.check()?;
         if matches!(body, Body::Seal) {
             if rest > raw.bytes() {
                 return Err("bytes follow the seal of a clean close".into());

@@ -2,7 +2,7 @@
 
 use super::layout::{self, Header};
 use super::{Body, Replay, reader};
-use crate::fs::{Fs, WriteFile};
+use crate::fs::{Fs, NewFile, WriteFile};
 use crate::{Error, ErrorKind, Result};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -162,18 +162,10 @@ pub(crate) fn settle(fs: &dyn Fs, dir: &Path, replay: &Replay) -> Result<()> {
     }
     for number in &replay.logs {
         let path = dir.join(layout::name(*number));
-        rewrite(fs, dir, &path).map_err(|e| Error::io("cannot rewrite", &path, e))?;
+        let bytes = fs.map(&path).map_err(|e| Error::io("cannot read", &path, e))?;
+        NewFile::write(fs, &path, |copy| copy.append(&bytes))?;
     }
-    fs.sync_dir(dir).map_err(|e| Error::io("cannot sync", dir, e))
-}
-
-fn rewrite(fs: &dyn Fs, dir: &Path, path: &Path) -> io::Result<()> {
-    let bytes = fs.map(path)?;
-    let copy = dir.join("rewritten.tmp");
-    let mut file = fs.create(&copy)?;
-    file.append(&bytes)?;
-    file.sync()?;
-    fs.rename(&copy, path)
+    Ok(())
 }
 
 /// Removes the logs with numbers below `keep_from`.
