@@ -24,6 +24,9 @@ mod write;
 
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Decimal, Event, Receipt, Value};
-pub use query::{Answer, Query, Selector, Set};
+pub use query::{
+    Answer, Average, BucketInfo, Cohort, CohortKind, Column, CountKind, DateArg, Figures, Info,
+    Queries, Query, Selector, Series, Set, Table, queries_from_json,
+};
 pub use snapshot::{ActivityInfo, Snapshot, SnapshotInfo};
 pub use time::{Bucket, WeekStart};

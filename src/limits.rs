@@ -60,6 +60,8 @@ pub const SET_DEPTH_MAX: usize = 16;
 pub const SET_IDS_MAX: usize = 1_000_000;
 /// Bytes of one query's JSON.
 pub const QUERY_BYTES_MAX: usize = 32 << 20;
+/// Queries asked at once.
+pub const QUERIES_MAX: usize = 10_000;
 /// Ids of one page of the `users` report.
 pub const USERS_PAGE_MAX: u32 = 1_000_000;
 /// Bytes of one line of a text import.

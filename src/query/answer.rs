@@ -1,4 +1,4 @@
-//! The answer: typed columns, its JSON form, and its rows.
+//! The answer: typed columns, and the ways to reach them.
 
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
@@ -31,7 +31,8 @@ pub struct Info {
     pub as_of: String,
     /// RFC 3339 in UTC: time of the newest event seen; `None` in an empty database.
     pub watermark: Option<String>,
-    /// Hash of the normalised query, 8 hex digits.
+    /// Hash of the normalised query, range and `as_of` left out, 8 hex digits: two figures are
+    /// comparable when it is equal.
     pub definition: String,
     /// Time taken, in milliseconds.
     pub elapsed_ms: f64,
@@ -66,11 +67,21 @@ pub enum Figures {
     /// `frequency`: users active in exactly k intervals, k from 1.
     Frequency(Vec<u64>),
     /// `retention`.
-    Retention { cohorts: Vec<Cohort>, average: Vec<Average> },
+    Retention {
+        /// One per bucket of the range.
+        cohorts: Vec<Cohort>,
+        /// One per column.
+        average: Vec<Average>,
+    },
     /// `count`.
     Count(u64),
-    /// `users`: a page of ids in byte order, and the id to go on after.
-    Users { ids: Vec<String>, next: Option<String> },
+    /// `users`: a page of ids in byte order.
+    Users {
+        /// The page.
+        ids: Vec<String>,
+        /// The id to go on after; `None` on the last page.
+        next: Option<String>,
+    },
 }
 
 /// One column of figures; `None` is null: over nobody, or not begun.
@@ -107,24 +118,112 @@ pub struct Average {
     pub rate: Option<f64>,
 }
 
-/// An answer as records: a row per bucket, cohort cell or user, key columns first.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Table {
-    /// Column names.
-    pub columns: Vec<String>,
-    /// Rows, each as long as `columns`.
-    pub rows: Vec<Vec<serde_json::Value>>,
+impl Cohort {
+    /// Share of the cohort in a column, 0..1; `None` over nobody and where it cannot be known yet.
+    #[must_use]
+    pub fn rate(&self, column: usize) -> Option<f64> {
+        let returned = self.returned.get(column).copied().flatten()?;
+        share(returned, self.size?)
+    }
 }
 
-impl Answer {
-    /// The JSON form.
+impl Average {
+    /// The average of a column from its sums.
     #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        todo!()
+    pub fn new(returned: u64, size: u64) -> Average {
+        Average { returned, size, rate: share(returned, size) }
     }
-    /// The answer as records.
+}
+
+/// `part / whole`; `None` over nothing.
+pub(crate) fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// The figures of the first series: all there is without a breakdown.
+impl Answer {
+    /// A column of people or events, as long as [`buckets`](Answer::buckets): `users` of `active`,
+    /// `new` of `growth`. `None` where the report has no such column.
     #[must_use]
-    pub fn to_table(&self) -> Table {
-        todo!()
+    pub fn counts(&self, name: &str) -> Option<&[Option<u64>]> {
+        match self.column(name)? {
+            Column::Counts(values) => Some(values),
+            Column::Ratios(_) => None,
+        }
+    }
+
+    /// A column of rates, as long as [`buckets`](Answer::buckets): `ratio` of `stickiness`,
+    /// `quick_ratio` of `growth`. `None` where the report has no such column.
+    #[must_use]
+    pub fn ratios(&self, name: &str) -> Option<&[Option<f64>]> {
+        match self.column(name)? {
+            Column::Ratios(values) => Some(values),
+            Column::Counts(_) => None,
+        }
+    }
+
+    /// A column of either kind.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        let Some(Figures::Columns(columns)) = self.figures() else { return None };
+        columns.iter().find(|(known, _)| *known == name).map(|(_, column)| column)
+    }
+
+    /// The cohorts of a `retention` report; empty for the others.
+    #[must_use]
+    pub fn cohorts(&self) -> &[Cohort] {
+        match self.figures() {
+            Some(Figures::Retention { cohorts, .. }) => cohorts,
+            _ => &[],
+        }
+    }
+
+    /// The average row of a `retention` report; empty for the others.
+    #[must_use]
+    pub fn average(&self) -> &[Average] {
+        match self.figures() {
+            Some(Figures::Retention { average, .. }) => average,
+            _ => &[],
+        }
+    }
+
+    /// The figure of a `count` report.
+    #[must_use]
+    pub fn count(&self) -> Option<u64> {
+        match self.figures() {
+            Some(Figures::Count(count)) => Some(*count),
+            _ => None,
+        }
+    }
+
+    /// Of a `frequency` report, the users active in exactly 1, 2, ... intervals; empty for others.
+    #[must_use]
+    pub fn histogram(&self) -> &[u64] {
+        match self.figures() {
+            Some(Figures::Frequency(users)) => users,
+            _ => &[],
+        }
+    }
+
+    /// The page of a `users` report; empty for the others.
+    #[must_use]
+    pub fn ids(&self) -> &[String] {
+        match self.figures() {
+            Some(Figures::Users { ids, .. }) => ids,
+            _ => &[],
+        }
+    }
+
+    /// Of a `users` report, the id that the next page starts after; `None` on the last page.
+    #[must_use]
+    pub fn next(&self) -> Option<&str> {
+        match self.figures() {
+            Some(Figures::Users { next, .. }) => next.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn figures(&self) -> Option<&Figures> {
+        self.series.first().map(|series| &series.figures)
     }
 }

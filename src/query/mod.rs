@@ -1,16 +1,53 @@
 //! The query: one plain value, behind three doors (builder, JSON, flags).
+//!
+//! `builder` makes it, `json` reads it and `normal` writes it back; `check` decides what may stand
+//! together; `plan` turns it into days and buckets of one snapshot; `answer` is what comes out.
 
 pub(crate) mod answer;
-pub(crate) mod json;
+mod builder;
+mod check;
+mod date;
+mod fields;
+mod json;
+mod normal;
 pub(crate) mod plan;
+mod render;
 pub(crate) mod selector;
+mod strict;
 
-pub use answer::{Answer, BucketInfo, Cohort, Info, Series, Table};
+pub use answer::{Answer, Average, BucketInfo, Cohort, Column, Figures, Info, Series};
+pub use date::DateArg;
+pub use json::{Queries, queries_from_json};
+pub use render::Table;
 pub use selector::{Selector, Set};
 
 use crate::time::{Bucket, Day, Micros, WeekStart};
+use selector::SetKind;
 
-/// A question. See the builder's methods; the JSON form is read by `Query::from_json`.
+/// A question: a report, the range it looks at, and whom it counts.
+///
+/// There is one constructor per report, and one method per field. What cannot be (a date that is
+/// not one, a field that the report does not have, `from` after `to`) is remembered and comes back
+/// as one error from [`check`](Query::check), and from running the query.
+///
+/// ```
+/// use daybit::{Bucket, Query, Set};
+/// let buyers = Query::active("purchase").by(Bucket::Month).from("2024-01-01").to("2025-01-01");
+/// buyers.check()?;
+/// let weekly = Query::retention("signup").returning("purchase").by(Bucket::Week).columns(8);
+/// weekly.only(Set::did("visit").at_least(3)).check()?;
+/// assert!(Query::active("*").from("next week").check().is_err());
+/// # Ok::<(), daybit::Error>(())
+/// ```
+///
+/// The same value as JSON:
+///
+/// ```
+/// # use daybit::{Bucket, Query};
+/// let query = Query::from_json(r#"{"report": "active", "event": "purchase", "by": "month"}"#)?;
+/// assert_eq!(query, Query::active("purchase").by(Bucket::Month));
+/// # Ok::<(), daybit::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     pub(crate) report: Report,
@@ -20,9 +57,9 @@ pub struct Query {
     pub(crate) time_zone: Option<String>,
     pub(crate) week_start: WeekStart,
     pub(crate) as_of: Option<Micros>,
-    pub(crate) users: Option<Set>,
-    pub(crate) breakdown: Vec<String>,
-    pub(crate) top: Option<u32>,
+    pub(crate) users: Option<SetKind>,
+    /// The first thing that was wrong while the query was built.
+    pub(crate) fault: Option<String>,
 }
 
 /// Where a range starts.
@@ -71,7 +108,9 @@ pub(crate) enum Report {
         month: u32,
     },
     Retention(Retention),
+    /// People of `Query::users`; everyone with a stored event without.
     Count,
+    /// Ids of `Query::users`; everyone with a stored event without.
     Users {
         limit: u32,
         after: Option<String>,
@@ -83,16 +122,34 @@ pub(crate) struct Retention {
     pub(crate) start: Selector,
     /// `None`: the start event.
     pub(crate) returning: Option<Selector>,
+    /// The last column. With `brackets` the cells are bucket 0 and one per bracket instead.
     pub(crate) columns: u32,
     pub(crate) cohort: CohortKind,
     pub(crate) count: CountKind,
+    /// Consecutive widths after bucket 0, in buckets; empty: a cell per column.
     pub(crate) brackets: Vec<u32>,
     pub(crate) at_least: u32,
 }
 
+impl Retention {
+    /// The event that counts as a return.
+    pub(crate) fn returning(&self) -> &Selector {
+        self.returning.as_ref().unwrap_or(&self.start)
+    }
+
+    /// Cells of one cohort, bucket 0 included.
+    pub(crate) fn cells(&self) -> usize {
+        let after = match self.brackets.len() {
+            0 => usize::try_from(self.columns).unwrap_or(usize::MAX),
+            brackets => brackets,
+        };
+        after.saturating_add(1)
+    }
+}
+
 /// What puts a user into a cohort.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CohortKind {
     /// The first event ever that matches.
     #[default]
@@ -106,8 +163,8 @@ pub enum CohortKind {
 }
 
 /// Which returns a retention column counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CountKind {
     /// In exactly that bucket.
     #[default]

@@ -1,0 +1,137 @@
+//! JSON text to values, refusing what `serde_json` lets pass: a field given twice.
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use std::fmt;
+
+/// A JSON value and the first field in it that was given twice.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Strict {
+    pub(super) value: Value,
+    pub(super) twice: Option<String>,
+}
+
+impl Strict {
+    fn plain(value: impl Into<Value>) -> Strict {
+        Strict { value: value.into(), twice: None }
+    }
+}
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Strict, D::Error> {
+        deserializer.deserialize_any(StrictVisitor)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Strict;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Strict, E> {
+        Ok(Strict::default())
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Strict, E> {
+        Ok(Strict::plain(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Strict, E> {
+        Ok(Strict::plain(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Strict, E> {
+        Ok(Strict::plain(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Strict, E> {
+        Ok(Strict::plain(Number::from_f64(value).map_or(Value::Null, Value::Number)))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Strict, E> {
+        Ok(Strict::plain(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Strict, A::Error> {
+        let mut values = Vec::new();
+        let mut twice = None;
+        while let Some(item) = items.next_element::<Strict>()? {
+            twice = twice.or(item.twice);
+            values.push(item.value);
+        }
+        Ok(Strict { value: Value::Array(values), twice })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Strict, A::Error> {
+        let mut object = Map::new();
+        let mut twice = None;
+        while let Some((key, item)) = fields.next_entry::<String, Strict>()? {
+            twice = twice.or(item.twice);
+            if object.contains_key(&key) {
+                twice = twice.or(Some(key.clone()));
+            }
+            object.insert(key, item.value);
+        }
+        Ok(Strict { value: Value::Object(object), twice })
+    }
+}
+
+/// One query or a list of them; each keeps its own faults.
+#[derive(Debug)]
+pub(super) enum Document {
+    One(Strict),
+    Many(Vec<Strict>),
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Document, D::Error> {
+        deserializer.deserialize_any(DocumentVisitor)
+    }
+}
+
+struct DocumentVisitor;
+
+impl<'de> Visitor<'de> for DocumentVisitor {
+    type Value = Document;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a query (an object) or an array of them")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Document, A::Error> {
+        let mut queries = Vec::new();
+        while let Some(item) = items.next_element()? {
+            queries.push(item);
+        }
+        Ok(Document::Many(queries))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Document, A::Error> {
+        StrictVisitor.visit_map(fields).map(Document::One)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_through_whole() {
+        let text = r#"{"a": [1, -2, 3.5, true, null, "x"], "b": {"c": {}}}"#;
+        let strict: Strict = serde_json::from_str(text).unwrap();
+        assert_eq!(strict.value, serde_json::from_str::<Value>(text).unwrap());
+        assert_eq!(strict.twice, None);
+    }
+
+    #[test]
+    fn a_field_given_twice_is_found_at_any_depth() {
+        for text in [r#"{"b": 1, "b": 1}"#, r#"{"a": [{"b": 1, "b": 2}]}"#] {
+            let strict: Strict = serde_json::from_str(text).unwrap();
+            assert_eq!(strict.twice.as_deref(), Some("b"));
+        }
+    }
+}
