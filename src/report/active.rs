@@ -1,0 +1,118 @@
+//! `active`: distinct users of a bucket, or of the days that end with it.
+
+use super::{Prepared, Question, days};
+use crate::error::Result;
+use crate::query::Selector;
+use crate::query::answer::Figures;
+use crate::scan::{BucketOperator, ByBucket, Edges, Gather, Operator, Step, Tally, Window};
+use crate::time::{Bucket, Day};
+
+pub(super) fn prepare<'a>(
+    question: &Question<'a>,
+    event: &Selector,
+    trailing: Option<u32>,
+) -> Result<Prepared<'a>> {
+    let totals = if trailing.is_none() { totals(question, event) } else { None };
+    let job = totals.is_none().then(|| {
+        let (edges, from) = window_edges(question, trailing);
+        let input = question.input(event, from, question.plan.to);
+        question.job(vec![input], question.plan.buckets.len(), move |_| {
+            operator(&edges, trailing.map(days))
+        })
+    });
+    let figures = |question: &Question<'_>, tally: Tally| {
+        let users = question.counts(totals.as_deref().unwrap_or(&tally.sums));
+        Ok(Figures::Columns(vec![("users", users)]))
+    };
+    Ok(Prepared { job, figures: Box::new(figures) })
+}
+
+/// The buckets, and the first day that they or their trailing windows reach.
+pub(super) fn window_edges(question: &Question<'_>, trailing: Option<u32>) -> (Edges, Day) {
+    let edges = question.edges();
+    let first = question.plan.from;
+    let reach = |n: u32| edges.get(1).map_or(first, |end| end.saturating_sub(days(n)));
+    let from = trailing.map_or(first, reach).min(first);
+    (edges, from)
+}
+
+fn operator(edges: &Edges, trailing: Option<Day>) -> Box<dyn Operator> {
+    match trailing {
+        None => Box::new(ByBucket::new(edges.clone(), Calendar::new())),
+        Some(days) => Box::new(ByBucket::new(edges.clone(), Trailing::new(edges.clone(), days))),
+    }
+}
+
+/// Daily actives from the directories alone, where nothing else touches the days.
+fn totals(question: &Question<'_>, event: &Selector) -> Option<Vec<u64>> {
+    let name = match event {
+        Selector::Any => None,
+        Selector::Names(names) => match names.as_slice() {
+            [name] => Some(name.as_str()),
+            _ => return None,
+        },
+    };
+    let plan = &question.plan;
+    if plan.by != Bucket::Day || question.query.users.is_some() {
+        return None;
+    }
+    let mut totals = vec![0; plan.buckets.len()];
+    for day in question.snapshot.days_in(plan.from, plan.to) {
+        let bucket = usize::try_from(day.span.day.checked_sub(plan.from)?).ok()?;
+        *totals.get_mut(bucket)? = question.snapshot.day_total(day, name)?;
+    }
+    Some(totals)
+}
+
+/// Distinct users of each bucket; adds to sums 0, 1, ... in the order of the buckets.
+pub(super) struct Calendar {
+    users: Gather,
+}
+
+impl Calendar {
+    pub(super) fn new() -> Calendar {
+        Calendar { users: Gather::presence(0) }
+    }
+}
+
+impl BucketOperator for Calendar {
+    fn collect(&mut self, step: &Step<'_>, _: Option<usize>, _: &mut Tally) -> Result<()> {
+        self.users.day(step)
+    }
+
+    fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
+        if let Some(users) = self.users.take() {
+            tally.add(bucket, crate::scan::kernels::count(users));
+        }
+        Ok(())
+    }
+}
+
+/// Distinct users of the days that end with each bucket; sums as in `Calendar`.
+pub(super) struct Trailing {
+    edges: Edges,
+    days: Day,
+    window: Window,
+}
+
+impl Trailing {
+    pub(super) fn new(edges: Edges, days: Day) -> Trailing {
+        Trailing { edges, days, window: Window::new() }
+    }
+}
+
+impl BucketOperator for Trailing {
+    fn collect(&mut self, step: &Step<'_>, _: Option<usize>, _: &mut Tally) -> Result<()> {
+        if let Some(bits) = step.bits[0] {
+            self.window.evict_before(step.day - self.days + 1);
+            self.window.push(step.day, bits);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
+        self.window.evict_before(self.edges[bucket + 1] - self.days);
+        tally.add(bucket, self.window.count());
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! `count`: how many people are in a set.
+
+use super::{Prepared, Question};
+use crate::codec::bits::Bits;
+use crate::error::Result;
+use crate::query::Selector;
+use crate::query::answer::Figures;
+use crate::scan::{Input, Operator, Step, Tally, kernels};
+use crate::time::Day;
+
+pub(super) fn prepare<'a>(question: &Question<'a>) -> Result<Prepared<'a>> {
+    let job = question.job(vec![everybody(question)], 1, |chunk| Box::new(People::new(chunk, false)));
+    let figures = |_: &Question<'_>, tally: Tally| {
+        Ok(Figures::Count(tally.sums.first().copied().unwrap_or_default()))
+    };
+    Ok(Prepared { job: Some(job), figures: Box::new(figures) })
+}
+
+/// People are those with a stored event, in the range where the query names one.
+pub(super) fn everybody(question: &Question<'_>) -> Input {
+    let (query, plan) = (question.query, &question.plan);
+    let from = if query.from.is_some() { plan.from } else { Day::MIN };
+    let to = if query.to.is_some() { plan.to } else { Day::MAX };
+    question.input(&Selector::Any, from, to)
+}
+
+/// Everybody with an event: counted into sum 0, or listed.
+pub(super) struct People {
+    chunk: u32,
+    list: bool,
+    users: Box<Bits>,
+}
+
+impl People {
+    pub(super) fn new(chunk: u32, list: bool) -> People {
+        People { chunk, list, users: Box::new(Bits::EMPTY) }
+    }
+}
+
+impl Operator for People {
+    fn day(&mut self, step: &Step<'_>, _: &mut Tally) -> Result<()> {
+        if let Some(bits) = step.bits[0] {
+            kernels::or(&mut self.users, bits);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, tally: &mut Tally) -> Result<()> {
+        if self.list {
+            tally.members.push((self.chunk, self.users.clone()));
+        } else {
+            tally.add(0, kernels::count(&self.users));
+        }
+        Ok(())
+    }
+}

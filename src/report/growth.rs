@@ -1,0 +1,284 @@
+//! `growth`: who is new, retained, resurrected and churned from one period to the next.
+
+use super::{Prepared, Question, days, share};
+use crate::codec::bits::Bits;
+use crate::error::{Error, Result};
+use crate::query::Selector;
+use crate::query::answer::{Column, Figures};
+use crate::scan::{
+    BucketOperator, ByBucket, Edges, Gather, Input, Operator, Step, Tally, Window, kernels,
+};
+use crate::time::{Bucket, Day, bucket_start};
+use std::collections::VecDeque;
+
+const EVENT: usize = 0;
+const ANY: usize = 1;
+/// Sums per bucket: active, new, retained, churned, active before.
+const SUMS: usize = 5;
+
+pub(super) fn prepare<'a>(
+    question: &Question<'a>,
+    event: &Selector,
+    gap: u32,
+    trailing: Option<u32>,
+    new_means_any: bool,
+) -> Result<Prepared<'a>> {
+    if gap == 0 || (trailing.is_some() && gap != 1) {
+        return Err(Error::input("gap must be at least 1, and 1 (or left out) with trailing"));
+    }
+    // The same events either way: no second input then.
+    let any = new_means_any && *event != Selector::Any;
+    let inputs = inputs(question, event, any);
+    let sums = question.plan.buckets.len() * SUMS;
+    let job = match trailing.map(days) {
+        Some(days) => {
+            let edges = question.edges();
+            question.job(inputs, sums, move |_| -> Box<dyn Operator> {
+                Box::new(ByBucket::new(edges.clone(), Sliding::new(edges.clone(), days, any)))
+            })
+        }
+        None => {
+            let (edges, lead) = with_lead(question, gap);
+            question.job(inputs, sums, move |_| -> Box<dyn Operator> {
+                Box::new(ByBucket::new(edges.clone(), Calendar::new(lead, days(gap), any)))
+            })
+        }
+    };
+    Ok(Prepared { job: Some(job), figures: Box::new(|question, tally| Ok(figures(question, &tally))) })
+}
+
+/// All history up to the end of the range: "first" means first ever.
+fn inputs(question: &Question<'_>, event: &Selector, any: bool) -> Vec<Input> {
+    let to = question.plan.to;
+    let mut inputs = vec![question.input(event, Day::MIN, to)];
+    inputs.extend(any.then(|| question.input(&Selector::Any, Day::MIN, to)));
+    inputs
+}
+
+/// The buckets with up to `gap` earlier ones before them, and how many those are. None are needed
+/// before the first event. The bucket before the whole range is a span of the same length.
+fn with_lead(question: &Question<'_>, gap: u32) -> (Edges, usize) {
+    let plan = &question.plan;
+    let first_day = plan.first_day.unwrap_or(plan.from);
+    let mut lead = vec![];
+    let mut start = plan.from;
+    while start > first_day && days(gap) > days(lead.len() as u32) {
+        start = match plan.by {
+            Bucket::All => start.saturating_sub((plan.to - plan.from).max(1)),
+            by => bucket_start(start - 1, by, plan.week_start),
+        };
+        lead.push(start);
+    }
+    let edges = lead.iter().rev().chain(question.edges().iter()).copied().collect();
+    (edges, lead.len())
+}
+
+fn figures(question: &Question<'_>, tally: &Tally) -> Figures {
+    let row = |bucket: usize| {
+        let mut sums = [0; SUMS];
+        let counted = tally.sums.iter().skip(bucket * SUMS);
+        sums.iter_mut().zip(counted).for_each(|(sum, counted)| *sum = *counted);
+        sums
+    };
+    let count = |of: fn([u64; SUMS]) -> u64| {
+        Column::Counts(question.begun(|bucket| Some(of(row(bucket)))))
+    };
+    let ratio = |of: fn([u64; SUMS]) -> Option<f64>| {
+        Column::Ratios(question.begun(|bucket| of(row(bucket))))
+    };
+    Figures::Columns(vec![
+        ("active", count(|[active, ..]| active)),
+        ("new", count(|[_, new, ..]| new)),
+        ("retained", count(|[_, _, retained, ..]| retained)),
+        ("resurrected", count(|[active, new, retained, ..]| active - new - retained)),
+        ("churned", count(|[_, _, _, churned, _]| churned)),
+        ("quick_ratio", ratio(|[active, _, retained, churned, _]| share(active - retained, churned))),
+        ("retention_rate", ratio(|[_, _, retained, _, before]| share(retained, before))),
+    ])
+}
+
+/// Adds one bucket's flows. New and retained are apart: whoever was active before has been seen.
+fn tally_flows(tally: &mut Tally, bucket: usize, flows: kernels::Flows, churned: u64) {
+    let sums = [flows.active, flows.new, flows.retained, churned, flows.before];
+    for (place, sum) in sums.into_iter().enumerate() {
+        tally.add(bucket * SUMS + place, sum);
+    }
+}
+
+/// Flows between calendar buckets.
+struct Calendar {
+    /// Buckets before the range.
+    lead: usize,
+    gap: Day,
+    now: Gather,
+    /// Users of the event in earlier buckets.
+    seen: Box<Bits>,
+    /// The same of any event, where that decides who is new.
+    any: Option<(Gather, Box<Bits>)>,
+    /// Active in any of the last `gap` buckets.
+    before: Box<Bits>,
+    /// The same, one bucket later.
+    after: Box<Bits>,
+    /// The last buckets, for a gap above 1.
+    recent: Window,
+}
+
+impl Calendar {
+    fn new(lead: usize, gap: Day, any: bool) -> Calendar {
+        let empty = || Box::new(Bits::EMPTY);
+        Calendar {
+            lead,
+            gap,
+            now: Gather::presence(EVENT),
+            seen: empty(),
+            any: any.then(|| (Gather::presence(ANY), empty())),
+            before: empty(),
+            after: empty(),
+            recent: Window::new(),
+        }
+    }
+}
+
+impl BucketOperator for Calendar {
+    fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>, _: &mut Tally) -> Result<()> {
+        if bucket.is_some() {
+            if let Some((now, _)) = &mut self.any {
+                now.day(step)?;
+            }
+            return self.now.day(step);
+        }
+        if let Some(bits) = step.bits[EVENT] {
+            kernels::or(&mut self.seen, bits);
+        }
+        if let (Some((_, seen)), Some(bits)) = (&mut self.any, step.bits[ANY]) {
+            kernels::or(seen, bits);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
+        let now = self.now.take().map_or(&Bits::EMPTY, |bits| bits);
+        let earlier = self.any.as_ref().map_or(&self.seen, |(_, seen)| seen);
+        let flows = kernels::flows(now, earlier, &self.before);
+        if self.gap == 1 {
+            self.after.0 = now.0;
+        } else {
+            let place = Day::try_from(bucket).unwrap_or(Day::MAX);
+            self.recent.push(place, now);
+            self.recent.evict_before(place - self.gap + 1);
+            self.recent.union_into(&mut self.after);
+        }
+        // In t-g..t-1 but not in t-g+1..t: last active in t-g.
+        let churned = kernels::count_and_not(&self.before, &self.after);
+        if let Some(row) = bucket.checked_sub(self.lead) {
+            tally_flows(tally, row, flows, churned);
+        }
+        kernels::or(&mut self.seen, now);
+        std::mem::swap(&mut self.before, &mut self.after);
+        if let Some((now, seen)) = &mut self.any
+            && let Some(now) = now.take()
+        {
+            kernels::or(seen, now);
+        }
+        Ok(())
+    }
+}
+
+/// Flows between the n days that end with a bucket and the n days before those.
+struct Sliding {
+    edges: Edges,
+    days: Day,
+    later: Window,
+    earlier: Window,
+    /// Days of the later window, to move into the earlier one.
+    pending: VecDeque<(Day, Bits)>,
+    /// Users of the event on the days before the later window.
+    seen: Box<Bits>,
+    any: Option<DelayedUnion>,
+}
+
+/// The union of all days before a moving one.
+struct DelayedUnion {
+    pending: VecDeque<(Day, Bits)>,
+    union: Box<Bits>,
+}
+
+impl DelayedUnion {
+    fn push(&mut self, day: Day, bits: &Bits, before: Day) {
+        self.advance(before);
+        if day < before {
+            kernels::or(&mut self.union, bits);
+        } else {
+            self.pending.push_back((day, bits.clone()));
+        }
+    }
+
+    fn advance(&mut self, before: Day) {
+        while let Some((_, bits)) = self.pending.pop_front_if(|(day, _)| *day < before) {
+            kernels::or(&mut self.union, &bits);
+        }
+    }
+}
+
+impl Sliding {
+    fn new(edges: Edges, days: Day, any: bool) -> Sliding {
+        let empty = || Box::new(Bits::EMPTY);
+        let any = any.then(|| DelayedUnion { pending: VecDeque::new(), union: empty() });
+        let (later, earlier, pending) = (Window::new(), Window::new(), VecDeque::new());
+        Sliding { edges, days, later, earlier, pending, seen: empty(), any }
+    }
+
+    /// First day of the later window of a bucket.
+    fn start(&self, bucket: usize) -> Day {
+        self.edges[bucket + 1] - self.days
+    }
+
+    fn advance(&mut self, start: Day) {
+        self.later.evict_before(start);
+        while let Some((day, bits)) = self.pending.pop_front_if(|(day, _)| *day < start) {
+            self.pass(day, &bits, start);
+        }
+        self.earlier.evict_before(start - self.days);
+    }
+
+    /// A day leaves the later window, or never was in it.
+    fn pass(&mut self, day: Day, bits: &Bits, start: Day) {
+        kernels::or(&mut self.seen, bits);
+        if day >= start - self.days {
+            self.earlier.push(day, bits);
+        }
+    }
+}
+
+impl BucketOperator for Sliding {
+    fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>, _: &mut Tally) -> Result<()> {
+        let start = self.start(bucket.unwrap_or(0));
+        if let (Some(any), Some(bits)) = (&mut self.any, step.bits[ANY]) {
+            any.push(step.day, bits, start);
+        }
+        let Some(bits) = step.bits[EVENT] else { return Ok(()) };
+        self.advance(start);
+        if step.day < start {
+            self.pass(step.day, bits, start);
+        } else {
+            self.later.push(step.day, bits);
+            self.pending.push_back((step.day, bits.clone()));
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
+        let start = self.start(bucket);
+        self.advance(start);
+        if let Some(any) = &mut self.any {
+            any.advance(start);
+        }
+        let (mut now, mut before) = (Box::new(Bits::EMPTY), Box::new(Bits::EMPTY));
+        self.later.union_into(&mut now);
+        self.earlier.union_into(&mut before);
+        let seen = self.any.as_ref().map_or(&self.seen, |any| &any.union);
+        let flows = kernels::flows(&now, seen, &before);
+        tally_flows(tally, bucket, flows, kernels::count_and_not(&before, &now));
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! `states`: everybody who was ever active, sorted by how lately, on each bucket's last day.
+
+use super::{Prepared, Question, days, share};
+use crate::codec::bits::Bits;
+use crate::error::{Error, Result};
+use crate::query::Selector;
+use crate::query::answer::{Column, Figures};
+use crate::scan::{BucketOperator, ByBucket, Edges, Step, Tally, Window, kernels};
+use crate::time::Day;
+
+const STATES: [&str; 7] =
+    ["new", "current", "reactivated", "resurrected", "at_risk_week", "at_risk_month", "dormant"];
+/// A rate, and the state that it is of.
+const RATES: [(&str, usize); 4] = [("curr", 1), ("nurr", 0), ("rurr", 2), ("surr", 3)];
+/// Sums per bucket: users of the seven states, and of the first four those back a day later.
+const SUMS: usize = 11;
+
+pub(super) fn prepare<'a>(
+    question: &Question<'a>,
+    event: &Selector,
+    week: u32,
+    month: u32,
+) -> Result<Prepared<'a>> {
+    if week == 0 || month <= week {
+        return Err(Error::input(format!(
+            "week and month are windows of days, week the shorter one: got {week} and {month}"
+        )));
+    }
+    let edges = question.edges();
+    // One day more: who came back on the day after the last bucket.
+    let input = question.input(event, Day::MIN, question.plan.to.saturating_add(1));
+    let job = question.job(vec![input], question.plan.buckets.len() * SUMS, move |_| {
+        let operator = States::new(edges.clone(), days(week), days(month));
+        Box::new(ByBucket::new(edges.clone(), operator))
+    });
+    Ok(Prepared { job: Some(job), figures: Box::new(|question, tally| Ok(figures(question, &tally))) })
+}
+
+fn figures(question: &Question<'_>, tally: &Tally) -> Figures {
+    let sum = |bucket: usize, place: usize| tally.sums.get(bucket * SUMS + place).copied();
+    let states = STATES.iter().enumerate().map(|(place, name)| {
+        (*name, Column::Counts(question.begun(|bucket| sum(bucket, place))))
+    });
+    let rates = RATES.iter().map(|(name, state)| {
+        let rate = |bucket: usize| {
+            // Until the day after has ended the share is not known.
+            let next = question.plan.buckets.get(bucket)?.end;
+            let known = question.plan.span(question.snapshot, next, next + 1).complete;
+            known.then(|| share(sum(bucket, STATES.len() + state)?, sum(bucket, *state)?))?
+        };
+        (*name, Column::Ratios(question.begun(rate)))
+    });
+    Figures::Columns(states.chain(rates).collect())
+}
+
+struct States {
+    edges: Edges,
+    week_days: Day,
+    month_days: Day,
+    /// Days before `today`.
+    week: Window,
+    month: Window,
+    seen: Box<Bits>,
+    /// The latest day with an event.
+    today: Option<(Day, Box<Bits>)>,
+}
+
+impl States {
+    fn new(edges: Edges, week_days: Day, month_days: Day) -> States {
+        let (week, month) = (Window::new(), Window::new());
+        States { edges, week_days, month_days, week, month, seen: Box::new(Bits::EMPTY), today: None }
+    }
+
+    /// Today becomes one of the days before.
+    fn settle(&mut self) {
+        if let Some((day, bits)) = self.today.take() {
+            self.week.push(day, &bits);
+            self.month.push(day, &bits);
+            kernels::or(&mut self.seen, &bits);
+        }
+    }
+
+    fn advance(&mut self, day: Day) {
+        self.week.evict_before(day - self.week_days + 1);
+        self.month.evict_before(day - self.month_days + 1);
+    }
+}
+
+impl BucketOperator for States {
+    fn collect(&mut self, step: &Step<'_>, _: Option<usize>, _: &mut Tally) -> Result<()> {
+        if let Some(bits) = step.bits[0] {
+            self.settle();
+            self.advance(step.day);
+            self.today = Some((step.day, Box::new(bits.clone())));
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, bucket: usize, next: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
+        let day = self.edges[bucket + 1] - 1;
+        if self.today.as_ref().is_some_and(|(today, _)| *today < day) {
+            self.settle();
+        }
+        self.advance(day);
+        let (mut week, mut month) = (Box::new(Bits::EMPTY), Box::new(Bits::EMPTY));
+        self.week.union_into(&mut week);
+        self.month.union_into(&mut month);
+        let tomorrow = next.filter(|step| step.day == day + 1).and_then(|step| step.bits[0]);
+        let states = kernels::states(&kernels::StateInputs {
+            today: self.today.as_ref().map_or(&Bits::EMPTY, |(_, bits)| bits),
+            seen: &self.seen,
+            week: &week,
+            month: &month,
+            tomorrow: tomorrow.unwrap_or(&Bits::EMPTY),
+        });
+        for (place, users) in states.users.into_iter().chain(states.back).enumerate() {
+            tally.add(bucket * SUMS + place, users);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,190 @@
+//! What the scan walks over: days with events, chunks of users, and who did what there.
+
+use super::layout::SelectorUse;
+use crate::codec::bits::Bits;
+use crate::day::section::{ActivityCode, Section};
+use crate::error::Result;
+use crate::memtable::RunDay;
+use crate::query::Selector;
+use crate::snapshot::{SnapshotDay, SnapshotInner, Source};
+use crate::time::Day;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Days, chunks and selectors; days and selectors are named by their place in the lists.
+pub(super) trait Grid: Sync {
+    fn chunks(&self) -> u32;
+    /// Days with a stored event, ascending.
+    fn days(&self) -> &[Day];
+    /// ORs the selector's users into `bits`; false where there are none.
+    fn presence_into(
+        &self,
+        day: usize,
+        selector: usize,
+        chunk: u32,
+        bits: &mut Bits,
+    ) -> Result<bool>;
+    /// Rows of the selector per user; a user may come several times.
+    fn counts(
+        &self,
+        day: usize,
+        selector: usize,
+        chunk: u32,
+        visit: &mut dyn FnMut(u16, u32),
+    ) -> Result<()>;
+
+    /// Places of the days in `[from, to)`.
+    fn days_between(&self, from: Day, to: Day) -> Range<usize> {
+        let place = |day: Day| self.days().partition_point(|stored| *stored < day);
+        place(from)..place(to).max(place(from))
+    }
+}
+
+/// A snapshot's days, with the names of the selectors looked up in each section once.
+pub(super) struct SnapshotGrid<'a> {
+    chunks: u32,
+    days: Vec<Day>,
+    /// Per selector, from its first wanted day on: the places that may hold its rows.
+    selectors: Vec<ResolvedSelector<'a>>,
+}
+
+struct ResolvedSelector<'a> {
+    first_day: usize,
+    days: Vec<Vec<Place<'a>>>,
+}
+
+/// One source of a day, with what a selector reads there.
+enum Place<'a> {
+    Section { section: &'a Section, presence: Vec<ActivityCode>, counts: Vec<ActivityCode> },
+    Run { run: &'a RunDay, names: Names<'a> },
+}
+
+/// The activities of a selector in a run.
+enum Names<'a> {
+    Any,
+    These(&'a [String]),
+}
+
+impl Names<'_> {
+    fn each(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        let (any, names): (_, &[String]) = match self {
+            Names::Any => (Some(None), &[]),
+            Names::These(names) => (None, names),
+        };
+        any.into_iter().chain(names.iter().map(|name| Some(name.as_bytes())))
+    }
+}
+
+impl<'a> SnapshotGrid<'a> {
+    pub(super) fn new(
+        snapshot: &'a SnapshotInner,
+        selectors: &'a [SelectorUse],
+    ) -> Result<SnapshotGrid<'a>> {
+        let resolve = |wanted: &'a SelectorUse| {
+            let first_day = snapshot.days.partition_point(|day| day.span.day < wanted.from);
+            let days = snapshot.days_in(wanted.from, wanted.to).par_iter();
+            let days = days.map(|day| places(day, &wanted.selector)).collect::<Result<_>>()?;
+            Ok(ResolvedSelector { first_day, days })
+        };
+        Ok(SnapshotGrid {
+            chunks: snapshot.chunks(),
+            days: snapshot.days.iter().map(|day| day.span.day).collect(),
+            selectors: selectors.iter().map(resolve).collect::<Result<_>>()?,
+        })
+    }
+
+    fn places(&self, day: usize, selector: usize) -> &[Place<'a>] {
+        let selector = &self.selectors[selector];
+        day.checked_sub(selector.first_day)
+            .and_then(|place| selector.days.get(place))
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+fn places<'a>(day: &'a SnapshotDay, selector: &'a Selector) -> Result<Vec<Place<'a>>> {
+    day.sources().filter_map(|source| place(source, selector).transpose()).collect()
+}
+
+/// `None` where the source has no row of the selector.
+fn place<'a>(source: Source<'a>, selector: &'a Selector) -> Result<Option<Place<'a>>> {
+    let section = match (source, selector) {
+        (Source::Section(section), _) => section,
+        (Source::Run(run), Selector::Any) => {
+            return Ok(Some(Place::Run { run, names: Names::Any }));
+        }
+        (Source::Run(run), Selector::Names(names)) => {
+            return Ok(Some(Place::Run { run, names: Names::These(names) }));
+        }
+    };
+    let (presence, counts): (Vec<_>, Vec<_>) = match selector {
+        // Rows are counted by name: any activity has a presence of its own, but no rows.
+        Selector::Any => {
+            let names = u16::try_from(section.activities()?.len()).unwrap_or(u16::MAX);
+            (vec![ActivityCode::Any], (0..names).map(ActivityCode::Named).collect())
+        }
+        Selector::Names(names) => {
+            let codes =
+                names.iter().filter_map(|name| section.activity(name.as_bytes()).transpose());
+            let codes: Vec<_> = codes.collect::<Result<_>>()?;
+            (codes.clone(), codes)
+        }
+    };
+    Ok((!presence.is_empty()).then_some(Place::Section { section, presence, counts }))
+}
+
+impl Grid for SnapshotGrid<'_> {
+    fn chunks(&self) -> u32 {
+        self.chunks
+    }
+
+    fn days(&self) -> &[Day] {
+        &self.days
+    }
+
+    fn presence_into(
+        &self,
+        day: usize,
+        selector: usize,
+        chunk: u32,
+        bits: &mut Bits,
+    ) -> Result<bool> {
+        let mut any = false;
+        for place in self.places(day, selector) {
+            match place {
+                Place::Section { section, presence, .. } => {
+                    for code in presence {
+                        any |= section.presence_into(*code, chunk, bits)?;
+                    }
+                }
+                Place::Run { run, names } => {
+                    any |= names
+                        .each()
+                        .fold(false, |any, name| run.presence_into(name, chunk, bits) || any);
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    fn counts(
+        &self,
+        day: usize,
+        selector: usize,
+        chunk: u32,
+        visit: &mut dyn FnMut(u16, u32),
+    ) -> Result<()> {
+        for place in self.places(day, selector) {
+            match place {
+                Place::Section { section, counts, .. } => {
+                    for code in counts {
+                        section.counts(*code, chunk, visit)?;
+                    }
+                }
+                Place::Run { run, names } => {
+                    names.each().for_each(|name| run.counts(name, chunk, visit));
+                }
+            }
+        }
+        Ok(())
+    }
+}
