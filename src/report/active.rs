@@ -11,7 +11,7 @@ pub(super) fn prepare<'a>(
     question: &Question<'a>,
     event: &Selector,
     trailing: Option<u32>,
-) -> Result<Prepared<'a>> {
+) -> Prepared<'a> {
     let totals = if trailing.is_none() { totals(question, event) } else { None };
     let job = totals.is_none().then(|| {
         let (edges, from) = window_edges(question, trailing);
@@ -20,11 +20,11 @@ pub(super) fn prepare<'a>(
             operator(&edges, trailing.map(days))
         })
     });
-    let figures = |question: &Question<'_>, tally: Tally| {
+    let figures = move |question: &Question<'_>, tally: Tally| {
         let users = question.counts(totals.as_deref().unwrap_or(&tally.sums));
         Ok(Figures::Columns(vec![("users", users)]))
     };
-    Ok(Prepared { job, figures: Box::new(figures) })
+    Prepared::new(job, figures)
 }
 
 /// The buckets, and the first day that they or their trailing windows reach.

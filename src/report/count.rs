@@ -8,20 +8,18 @@ use crate::query::answer::Figures;
 use crate::scan::{Input, Operator, Step, Tally, kernels};
 use crate::time::Day;
 
-pub(super) fn prepare<'a>(question: &Question<'a>) -> Result<Prepared<'a>> {
-    let job = question.job(vec![everybody(question)], 1, |chunk| Box::new(People::new(chunk, false)));
+pub(super) fn prepare<'a>(question: &Question<'a>) -> Prepared<'a> {
+    let job =
+        question.job(vec![everybody(question)], 1, |chunk| Box::new(People::new(chunk, false)));
     let figures = |_: &Question<'_>, tally: Tally| {
         Ok(Figures::Count(tally.sums.first().copied().unwrap_or_default()))
     };
-    Ok(Prepared { job: Some(job), figures: Box::new(figures) })
+    Prepared::new(job, figures)
 }
 
-/// People are those with a stored event, in the range where the query names one.
+/// People are those with a stored event, whenever it was.
 pub(super) fn everybody(question: &Question<'_>) -> Input {
-    let (query, plan) = (question.query, &question.plan);
-    let from = if query.from.is_some() { plan.from } else { Day::MIN };
-    let to = if query.to.is_some() { plan.to } else { Day::MAX };
-    question.input(&Selector::Any, from, to)
+    question.input(&Selector::Any, Day::MIN, Day::MAX)
 }
 
 /// Everybody with an event: counted into sum 0, or listed.

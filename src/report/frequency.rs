@@ -13,7 +13,7 @@ pub(super) fn prepare<'a>(
     event: &Selector,
     at_least: u32,
     at_most: Option<u32>,
-) -> Result<Prepared<'a>> {
+) -> Prepared<'a> {
     let edges = question.edges();
     let events = Threshold { at_least: at_least.into(), at_most: at_most.map(u64::from) };
     let input = question.input(event, question.plan.from, question.plan.to);
@@ -23,7 +23,7 @@ pub(super) fn prepare<'a>(
         Box::new(ByBucket::new(edges.clone(), operator))
     });
     let figures = |_: &Question<'_>, tally: Tally| Ok(Figures::Frequency(tally.sums));
-    Ok(Prepared { job: Some(job), figures: Box::new(figures) })
+    Prepared::new(job, figures)
 }
 
 struct Intervals {

@@ -2,7 +2,7 @@
 
 use super::{Prepared, Question, days, share};
 use crate::codec::bits::Bits;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::query::Selector;
 use crate::query::answer::{Column, Figures};
 use crate::scan::{
@@ -22,10 +22,7 @@ pub(super) fn prepare<'a>(
     gap: u32,
     trailing: Option<u32>,
     new_means_any: bool,
-) -> Result<Prepared<'a>> {
-    if gap == 0 || (trailing.is_some() && gap != 1) {
-        return Err(Error::input("gap must be at least 1, and 1 (or left out) with trailing"));
-    }
+) -> Prepared<'a> {
     // The same events either way: no second input then.
     let any = new_means_any && *event != Selector::Any;
     let inputs = inputs(question, event, any);
@@ -44,7 +41,7 @@ pub(super) fn prepare<'a>(
             })
         }
     };
-    Ok(Prepared { job: Some(job), figures: Box::new(|question, tally| Ok(figures(question, &tally))) })
+    Prepared::new(job, |question, tally| Ok(figures(question, &tally)))
 }
 
 /// All history up to the end of the range: "first" means first ever.
@@ -80,9 +77,8 @@ fn figures(question: &Question<'_>, tally: &Tally) -> Figures {
         sums.iter_mut().zip(counted).for_each(|(sum, counted)| *sum = *counted);
         sums
     };
-    let count = |of: fn([u64; SUMS]) -> u64| {
-        Column::Counts(question.begun(|bucket| Some(of(row(bucket)))))
-    };
+    let count =
+        |of: fn([u64; SUMS]) -> u64| Column::Counts(question.begun(|bucket| Some(of(row(bucket)))));
     let ratio = |of: fn([u64; SUMS]) -> Option<f64>| {
         Column::Ratios(question.begun(|bucket| of(row(bucket))))
     };
@@ -92,7 +88,10 @@ fn figures(question: &Question<'_>, tally: &Tally) -> Figures {
         ("retained", count(|[_, _, retained, ..]| retained)),
         ("resurrected", count(|[active, new, retained, ..]| active - new - retained)),
         ("churned", count(|[_, _, _, churned, _]| churned)),
-        ("quick_ratio", ratio(|[active, _, retained, churned, _]| share(active - retained, churned))),
+        (
+            "quick_ratio",
+            ratio(|[active, _, retained, churned, _]| share(active - retained, churned)),
+        ),
         ("retention_rate", ratio(|[_, _, retained, _, before]| share(retained, before))),
     ])
 }

@@ -10,17 +10,15 @@ mod growth;
 mod retention;
 mod states;
 mod stickiness;
-#[cfg(test)]
-mod tests;
 mod users;
 
-use crate::error::{Error, Result};
-use crate::query::answer::{Answer, BucketInfo, Column, Figures, Series};
+use crate::error::Result;
+use crate::query::answer::{Answer, BucketInfo, Column, Figures, Series, share};
 use crate::query::plan::Plan;
 use crate::query::{Query, Report, Selector};
 use crate::scan::{Edges, Input, Job, Tally, scan};
 use crate::snapshot::{Snapshot, SnapshotInner};
-use crate::time::{self, Bucket, Day};
+use crate::time::{self, Day};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -36,6 +34,15 @@ struct Prepared<'a> {
     /// `None`: totals alone answer it.
     job: Option<Job<'a>>,
     figures: Box<dyn FnOnce(&Question<'a>, Tally) -> Result<Figures> + 'a>,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(
+        job: impl Into<Option<Job<'a>>>,
+        figures: impl FnOnce(&Question<'a>, Tally) -> Result<Figures> + 'a,
+    ) -> Prepared<'a> {
+        Prepared { job: job.into(), figures: Box::new(figures) }
+    }
 }
 
 impl Snapshot {
@@ -84,19 +91,13 @@ impl Snapshot {
         let snapshot = &*self.inner;
         let plan = Plan::new(query, snapshot, time::now())?;
         let question = Question { query, plan, snapshot };
-        let prepared = question.prepare()?;
+        let prepared = question.prepare();
         Ok((question, prepared))
     }
 }
 
 impl<'a> Question<'a> {
-    fn prepare(&self) -> Result<Prepared<'a>> {
-        if self.plan.by == Bucket::Hour {
-            return Err(Error::unsupported("buckets of an hour are not supported yet: use day"));
-        }
-        if !self.query.breakdown.is_empty() {
-            return Err(Error::unsupported("breakdown is not supported yet"));
-        }
+    fn prepare(&self) -> Prepared<'a> {
         match &self.query.report {
             Report::Active { event, trailing } => active::prepare(self, event, *trailing),
             Report::Frequency { event, at_least, at_most, .. } => {
@@ -156,26 +157,8 @@ impl<'a> Question<'a> {
         let mut info = self.plan.info;
         info.elapsed_ms = started.elapsed().as_secs_f64() * 1e3;
         let series = vec![Series { key: BTreeMap::new(), figures }];
-        Answer { report: name(&self.query.report), info, buckets, series }
+        Answer { report: self.query.report.name(), info, buckets, series }
     }
-}
-
-fn name(report: &Report) -> &'static str {
-    match report {
-        Report::Active { .. } => "active",
-        Report::Frequency { .. } => "frequency",
-        Report::Stickiness { .. } => "stickiness",
-        Report::Growth { .. } => "growth",
-        Report::States { .. } => "states",
-        Report::Retention(_) => "retention",
-        Report::Count => "count",
-        Report::Users { .. } => "users",
-    }
-}
-
-/// A share, `None` over nobody.
-fn share(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 /// Days as a calendar offset; `limits` keeps windows far below the bounds of a day number.

@@ -2,7 +2,7 @@
 
 use super::{Prepared, Question, days, share};
 use crate::codec::bits::Bits;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::query::Selector;
 use crate::query::answer::{Column, Figures};
 use crate::scan::{BucketOperator, ByBucket, Edges, Step, Tally, Window, kernels};
@@ -20,12 +20,7 @@ pub(super) fn prepare<'a>(
     event: &Selector,
     week: u32,
     month: u32,
-) -> Result<Prepared<'a>> {
-    if week == 0 || month <= week {
-        return Err(Error::input(format!(
-            "week and month are windows of days, week the shorter one: got {week} and {month}"
-        )));
-    }
+) -> Prepared<'a> {
     let edges = question.edges();
     // One day more: who came back on the day after the last bucket.
     let input = question.input(event, Day::MIN, question.plan.to.saturating_add(1));
@@ -33,19 +28,20 @@ pub(super) fn prepare<'a>(
         let operator = States::new(edges.clone(), days(week), days(month));
         Box::new(ByBucket::new(edges.clone(), operator))
     });
-    Ok(Prepared { job: Some(job), figures: Box::new(|question, tally| Ok(figures(question, &tally))) })
+    Prepared::new(job, |question, tally| Ok(figures(question, &tally)))
 }
 
 fn figures(question: &Question<'_>, tally: &Tally) -> Figures {
     let sum = |bucket: usize, place: usize| tally.sums.get(bucket * SUMS + place).copied();
-    let states = STATES.iter().enumerate().map(|(place, name)| {
-        (*name, Column::Counts(question.begun(|bucket| sum(bucket, place))))
-    });
+    let states = STATES
+        .iter()
+        .enumerate()
+        .map(|(place, name)| (*name, Column::Counts(question.begun(|bucket| sum(bucket, place)))));
     let rates = RATES.iter().map(|(name, state)| {
         let rate = |bucket: usize| {
             // Until the day after has ended the share is not known.
             let next = question.plan.buckets.get(bucket)?.end;
-            let known = question.plan.span(question.snapshot, next, next + 1).complete;
+            let known = question.plan.span(next, next + 1).complete;
             known.then(|| share(sum(bucket, STATES.len() + state)?, sum(bucket, *state)?))?
         };
         (*name, Column::Ratios(question.begun(rate)))
@@ -68,7 +64,15 @@ struct States {
 impl States {
     fn new(edges: Edges, week_days: Day, month_days: Day) -> States {
         let (week, month) = (Window::new(), Window::new());
-        States { edges, week_days, month_days, week, month, seen: Box::new(Bits::EMPTY), today: None }
+        States {
+            edges,
+            week_days,
+            month_days,
+            week,
+            month,
+            seen: Box::new(Bits::EMPTY),
+            today: None,
+        }
     }
 
     /// Today becomes one of the days before.

@@ -14,7 +14,7 @@ pub(super) fn prepare<'a>(
     question: &Question<'a>,
     event: &Selector,
     trailing: Option<u32>,
-) -> Result<Prepared<'a>> {
+) -> Prepared<'a> {
     let (edges, first) = window_edges(question, trailing);
     let buckets = question.plan.buckets.len();
     let daily = usize::try_from(question.plan.to.saturating_sub(first)).unwrap_or(0);
@@ -33,7 +33,7 @@ pub(super) fn prepare<'a>(
         let (users, daily) = tally.sums.split_at(buckets);
         Ok(Figures::Columns(columns(question, trailing.map(days), users, (first, daily))))
     };
-    Ok(Prepared { job: Some(job), figures: Box::new(figures) })
+    Prepared::new(job, figures)
 }
 
 fn columns(
@@ -42,7 +42,7 @@ fn columns(
     users: &[u64],
     (first, daily): (Day, &[u64]),
 ) -> Vec<(&'static str, Column)> {
-    let known = known_days(question, first);
+    let known = known_days(question);
     let mean = |place: usize| mean(&question.plan.buckets[place], trailing, known, first, daily);
     let ratio = |place: usize| {
         let users = users.get(place).copied().filter(|users| *users > 0)?;
@@ -56,18 +56,9 @@ fn columns(
 }
 
 /// Days that count: from the first event ever to the day of `as_of`.
-fn known_days(question: &Question<'_>, first: Day) -> (Day, Day) {
+fn known_days(question: &Question<'_>) -> (Day, Day) {
     let plan = &question.plan;
-    let (mut begun, mut open) = (first, plan.to.max(first));
-    while begun < open {
-        let middle = begun + (open - begun) / 2;
-        if plan.span(question.snapshot, middle, middle + 1).begun {
-            begun = middle + 1;
-        } else {
-            open = middle;
-        }
-    }
-    (plan.first_day.unwrap_or(begun), begun)
+    (plan.first_day.unwrap_or(plan.reach.begun), plan.reach.begun)
 }
 
 fn mean(
@@ -99,12 +90,7 @@ impl<T> Daily<T> {
 }
 
 impl<T: BucketOperator> BucketOperator for Daily<T> {
-    fn collect(
-        &mut self,
-        step: &Step<'_>,
-        bucket: Option<usize>,
-        tally: &mut Tally,
-    ) -> Result<()> {
+    fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>, tally: &mut Tally) -> Result<()> {
         if let (Some(bits), Ok(day)) = (step.bits[0], usize::try_from(step.day - self.first)) {
             tally.add(self.offset + day, kernels::count(bits));
         }

@@ -13,13 +13,14 @@ pub(super) fn prepare<'a>(
     question: &Question<'a>,
     limit: u32,
     after: Option<&'a str>,
-) -> Result<Prepared<'a>> {
-    let job = question.job(vec![everybody(question)], 0, |chunk| Box::new(People::new(chunk, true)));
+) -> Prepared<'a> {
+    let job =
+        question.job(vec![everybody(question)], 0, |chunk| Box::new(People::new(chunk, true)));
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let figures = move |question: &Question<'_>, tally: Tally| {
         page(&question.snapshot.users, &tally, limit, after.map(str::as_bytes))
     };
-    Ok(Prepared { job: Some(job), figures: Box::new(figures) })
+    Prepared::new(job, figures)
 }
 
 fn page(users: &UsersView, tally: &Tally, limit: usize, after: Option<&[u8]>) -> Result<Figures> {

@@ -2,14 +2,13 @@
 
 mod operator;
 
-use super::{Prepared, Question, share};
-use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{RETENTION_CELLS_MAX, RETENTION_COLUMNS_MAX};
+use super::{Prepared, Question};
+use crate::error::Result;
 use crate::query::answer::{Average, Cohort, Figures};
 use crate::query::plan::Span;
 use crate::query::{CohortKind, CountKind, Retention};
 use crate::scan::{ByBucket, Edges, Input, Operator, Tally, Threshold};
-use crate::time::{Bucket, Day, bucket_next, date_of};
+use crate::time::{Day, bucket_next, date_of};
 use operator::{ByFirst, Pairs, Starts};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -26,29 +25,13 @@ struct Shape {
 }
 
 impl Shape {
-    fn new(cohorts: usize, retention: &Retention) -> Result<Shape> {
-        if !retention.brackets.is_empty() && retention.count != CountKind::On {
-            return Err(Error::input("brackets go with count \"on\" only"));
-        }
+    fn new(cohorts: usize, retention: &Retention) -> Shape {
         let cells = if retention.brackets.is_empty() {
             (0..=retention.columns as usize).map(|k| k..=k).collect()
         } else {
-            bracket_cells(&retention.brackets)?
+            bracket_cells(&retention.brackets)
         };
-        let shape = Shape { cohorts, cells, count: retention.count };
-        if shape.columns() > RETENTION_COLUMNS_MAX as usize {
-            let message = format!("retention has at most {RETENTION_COLUMNS_MAX} columns");
-            return Err(Error::new(ErrorKind::Limit, message));
-        }
-        if shape.cohorts.saturating_mul(shape.cells.len()) > RETENTION_CELLS_MAX {
-            let message = format!(
-                "{cohorts} cohorts of {} cells pass the limit of {RETENTION_CELLS_MAX} cells: \
-                 ask for fewer columns, a shorter range or wider buckets",
-                shape.cells.len()
-            );
-            return Err(Error::new(ErrorKind::Limit, message));
-        }
-        Ok(shape)
+        Shape { cohorts, cells, count: retention.count }
     }
 
     /// Buckets after the cohort's own that some cell reads.
@@ -67,57 +50,41 @@ impl Shape {
 }
 
 /// Bucket 0, then a cell per bracket.
-fn bracket_cells(brackets: &[u32]) -> Result<Vec<RangeInclusive<usize>>> {
-    let mut cells = vec![0..=0];
-    let mut last = 0_usize;
-    for width in brackets {
-        if *width == 0 {
-            return Err(Error::input("brackets are widths in buckets: 0 is none"));
-        }
-        let end = last.saturating_add(*width as usize);
-        cells.push(last + 1..=end);
-        last = end;
-    }
-    Ok(cells)
+fn bracket_cells(brackets: &[u32]) -> Vec<RangeInclusive<usize>> {
+    let ends = brackets.iter().scan(0, |last, width| {
+        let first = *last + 1;
+        *last += *width as usize;
+        Some(first..=*last)
+    });
+    std::iter::once(0..=0).chain(ends).collect()
 }
 
-pub(super) fn prepare<'a>(
-    question: &Question<'a>,
-    retention: &'a Retention,
-) -> Result<Prepared<'a>> {
-    if question.plan.by == Bucket::All {
-        return Err(Error::input(
-            "retention needs cohorts: by day, week, month, quarter or year, not all",
-        ));
-    }
-    let shape = Arc::new(Shape::new(question.plan.buckets.len(), retention)?);
+pub(super) fn prepare<'a>(question: &Question<'a>, retention: &'a Retention) -> Prepared<'a> {
+    let shape = Arc::new(Shape::new(question.plan.buckets.len(), retention));
     let spans = spans(question, shape.columns());
     let first = spans.first().map(|span| span.start).into_iter();
     let edges: Edges = first.chain(spans.iter().map(|span| span.end)).collect();
     let inputs = inputs(question, retention, edges.last().copied().unwrap_or(question.plan.to));
     let recurring = retention.cohort == CohortKind::Recurring;
     let returns = Threshold { at_least: retention.at_least.into(), at_most: None };
-    // Start and return events are one input when they are the same.
-    let returning = inputs.len() - 1;
     let pairs = recurring || shape.columns().min(shape.cohorts) <= PAIRS_MAX;
     let table = Arc::clone(&shape);
     let job = question.job(inputs, shape.sums(), move |_| -> Box<dyn Operator> {
         let starts = Starts::new(recurring, table.cohorts);
         let shape = Arc::clone(&table);
         if pairs {
-            let operator = Pairs::new(shape, starts, returning, returns);
+            let operator = Pairs::new(shape, starts, returns);
             Box::new(ByBucket::new(edges.clone(), operator))
         } else {
-            let operator = ByFirst::new(shape, starts, returning, returns);
+            let operator = ByFirst::new(shape, starts, returns);
             Box::new(ByBucket::new(edges.clone(), operator))
         }
     });
     let figures = move |_: &Question<'_>, tally: Tally| Ok(figures(&shape, &spans, tally));
-    Ok(Prepared { job: Some(job), figures: Box::new(figures) })
+    Prepared::new(job, figures)
 }
 
-/// Start events first; then return events, which count after the range as well. One input does for
-/// both where all of it is wanted.
+/// Start events, then return events, which count after the range as well.
 fn inputs(question: &Question<'_>, retention: &Retention, returns_to: Day) -> Vec<Input> {
     let plan = &question.plan;
     let from = match retention.cohort {
@@ -125,10 +92,9 @@ fn inputs(question: &Question<'_>, retention: &Retention, returns_to: Day) -> Ve
         CohortKind::First | CohortKind::FirstEver => Day::MIN,
         CohortKind::Recurring | CohortKind::FirstInRange => plan.from,
     };
-    let returning = retention.returning.as_ref().unwrap_or(&retention.start);
     vec![
         question.input(&retention.start, from, plan.to),
-        question.input(returning, plan.from, returns_to),
+        question.input(retention.returning(), plan.from, returns_to),
     ]
 }
 
@@ -141,7 +107,7 @@ fn spans(question: &Question<'_>, columns: usize) -> Vec<Span> {
     for _ in 0..columns {
         let Some(last) = spans.last() else { break };
         let start = last.end;
-        let span = plan.span(question.snapshot, start, bucket_next(start, plan.by));
+        let span = plan.span(start, bucket_next(start, plan.by));
         if !span.begun && start > last_day {
             break;
         }
@@ -198,5 +164,5 @@ fn average(cohorts: &[Cohort], cell: usize) -> Average {
         returned += cohort.returned.get(cell).copied().flatten().unwrap_or_default();
         size += cohort.size.unwrap_or_default();
     }
-    Average { returned, size, rate: share(returned, size) }
+    Average::new(returned, size)
 }

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 const START: usize = 0;
+const RETURN: usize = 1;
 
 /// Makes the cohorts, bucket by bucket.
 pub(super) struct Starts {
@@ -78,16 +79,11 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    pub(super) fn new(
-        shape: Arc<Shape>,
-        starts: Starts,
-        returning: usize,
-        returns: Threshold,
-    ) -> Pairs {
+    pub(super) fn new(shape: Arc<Shape>, starts: Starts, returns: Threshold) -> Pairs {
         Pairs {
             shape,
             starts,
-            now: Gather::new(returning, returns),
+            now: Gather::new(RETURN, returns),
             cohorts: VecDeque::new(),
             returns: VecDeque::new(),
             first: 0,
@@ -220,17 +216,13 @@ pub(super) struct ByFirst {
 }
 
 impl ByFirst {
-    pub(super) fn new(
-        shape: Arc<Shape>,
-        starts: Starts,
-        returning: usize,
-        returns: Threshold,
-    ) -> ByFirst {
+    pub(super) fn new(shape: Arc<Shape>, starts: Starts, returns: Threshold) -> ByFirst {
         let cells = shape.cells.iter().zip(0_u32..);
-        let cell_of = cells.flat_map(|(offsets, cell)| offsets.clone().map(move |_| cell)).collect();
+        let cell_of =
+            cells.flat_map(|(offsets, cell)| offsets.clone().map(move |_| cell)).collect();
         ByFirst {
             starts,
-            now: Gather::new(returning, returns),
+            now: Gather::new(RETURN, returns),
             assigned: Box::new(Bits::EMPTY),
             first: vec![NONE; CHUNK_USERS].into_boxed_slice(),
             mark: vec![0; CHUNK_USERS].into_boxed_slice(),
