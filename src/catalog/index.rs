@@ -66,3 +66,59 @@ impl BatchIndex for MemoryIndex {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn entry(id: u128) -> LedgerEntry {
+        LedgerEntry {
+            id,
+            sequence: id as u64,
+            time: -1,
+            bulk: id % 2 == 0,
+            accepted: 3,
+            without_user: 1,
+            duplicates: 2,
+            rejected: u64::MAX,
+        }
+    }
+
+    /// What every index does.
+    fn check(mut index: Box<dyn BatchIndex>) -> Box<dyn BatchIndex> {
+        assert_eq!((index.applied(), index.find(1).unwrap()), (0, None));
+        let entries: Vec<LedgerEntry> = (0..2_500).map(entry).collect();
+        index.add(&entries, 2_600).unwrap();
+        index.add(&[entry(9_000)], 9_001).unwrap();
+        index.add(&[], 9_002).unwrap();
+        for entry in entries.iter().chain([&entry(9_000)]) {
+            assert_eq!(index.find(entry.id).unwrap(), Some(*entry));
+        }
+        assert_eq!((index.applied(), index.find(2_500).unwrap()), (9_002, None));
+        index.clear().unwrap();
+        assert_eq!((index.applied(), index.find(1).unwrap()), (0, None));
+        index.add(&[entry(1)], 5).unwrap();
+        index
+    }
+
+    #[test]
+    fn the_table_in_memory_finds_what_was_added() {
+        check(in_memory());
+    }
+
+    #[test]
+    fn the_index_of_a_folder_finds_what_was_added() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = check(open(&dir.path().join("catalog"), 42));
+        assert_eq!(index.find(1).unwrap(), Some(entry(1)));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_still_gives_an_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, b"in the way").unwrap();
+        check(open(&file.join("catalog"), 42));
+    }
+}

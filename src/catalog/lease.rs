@@ -112,3 +112,60 @@ fn none_if_read_only(doing: &str, path: &Path, e: io::Error) -> Result<Option<Le
         _ => Err(Error::io(doing, path, e)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::fs::RealFs;
+    use std::sync::Arc;
+
+    fn disk() -> (tempfile::TempDir, SharedFs) {
+        (tempfile::tempdir().unwrap(), Arc::new(RealFs::default()))
+    }
+
+    #[test]
+    fn a_lease_pins_its_manifest_until_it_is_dropped() {
+        let (dir, fs) = disk();
+        let pinned = || pinned(&*fs, dir.path(), 100, 50).unwrap();
+        assert_eq!(pinned(), [0; 0]);
+        let take = |manifest, now| Lease::take(&fs, dir.path(), manifest, now).unwrap().unwrap();
+        let (a, b, c) = (take(7, 100), take(5, 90), take(7, 100));
+        assert_eq!(pinned(), [5, 7]);
+        drop(a);
+        assert_eq!(pinned(), [5, 7]);
+        drop((b, c));
+        assert_eq!(pinned(), [0; 0]);
+        assert_eq!(fs.list(&dir.path().join(READERS_DIR)).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn an_old_lease_pins_nothing_but_keeps_its_file() {
+        let (dir, fs) = disk();
+        let lease = Lease::take(&fs, dir.path(), 7, -100).unwrap().unwrap();
+        assert_eq!(pinned(&*fs, dir.path(), -50, 50).unwrap(), [7]);
+        assert_eq!(pinned(&*fs, dir.path(), -49, 50).unwrap(), [0; 0]);
+        assert_eq!(pinned(&*fs, dir.path(), i64::MIN, 50).unwrap(), [7], "a clock set back");
+        assert_eq!(fs.list(&dir.path().join(READERS_DIR)).unwrap().len(), 1);
+        assert_eq!(lease.manifest, 7);
+    }
+
+    #[test]
+    fn what_a_dead_reader_left_is_removed_and_other_files_are_not() {
+        let (dir, fs) = disk();
+        let readers = dir.path().join(READERS_DIR);
+        std::fs::create_dir(&readers).unwrap();
+        for name in ["7.100.4242.ab.lease", "notes.txt", "x.lease", ".lease", "7.lease"] {
+            std::fs::write(readers.join(name), b"").unwrap();
+        }
+        assert_eq!(pinned(&*fs, dir.path(), 100, 50).unwrap(), [0; 0]);
+        assert_eq!(fs.list(&readers).unwrap(), [".lease", "7.lease", "notes.txt", "x.lease"]);
+    }
+
+    #[test]
+    fn where_no_folder_can_be_made_there_is_an_error() {
+        let (dir, fs) = disk();
+        std::fs::write(dir.path().join(READERS_DIR), b"a file").unwrap();
+        assert!(Lease::take(&fs, dir.path(), 7, 0).is_err());
+    }
+}

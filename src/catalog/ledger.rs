@@ -270,3 +270,196 @@ fn forget(entries: &mut Vec<LedgerEntry>, now: i64, keep: usize) {
     let young = now.saturating_sub(LEDGER_LIVE_AGE_US);
     entries.retain(|e| e.bulk || e.sequence >= oldest_kept || e.time >= young);
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ErrorKind;
+    use crate::fs::RealFs;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    const DATABASE: u128 = 77;
+
+    fn entry() -> impl Strategy<Value = LedgerEntry> {
+        (any::<u128>(), any::<[u64; 5]>(), any::<i64>(), any::<bool>()).prop_map(
+            |(id, [sequence, accepted, without_user, duplicates, rejected], time, bulk)| {
+                let counts = (accepted, without_user, duplicates, rejected);
+                let (accepted, without_user, duplicates, rejected) = counts;
+                LedgerEntry {
+                    id,
+                    sequence,
+                    time,
+                    bulk,
+                    accepted,
+                    without_user,
+                    duplicates,
+                    rejected,
+                }
+            },
+        )
+    }
+
+    fn simple(id: u128, sequence: u64) -> LedgerEntry {
+        LedgerEntry {
+            id,
+            sequence,
+            time: 0,
+            bulk: false,
+            accepted: id as u64,
+            without_user: 0,
+            duplicates: 0,
+            rejected: 0,
+        }
+    }
+
+    fn written(entries: Vec<LedgerEntry>) -> (Vec<u8>, NumberedFile) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("4.ledger");
+        let file = LedgerFile::write(&RealFs::default(), &path, DATABASE, 4, entries).unwrap();
+        (std::fs::read(&path).unwrap(), file)
+    }
+
+    fn opened(bytes: &[u8], file: NumberedFile) -> Result<LedgerFile> {
+        LedgerFile::open("ledger/4.ledger", Bytes::from_vec(bytes.to_vec()), DATABASE, file)
+    }
+
+    fn open(entries: Vec<LedgerEntry>) -> LedgerFile {
+        let (bytes, file) = written(entries);
+        opened(&bytes, file).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn entries_are_found_by_id(entries in prop::collection::vec(entry(), 0..60)) {
+            let ledger = open(entries.clone());
+            let model: BTreeMap<u128, LedgerEntry> = entries.iter().map(|e| (e.id, *e)).collect();
+            prop_assert_eq!(ledger.entries(), model.values().copied().collect::<Vec<_>>());
+            for entry in &entries {
+                prop_assert_eq!(ledger.find(entry.id), Some(*entry));
+                prop_assert_eq!(ledger.find(entry.id ^ 1), model.get(&(entry.id ^ 1)).copied());
+            }
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_other_length_is_found() {
+        let (bytes, file) = written(vec![simple(9, 1), simple(3, 2)]);
+        assert_eq!(bytes.len(), HEADER_BYTES + 2 * ENTRY_BYTES);
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let error = opened(&bytes, file).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corruption, "bit {bit}");
+        }
+        for length in 0..bytes.len() {
+            assert!(opened(&bytes[..length], file).is_err());
+            let named = named(&bytes[..length]);
+            assert!(opened(&bytes[..length], named).is_err(), "{length}");
+        }
+    }
+
+    /// What MANIFEST would say of these bytes.
+    fn named(bytes: &[u8]) -> NumberedFile {
+        NumberedFile { number: 4, length: bytes.len() as u64, checksum: crc(bytes) }
+    }
+
+    #[test]
+    fn another_file_in_its_place_is_refused() {
+        let (bytes, file) = written(vec![simple(9, 1)]);
+        assert!(opened(&bytes, NumberedFile { number: 5, ..file }).is_err());
+        let content = Bytes::from_vec(bytes.clone());
+        assert!(LedgerFile::open("f", content, DATABASE + 1, file).is_err());
+        let mut swapped = written(vec![simple(1, 1), simple(2, 2)]).0;
+        swapped[HEADER_BYTES..].rotate_left(ENTRY_BYTES);
+        let checksum = crc(&swapped[HEADER_BYTES..]);
+        let error = opened(&forged(swapped, |h| h.entries = checksum.into()), file).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corruption);
+    }
+
+    fn forged(mut bytes: Vec<u8>, change: impl Fn(&mut Header)) -> Vec<u8> {
+        let mut header = Header::read_from_prefix(&bytes).unwrap().0;
+        change(&mut header);
+        header.checksum = header_checksum(&header).into();
+        bytes[..HEADER_BYTES].copy_from_slice(header.as_bytes());
+        bytes
+    }
+
+    #[test]
+    fn forged_headers_are_refused() {
+        let bytes = written(vec![simple(1, 1), simple(2, 2)]).0;
+        let error = |bytes: Vec<u8>| opened(&bytes, named(&bytes)).unwrap_err();
+        let newer = forged(bytes.clone(), |h| h.least_reader = (FORMAT_VERSION + 1).into());
+        assert_eq!(error(newer).kind(), ErrorKind::NewerFormat);
+        let forgeries: [fn(&mut Header); 4] = [
+            |h| h.magic[7] = 1,
+            |h| h.count = 1.into(),
+            |h| h.count = u64::MAX.into(),
+            |h| h.entries = 0.into(),
+        ];
+        for forgery in forgeries {
+            let error = error(forged(bytes.clone(), forgery));
+            assert_eq!(error.kind(), ErrorKind::Corruption);
+        }
+        let mut swapped = bytes.clone();
+        swapped[HEADER_BYTES..].rotate_left(ENTRY_BYTES);
+        let checksum = crc(&swapped[HEADER_BYTES..]);
+        let swapped = forged(swapped, |h| h.entries = checksum.into());
+        assert!(error(swapped).to_string().contains("out of order"));
+    }
+
+    #[test]
+    fn of_two_entries_with_one_id_the_earlier_stays() {
+        let ledger = open(vec![simple(7, 20), simple(7, 10), simple(7, 30)]);
+        assert_eq!(ledger.entries(), [simple(7, 10)]);
+    }
+
+    #[test]
+    fn only_live_entries_both_old_and_beyond_the_newest_are_forgotten() {
+        let now = LEDGER_LIVE_AGE_US + 1_000;
+        let old = |sequence: u64| LedgerEntry { time: 999, ..simple(sequence.into(), sequence) };
+        let young = |sequence: u64| LedgerEntry { time: 1_000, ..simple(sequence.into(), sequence) };
+        let bulk = |sequence: u64| LedgerEntry { bulk: true, ..old(sequence) };
+        let kept = |keep, entries: &[LedgerEntry]| {
+            let mut entries = entries.to_vec();
+            forget(&mut entries, now, keep);
+            entries.iter().map(|e| e.sequence).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(2, &[old(1), old(2), old(3)]), [2, 3]);
+        assert_eq!(kept(3, &[old(1), old(2), old(3)]), [1, 2, 3]);
+        assert_eq!(kept(2, &[young(1), old(2), old(3), old(4)]), [1, 3, 4]);
+        assert_eq!(kept(2, &[bulk(1), old(2), old(3), bulk(4), old(5)]), [1, 3, 4, 5]);
+        assert_eq!(kept(2, &[]), [0; 0]);
+    }
+
+    #[test]
+    fn merged_ledgers_hold_all_entries() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("9.ledger");
+        let files = [open(vec![simple(5, 1), simple(1, 2)]), open(vec![simple(3, 3)])];
+        let file = LedgerFile::merge(&RealFs::default(), &path, DATABASE, 9, &files, 0).unwrap();
+        let bytes = Bytes::from_vec(std::fs::read(&path).unwrap());
+        let merged = LedgerFile::open("f", bytes, DATABASE, file).unwrap();
+        assert_eq!(merged.file(), file);
+        assert_eq!(merged.entries(), [simple(1, 2), simple(3, 3), simple(5, 1)]);
+    }
+
+    #[test]
+    fn tails_are_merged_until_each_file_outweighs_the_newer_ones_four_times() {
+        let cases: [(&[u64], Option<usize>); 8] = [
+            (&[], None),
+            (&[1], None),
+            (&[1, 1], Some(0)),
+            (&[4, 1], None),
+            (&[3, 1], Some(0)),
+            (&[400, 4, 1], None),
+            (&[400, 3, 1], Some(1)),
+            (&[1, 100, 1], Some(0)),
+        ];
+        for (sizes, from) in cases {
+            assert_eq!(tail_to_merge(sizes.iter().copied()), from, "{sizes:?}");
+        }
+    }
+}

@@ -183,3 +183,179 @@ fn read(fs: &dyn Fs, root: &Path, number: u64) -> Result<Option<Manifest>> {
     manifest.check(number).map_err(|what| Error::corruption(&name, 0, "manifest", what))?;
     Ok(Some(manifest))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::fs::RealFs;
+    use proptest::prelude::*;
+    use std::fs;
+
+    const FS: fn() -> RealFs = RealFs::default;
+
+    fn numbered(number: u64) -> NumberedFile {
+        NumberedFile { number, length: 100 + number, checksum: 7 }
+    }
+
+    fn manifest(number: u64) -> Manifest {
+        let users = |generation, first_ordinal, count| UsersFileEntry {
+            generation,
+            first_ordinal,
+            count,
+            length: 1_000,
+            checksum: 9,
+        };
+        Manifest {
+            database: 0xdb,
+            number,
+            applied: 17,
+            published: -5,
+            next_generation: 40,
+            wal_from: 3,
+            catalog: numbered(1),
+            summary: numbered(39),
+            days: vec![DayFileEntry { generation: 12, length: 5_000, checksum: 1 }],
+            users: vec![users(4, 0, 70_000), users(9, 70_000, 3)],
+            ledgers: vec![numbered(10), numbered(11)],
+        }
+    }
+
+    fn published(numbers: impl IntoIterator<Item = u64>) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for number in numbers {
+            manifest(number).publish(&FS(), dir.path(), &[]).unwrap();
+        }
+        dir
+    }
+
+    fn newest_error(dir: &Path) -> Error {
+        Manifest::newest(&FS(), dir).unwrap_err()
+    }
+
+    #[test]
+    fn the_newest_is_read_and_two_are_kept() {
+        let dir = published(9..=11);
+        assert_eq!(Manifest::newest(&FS(), dir.path()).unwrap(), manifest(11));
+        assert_eq!(FS().list(dir.path()).unwrap(), ["MANIFEST.10", "MANIFEST.11"]);
+        assert_eq!(manifest(1).users_count(), 70_003);
+    }
+
+    #[test]
+    fn pinned_ones_stay_until_they_are_let_go() {
+        let dir = published([1, 2]);
+        manifest(3).publish(&FS(), dir.path(), &[1]).unwrap();
+        manifest(4).publish(&FS(), dir.path(), &[1, 99]).unwrap();
+        assert_eq!(FS().list(dir.path()).unwrap(), ["MANIFEST.1", "MANIFEST.3", "MANIFEST.4"]);
+        manifest(5).publish(&FS(), dir.path(), &[]).unwrap();
+        assert_eq!(FS().list(dir.path()).unwrap(), ["MANIFEST.4", "MANIFEST.5"]);
+    }
+
+    #[test]
+    fn leftovers_and_strange_names_are_ignored() {
+        let dir = published([7]);
+        let names =
+            ["MANIFEST.8.tmp", "MANIFEST.", "MANIFEST.x", "MANIFEST.09", "MANIFEST.+9", "LOCK"];
+        for name in names {
+            fs::write(dir.path().join(name), b"not a manifest").unwrap();
+        }
+        assert_eq!(Manifest::newest(&FS(), dir.path()).unwrap(), manifest(7));
+    }
+
+    #[test]
+    fn what_is_not_a_database_is_said_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, b"").unwrap();
+        for (path, why) in [
+            (dir.path().to_path_buf(), "it has no MANIFEST"),
+            (dir.path().join("none"), "there is no such folder"),
+            (file, "it is a file, not a folder"),
+        ] {
+            let error = newest_error(&path);
+            assert_eq!(error.kind(), ErrorKind::NotFound);
+            let shown = path.display();
+            let expected =
+                format!("{shown} is not a daybit database: {why}; make one with `daybit create`");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_named_wherever_it_is_found_and_nothing_is_written() {
+        for number in [4, 6] {
+            let dir = published([5]);
+            let bytes = record::seal(&MAGIC, FORMAT_VERSION + 1, &"fields of the future");
+            fs::write(manifest_path(dir.path(), number), &bytes).unwrap();
+            let before = FS().list(dir.path()).unwrap();
+            let error = newest_error(dir.path());
+            assert_eq!(error.kind(), ErrorKind::NewerFormat);
+            assert!(error.to_string().contains("has format 1"), "{error}");
+            assert!(error.to_string().contains("reads up to 0"), "{error}");
+            assert_eq!(FS().list(dir.path()).unwrap(), before);
+        }
+    }
+
+    #[test]
+    fn a_damaged_newest_one_is_never_passed_over() {
+        let dir = published([5, 6]);
+        let path = manifest_path(dir.path(), 6);
+        let whole = fs::read(&path).unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &bytes).unwrap();
+            let error = newest_error(dir.path());
+            assert_eq!(error.kind(), ErrorKind::Corruption, "bit {bit}");
+            assert!(error.to_string().contains("MANIFEST.5 before it is whole"), "{error}");
+        }
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            assert_eq!(newest_error(dir.path()).kind(), ErrorKind::Corruption);
+        }
+        fs::remove_file(manifest_path(dir.path(), 5)).unwrap();
+        assert!(!newest_error(dir.path()).to_string().contains("before it is whole"));
+    }
+
+    #[test]
+    fn a_damaged_older_one_is_no_matter() {
+        let dir = published([5, 6]);
+        fs::write(manifest_path(dir.path(), 5), b"damaged").unwrap();
+        assert_eq!(Manifest::newest(&FS(), dir.path()).unwrap(), manifest(6));
+    }
+
+    #[test]
+    fn a_copy_under_another_number_is_refused() {
+        let dir = published([5]);
+        fs::copy(manifest_path(dir.path(), 5), manifest_path(dir.path(), 6)).unwrap();
+        assert!(newest_error(dir.path()).to_string().contains("it says that it is MANIFEST.5"));
+    }
+
+    #[test]
+    fn contradictions_are_refused_though_the_checksum_is_right() {
+        let wrong: [fn(&mut Manifest); 6] = [
+            |m| m.users[1].first_ordinal = 70_001,
+            |m| m.users[0].first_ordinal = 1,
+            |m| m.users[1].count = u32::MAX,
+            |m| m.next_generation = 39,
+            |m| m.days[0].generation = 40,
+            |m| m.ledgers[1].number = u64::MAX,
+        ];
+        for (i, wrong) in wrong.into_iter().enumerate() {
+            let dir = tempfile::tempdir().unwrap();
+            let mut manifest = manifest(5);
+            wrong(&mut manifest);
+            manifest.publish(&FS(), dir.path(), &[]).unwrap();
+            assert_eq!(newest_error(dir.path()).kind(), ErrorKind::Corruption, "{i}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let sealed = record::seal(&MAGIC, FORMAT_VERSION, &bytes);
+            prop_assert!(record::unseal::<Manifest>("f", &MAGIC, FORMAT_VERSION, &bytes).is_err());
+            let _ = record::unseal::<Manifest>("f", &MAGIC, FORMAT_VERSION, &sealed);
+        }
+    }
+}

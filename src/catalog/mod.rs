@@ -76,3 +76,45 @@ pub(crate) enum HashDomain {
     BatchId = 2,
     User = 3,
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ErrorKind;
+
+    fn catalog() -> Catalog {
+        let mut catalog = Catalog::new("Europe/Berlin", "2026e", 0x0f0e_0d0c_0b0a, 1_700_000);
+        catalog.cohorts.insert("buyers".into(), r#"{"did":"purchase"}"#.into());
+        catalog.erased.push(u128::MAX);
+        catalog
+    }
+
+    #[test]
+    fn a_catalog_survives_its_file_and_every_flipped_bit_is_found() {
+        let bytes = catalog().encode();
+        assert_eq!(Catalog::decode("catalog.3", &bytes).unwrap(), catalog());
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let error = Catalog::decode("catalog.3", &bytes).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corruption, "bit {bit}");
+        }
+        for length in 0..bytes.len() {
+            assert!(Catalog::decode("catalog.3", &bytes[..length]).is_err());
+        }
+    }
+
+    #[test]
+    fn hashes_depend_on_key_domain_and_bytes_and_never_change() {
+        let a = catalog();
+        let b = Catalog::new("UTC", "2026e", 1, 0);
+        let hash = a.hash(HashDomain::BatchId, b"b-17");
+        assert_eq!(hash, 194_886_463_792_963_366_327_948_173_179_690_609_745);
+        assert_eq!(hash, catalog().hash(HashDomain::BatchId, b"b-17"));
+        assert_ne!(hash, a.hash(HashDomain::InsertId, b"b-17"));
+        assert_ne!(hash, a.hash(HashDomain::User, b"b-17"));
+        assert_ne!(hash, a.hash(HashDomain::BatchId, b"b-18"));
+        assert_ne!(hash, b.hash(HashDomain::BatchId, b"b-17"));
+    }
+}

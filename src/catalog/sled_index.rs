@@ -177,3 +177,97 @@ fn sync_files(dir: &Path) -> io::Result<()> {
     }
     File::open(dir)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn entry(id: u128) -> LedgerEntry {
+        LedgerEntry {
+            id,
+            sequence: id as u64,
+            time: 0,
+            bulk: false,
+            accepted: 1,
+            without_user: 0,
+            duplicates: 0,
+            rejected: 0,
+        }
+    }
+
+    fn filled() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog");
+        let mut index = SledIndex::open(&path, 42).unwrap();
+        index.add(&[entry(1), entry(2)], 7).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn it_is_found_again_when_opened_again() {
+        let (_dir, path) = filled();
+        for _ in 0..5 {
+            let index = SledIndex::open(&path, 42).unwrap();
+            assert_eq!((index.applied(), index.find(2).unwrap()), (7, Some(entry(2))));
+        }
+    }
+
+    #[test]
+    fn another_databases_folder_is_emptied() {
+        let (_dir, path) = filled();
+        let index = SledIndex::open(&path, 43).unwrap();
+        assert_eq!((index.applied(), index.find(2).unwrap()), (0, None));
+    }
+
+    #[test]
+    fn what_was_half_added_is_emptied() {
+        let (_dir, path) = filled();
+        let index = SledIndex::open(&path, 42).unwrap();
+        index.db.as_ref().unwrap().remove(META_KEY).unwrap();
+        drop(index);
+        let index = SledIndex::open(&path, 42).unwrap();
+        assert_eq!((index.applied(), index.find(2).unwrap()), (0, None));
+    }
+
+    #[test]
+    fn a_damaged_entry_is_an_error_and_the_next_open_starts_empty() {
+        let (_dir, path) = filled();
+        let index = SledIndex::open(&path, 42).unwrap();
+        let db = index.db.as_ref().unwrap();
+        let mut value = db.get(2u128.to_be_bytes()).unwrap().unwrap().to_vec();
+        value[40] ^= 1;
+        db.insert(2u128.to_be_bytes(), value).unwrap();
+        // An entry that is whole, but another batch's.
+        db.insert(3u128.to_be_bytes(), frame(&PackedEntry::from(&entry(1)))).unwrap();
+        assert_eq!(index.find(2).unwrap_err().kind(), ErrorKind::Corruption);
+        assert_eq!(index.find(3).unwrap_err().kind(), ErrorKind::Corruption);
+        assert_eq!(index.find(1).unwrap(), Some(entry(1)));
+        drop(index);
+        assert_eq!(SledIndex::open(&path, 42).unwrap().applied(), 0);
+    }
+
+    #[test]
+    fn damaged_and_foreign_files_never_keep_it_from_opening() {
+        for name in ["db", "conf"] {
+            let (_dir, path) = filled();
+            let whole = fs::read(path.join(name)).unwrap();
+            let used = whole.iter().rposition(|byte| *byte != 0).unwrap_or(0);
+            for at in (0..=used).step_by(used / 40 + 1) {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 0xff;
+                fs::write(path.join(name), &bytes).unwrap();
+                let index = SledIndex::open(&path, 42).unwrap();
+                match index.applied() {
+                    0 => assert_eq!(index.find(2).unwrap(), None),
+                    7 => assert_eq!(index.find(2).unwrap(), Some(entry(2))),
+                    other => panic!("applied {other} after byte {at} of {name}"),
+                }
+            }
+            for content in [&b""[..], b"not sled's", &[0xff; 4_096]] {
+                fs::write(path.join(name), content).unwrap();
+                SledIndex::open(&path, 42).unwrap().add(&[entry(5)], 9).unwrap();
+            }
+        }
+    }
+}

@@ -448,3 +448,289 @@ fn part(offset: u64, length: u64, checksum: u32) -> Part {
 pub(crate) fn merge_from(entries: &[UsersFileEntry]) -> Option<usize> {
     crate::catalog::ledger::tail_to_merge(entries.iter().map(|entry| u64::from(entry.count)))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ErrorKind;
+    use crate::fs::RealFs;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    const DATABASE: u128 = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;
+
+    fn written(first: u32, ids: &[&str]) -> (Vec<u8>, UsersFileEntry) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("7.users");
+        let ids = ids.iter().map(|id| id.as_bytes());
+        let entry = UsersFile::write(&RealFs::default(), &path, DATABASE, 7, first, ids).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "the .tmp file is gone");
+        (bytes, entry)
+    }
+
+    fn opened(bytes: &[u8], entry: &UsersFileEntry) -> Result<UsersFile> {
+        UsersFile::open("users/7.users", Bytes::from_vec(bytes.to_vec()), DATABASE, entry)
+    }
+
+    fn open(first: u32, ids: &[&str]) -> UsersFile {
+        let (bytes, entry) = written(first, ids);
+        opened(&bytes, &entry).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn ids_lead_to_ordinals_and_back(
+            ids in prop::collection::btree_set("[a-z]{0,4}|[a-z0-9]{300}", 0..120),
+            first in 0u32..1_000,
+        ) {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let file = open(first, &ids);
+            for (ordinal, id) in (first..).zip(&ids) {
+                prop_assert_eq!(file.find(id.as_bytes()).unwrap(), Some(ordinal));
+                prop_assert_eq!(file.id(ordinal).unwrap(), Some(id.as_bytes()));
+            }
+            prop_assert_eq!(file.find(b"ABSENT").unwrap(), None);
+            prop_assert_eq!(file.id(first + ids.len() as u32).unwrap(), None);
+            prop_assert_eq!(first.checked_sub(1).map(|o| file.id(o).unwrap()).flatten(), None);
+            file.verify().unwrap();
+        }
+
+        #[test]
+        fn merged_files_know_what_the_parts_knew(cuts in prop::collection::vec(0usize..20, 1..5)) {
+            let dir = tempfile::tempdir().unwrap();
+            let (mut files, mut next) = (Vec::new(), 5u32);
+            for count in &cuts {
+                let ids: Vec<String> = (0..*count).map(|i| format!("u{}", next as usize + i)).collect();
+                let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+                files.push(Arc::new(open(next, &ids)));
+                next += *count as u32;
+            }
+            let path = dir.path().join("8.users");
+            let entry = UsersFile::merge(&RealFs::default(), &path, DATABASE, 8, &files).unwrap();
+            prop_assert_eq!((entry.first_ordinal, entry.count), (5, next - 5));
+            let bytes = Bytes::from_vec(std::fs::read(&path).unwrap());
+            let file = UsersFile::open("users/8.users", bytes, DATABASE, &entry).unwrap();
+            file.verify().unwrap();
+            for ordinal in 5..next {
+                let id = format!("u{ordinal}");
+                prop_assert_eq!(file.find(id.as_bytes()).unwrap(), Some(ordinal));
+            }
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let (bytes, entry) = written(3, &["anna", "bob", "", "carol"]);
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let error = opened(&bytes, &entry).and_then(|file| file.verify()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corruption, "bit {bit}: {error}");
+            assert!(error.to_string().starts_with("users/7.users is damaged at byte "));
+        }
+    }
+
+    #[test]
+    fn damage_in_one_part_is_found_by_the_first_call_that_reads_it() {
+        let (bytes, entry) = written(0, &["anna", "bob"]);
+        let flipped = |at: usize| {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1;
+            opened(&bytes, &entry).unwrap()
+        };
+        let (table, ids) = (flipped(HEADER_BYTES), flipped(bytes.len() - 1));
+        assert!(table.find(b"anna").is_err() && table.find(b"anna").is_err());
+        assert_eq!(table.id(0).unwrap(), Some(&b"anna"[..]));
+        assert!(ids.find(b"anna").is_err() && ids.id(0).is_err() && ids.id(0).is_err());
+    }
+
+    #[test]
+    fn every_truncation_and_every_longer_file_is_refused() {
+        let (mut bytes, entry) = written(3, &["anna", "bob"]);
+        for length in 0..bytes.len() {
+            // Even if MANIFEST named the shorter length.
+            let named = UsersFileEntry { length: length as u64, ..entry.clone() };
+            assert!(opened(&bytes[..length], &entry).is_err());
+            assert!(opened(&bytes[..length], &named).is_err());
+        }
+        bytes.push(0);
+        let named = UsersFileEntry { length: bytes.len() as u64, ..entry };
+        assert!(opened(&bytes, &named).is_err());
+    }
+
+    #[test]
+    fn another_file_in_its_place_is_refused() {
+        let (bytes, entry) = written(3, &["anna", "bob"]);
+        let (other, other_entry) = written(3, &["anna", "rob"]);
+        assert!(opened(&other, &entry).is_err());
+        assert!(opened(&other, &other_entry).is_ok());
+        let content = Bytes::from_vec(bytes.clone());
+        let error = UsersFile::open("f", content, DATABASE + 1, &entry).unwrap_err();
+        assert!(error.to_string().contains("another database"), "{error}");
+        for wrong in [
+            UsersFileEntry { generation: 8, ..entry.clone() },
+            UsersFileEntry { first_ordinal: 4, ..entry.clone() },
+            UsersFileEntry { count: 1, ..entry.clone() },
+            UsersFileEntry { checksum: !entry.checksum, ..entry.clone() },
+        ] {
+            assert!(opened(&bytes, &wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    /// A header with one field changed and its checksum put right: only a newer or a hostile
+    /// writer makes these.
+    fn forged(change: impl Fn(&mut Header)) -> Error {
+        let (mut bytes, mut entry) = written(3, &["anna", "bob"]);
+        let mut header = Header::read_from_prefix(&bytes).unwrap().0;
+        change(&mut header);
+        header.checksum = header_checksum(&header).into();
+        bytes[..HEADER_BYTES].copy_from_slice(header.as_bytes());
+        entry.checksum = header.checksum.get();
+        entry.count = header.count.get();
+        opened(&bytes, &entry).and_then(|file| file.verify()).unwrap_err()
+    }
+
+    #[test]
+    fn forged_headers_are_refused() {
+        let error = forged(|h| h.least_reader = (FORMAT_VERSION + 1).into());
+        assert_eq!(error.kind(), ErrorKind::NewerFormat);
+        let forgeries: [fn(&mut Header); 10] = [
+            |h| h.magic[0] = b'd',
+            |h| h.count = 3.into(),
+            |h| h.count = 1.into(),
+            |h| h.count = u32::MAX.into(),
+            |h| h.table.length = 0.into(),
+            |h| h.table.length = (h.table.length.get() * 2).into(),
+            |h| h.offsets.offset = (h.offsets.offset.get() + 1).into(),
+            |h| h.offsets.length = u64::MAX.into(),
+            |h| h.ids.length = u64::MAX.into(),
+            |h| h.ids.checksum = 0.into(),
+        ];
+        for (i, forgery) in forgeries.into_iter().enumerate() {
+            let error = forged(forgery);
+            assert_eq!(error.kind(), ErrorKind::Corruption, "{i}: {error}");
+        }
+    }
+
+    #[test]
+    fn offsets_out_of_order_are_refused_though_their_checksum_is_right() {
+        let (mut bytes, mut entry) = written(0, &["anna", "bob", "carol"]);
+        let mut header = Header::read_from_prefix(&bytes).unwrap().0;
+        let at = header.offsets.offset.get() as usize;
+        let end = header.ids.offset.get() as usize;
+        bytes[at + 4..at + 8].copy_from_slice(&9u32.to_le_bytes());
+        header.offsets.checksum = crc(&bytes[at..end]).into();
+        header.checksum = header_checksum(&header).into();
+        bytes[..HEADER_BYTES].copy_from_slice(header.as_bytes());
+        entry.checksum = header.checksum.get();
+        let error = opened(&bytes, &entry).unwrap().find(b"bob").unwrap_err();
+        assert!(error.to_string().contains("offset 2 is out of order"), "{error}");
+    }
+
+    #[test]
+    fn a_gap_between_merged_files_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = [Arc::new(open(0, &["anna"])), Arc::new(open(2, &["bob"]))];
+        let path = dir.path().join("8.users");
+        assert!(UsersFile::merge(&RealFs::default(), &path, DATABASE, 8, &files).is_err());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn ordinals_past_the_limit_are_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        let write = |first| {
+            let ids = [&b"last"[..]].into_iter();
+            UsersFile::write(&RealFs::default(), &path, DATABASE, 1, first, ids)
+        };
+        assert_eq!(write(USERS_MAX).unwrap_err().kind(), ErrorKind::Limit);
+        assert_eq!(write(u32::MAX).unwrap_err().kind(), ErrorKind::Limit);
+        assert_eq!(write(USERS_MAX - 1).unwrap().first_ordinal, USERS_MAX - 1);
+    }
+
+    #[test]
+    fn tables_are_at_most_three_quarters_full() {
+        for count in (0..5_000).chain([2_000_000, 100_000_000, USERS_MAX]) {
+            let slots = slot_count(count);
+            assert!(slots.is_power_of_two() && slots > u64::from(count));
+            assert!(u64::from(count) * 4 <= slots * 3, "{count} in {slots}");
+        }
+        assert_eq!([offset_width(u64::from(u32::MAX)), offset_width(1 << 32)], [4, 8]);
+    }
+
+    #[test]
+    fn many_flushes_leave_few_files() {
+        let mut sizes: Vec<u32> = Vec::new();
+        let (mut rewritten, mut most) = (0u64, 0);
+        for _ in 0..10_000 {
+            sizes.push(100);
+            let entries: Vec<UsersFileEntry> = sizes
+                .iter()
+                .map(|count| UsersFileEntry {
+                    generation: 0,
+                    first_ordinal: 0,
+                    count: *count,
+                    length: 0,
+                    checksum: 0,
+                })
+                .collect();
+            if let Some(from) = merge_from(&entries) {
+                let merged = sizes.drain(from..).sum();
+                rewritten += u64::from(merged);
+                sizes.push(merged);
+            }
+            most = most.max(sizes.len());
+        }
+        assert!(most <= 8, "{most} files");
+        assert!(rewritten < 10_000 * 100 * 20, "{rewritten} ids rewritten");
+        let distinct: BTreeSet<_> = sizes.iter().collect();
+        assert_eq!(distinct.len(), sizes.len());
+    }
+
+    /// Run with `--release --ignored --nocapture`: ids a second and lookups a second.
+    #[test]
+    #[ignore = "a measurement"]
+    #[allow(clippy::print_stdout)]
+    fn speed() {
+        let count = 2_000_000u32;
+        let ids: Vec<String> = (0..count).map(|n| format!("user-{:012}", n * 7)).collect();
+        let timed = |what: &str, act: &mut dyn FnMut()| {
+            let start = std::time::Instant::now();
+            act();
+            let rate = f64::from(count) / start.elapsed().as_secs_f64() / 1e6;
+            println!("{what}: {rate:.1} M/s");
+        };
+        let mut live = super::super::LiveUsers::new(0);
+        timed("new ids", &mut || {
+            ids.iter().for_each(|id| assert!(live.number(id.as_bytes()).is_some()));
+        });
+        println!("memory: {:.1} MB", live.memory() as f64 / 1e6);
+        timed("live lookups", &mut || {
+            ids.iter().for_each(|id| assert!(live.find(id.as_bytes()).is_some()));
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let (fs, path) = (RealFs::default(), dir.path().join("f"));
+        let mut entry = None;
+        timed("written", &mut || {
+            entry = Some(UsersFile::write(&fs, &path, DATABASE, 1, 0, live.iter()).unwrap());
+        });
+        let entry = entry.unwrap();
+        let file = UsersFile::open("f", fs.map(&path).unwrap(), DATABASE, &entry).unwrap();
+        timed("first look (checks)", &mut || assert!(file.find(b"nobody").unwrap().is_none()));
+        timed("sealed lookups in order", &mut || {
+            ids.iter().for_each(|id| assert!(file.find(id.as_bytes()).unwrap().is_some()));
+        });
+        let shuffled: Vec<usize> =
+            (0..count as usize).map(|n| n * 1_000_003 % count as usize).collect();
+        timed("sealed lookups, scattered", &mut || {
+            shuffled.iter().for_each(|n| assert!(file.find(ids[*n].as_bytes()).unwrap().is_some()));
+        });
+        timed("ids unknown", &mut || {
+            ids.iter().for_each(|id| assert!(file.find(&id.as_bytes()[1..]).unwrap().is_none()));
+        });
+    }
+}
