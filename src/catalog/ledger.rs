@@ -420,7 +420,8 @@ mod tests {
     fn only_live_entries_both_old_and_beyond_the_newest_are_forgotten() {
         let now = LEDGER_LIVE_AGE_US + 1_000;
         let old = |sequence: u64| LedgerEntry { time: 999, ..simple(sequence.into(), sequence) };
-        let young = |sequence: u64| LedgerEntry { time: 1_000, ..simple(sequence.into(), sequence) };
+        let young =
+            |sequence: u64| LedgerEntry { time: 1_000, ..simple(sequence.into(), sequence) };
         let bulk = |sequence: u64| LedgerEntry { bulk: true, ..old(sequence) };
         let kept = |keep, entries: &[LedgerEntry]| {
             let mut entries = entries.to_vec();

@@ -3,7 +3,8 @@
 //! sled is treated as derived data: every value has its own checksum, and whatever is wrong with
 //! the folder, it is emptied and starts again with `applied` 0. A value is `[crc32c][packed entry]`
 //! under the big-endian id; the key `meta` holds `[crc32c][layout][database][applied]`, and is away
-//! while more than one batch of entries is being added.
+//! while more than one batch of entries is being added. After any failure the file `stale` lies
+//! beside sled's, and the next open starts empty.
 
 use super::index::BatchIndex;
 use super::ledger::{LedgerEntry, PackedEntry};
@@ -21,6 +22,7 @@ const CACHE_BYTES: u64 = 8 << 20;
 const BATCH_ENTRIES: usize = 1_000;
 const META_KEY: &[u8] = b"meta";
 const LAYOUT: u32 = 0;
+const STALE: &str = "stale";
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -38,6 +40,8 @@ pub(crate) struct SledIndex {
     /// `None` only after sled could not even start on an empty folder.
     db: Option<sled::Db>,
     applied: u64,
+    /// An addition failed: what is there may lack a batch, so nothing is answered any more.
+    incomplete: bool,
 }
 
 impl SledIndex {
@@ -45,7 +49,10 @@ impl SledIndex {
     /// even an empty folder serves.
     pub(crate) fn open(dir: &Path, database: u128) -> Option<SledIndex> {
         let mut index =
-            SledIndex { dir: dir.to_path_buf(), database, db: start(dir).ok(), applied: 0 };
+            SledIndex { dir: dir.to_path_buf(), database, db: None, applied: 0, incomplete: false };
+        if !dir.join(STALE).exists() {
+            index.db = start(dir).ok();
+        }
         match index.stored_applied() {
             Ok(Some(applied)) => index.applied = applied,
             Ok(None) | Err(_) => index.clear().ok()?,
@@ -67,17 +74,45 @@ impl SledIndex {
         Meta { layout: LAYOUT.into(), database: self.database.into(), applied: applied.into() }
     }
 
-    /// sled's errors, and its panics on damaged files, as our error.
+    /// sled's errors, and its panics on damaged files, as our error. After any of them the index is
+    /// stale.
     fn guarded<T>(&self, doing: &str, act: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T> {
-        let failed = |why: String| {
-            let message = format!("cannot {doing} the batch index {}: {why}", self.dir.display());
-            Error::new(ErrorKind::Corruption, message)
+        let Some(db) = &self.db else {
+            return Err(self.stale(doing, "it is not open".into()));
         };
-        let db = self.db.as_ref().ok_or_else(|| failed("it is not open".into()))?;
         match catch_unwind(AssertUnwindSafe(|| act(db))) {
-            Ok(result) => result.map_err(|e| failed(e.to_string())),
-            Err(_) => Err(failed("sled panicked".into())),
+            Ok(result) => result.map_err(|e| self.stale(doing, e.to_string())),
+            Err(_) => Err(self.stale(doing, "sled panicked".into())),
         }
+    }
+
+    /// Notes that the next open is to start empty.
+    fn stale(&self, doing: &str, why: String) -> Error {
+        // Where not even this can be written, the next open meets the same failure by itself.
+        let _ = File::create(self.dir.join(STALE));
+        let message = format!(
+            "cannot {doing} the batch index {}: {why}; close and open the database to rebuild it",
+            self.dir.display()
+        );
+        Error::new(ErrorKind::Corruption, message)
+    }
+
+    fn add_and_sync(&self, entries: &[LedgerEntry], applied: u64) -> Result<()> {
+        if entries.len() > BATCH_ENTRIES {
+            self.guarded("write", |db| db.remove(META_KEY))?;
+        }
+        let batches = entries.len().div_ceil(BATCH_ENTRIES).max(1);
+        for number in 0..batches {
+            let mut batch = sled::Batch::default();
+            for entry in entries.iter().skip(number * BATCH_ENTRIES).take(BATCH_ENTRIES) {
+                batch.insert(&entry.id.to_be_bytes(), frame(&PackedEntry::from(entry)));
+            }
+            if number + 1 == batches {
+                batch.insert(META_KEY, frame(&self.meta(applied)));
+            }
+            self.guarded("write", |db| db.apply_batch(batch))?;
+        }
+        self.sync()
     }
 
     /// sled's flush leaves out the sync of metadata and disk cache.
@@ -93,44 +128,28 @@ impl BatchIndex for SledIndex {
     }
 
     fn find(&self, id: u128) -> Result<Option<LedgerEntry>> {
+        if self.incomplete {
+            return Err(self.stale("read", "an earlier write to it failed".into()));
+        }
         let Some(value) = self.guarded("read", |db| db.get(id.to_be_bytes()))? else {
             return Ok(None);
         };
         let entry = unframe::<PackedEntry>(&value).map(|packed| LedgerEntry::from(&packed));
-        if let Some(entry) = entry.filter(|entry| entry.id == id) {
-            return Ok(Some(entry));
+        match entry.filter(|entry| entry.id == id) {
+            Some(entry) => Ok(Some(entry)),
+            None => Err(self.stale("read", "an entry is damaged".into())),
         }
-        // Without its meta the index is stale: the next open fills it again.
-        self.guarded("write", |db| db.remove(META_KEY))?;
-        let message = format!(
-            "an entry of the batch index {} is damaged: close and open the database to rebuild it",
-            self.dir.display()
-        );
-        Err(Error::new(ErrorKind::Corruption, message))
     }
 
     fn add(&mut self, entries: &[LedgerEntry], applied: u64) -> Result<()> {
-        if entries.len() > BATCH_ENTRIES {
-            self.guarded("write", |db| db.remove(META_KEY))?;
-        }
-        let batches = entries.len().div_ceil(BATCH_ENTRIES).max(1);
-        for number in 0..batches {
-            let mut batch = sled::Batch::default();
-            for entry in entries.iter().skip(number * BATCH_ENTRIES).take(BATCH_ENTRIES) {
-                batch.insert(&entry.id.to_be_bytes(), frame(&PackedEntry::from(entry)));
-            }
-            if number + 1 == batches {
-                batch.insert(META_KEY, frame(&self.meta(applied)));
-            }
-            self.guarded("write", |db| db.apply_batch(batch))?;
-        }
-        self.applied = applied;
-        self.sync()
+        self.incomplete = true;
+        self.add_and_sync(entries, applied)?;
+        (self.applied, self.incomplete) = (applied, false);
+        Ok(())
     }
 
     fn clear(&mut self) -> Result<()> {
-        self.applied = 0;
-        self.db = None;
+        (self.applied, self.incomplete, self.db) = (0, true, None);
         match fs::remove_dir_all(&self.dir) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 return Err(Error::io("cannot empty", &self.dir, e));
@@ -142,6 +161,7 @@ impl BatchIndex for SledIndex {
             Error::new(ErrorKind::Io, message)
         };
         self.db = Some(start(&self.dir).map_err(failed)?);
+        self.incomplete = false;
         Ok(())
     }
 }
@@ -269,5 +289,22 @@ mod tests {
                 SledIndex::open(&path, 42).unwrap().add(&[entry(5)], 9).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn after_a_failed_addition_nothing_is_answered_and_the_next_open_starts_empty() {
+        let (_dir, path) = filled();
+        let mut index = SledIndex::open(&path, 42).unwrap();
+        let db = index.db.take();
+        assert!(index.add(&[entry(3)], 8).is_err());
+        index.db = db;
+        assert_eq!(index.applied(), 7);
+        assert!(index.find(1).is_err());
+        drop(index);
+        let mut index = SledIndex::open(&path, 42).unwrap();
+        assert_eq!((index.applied(), index.find(1).unwrap()), (0, None));
+        index.add(&[entry(3)], 8).unwrap();
+        drop(index);
+        assert_eq!(SledIndex::open(&path, 42).unwrap().applied(), 8);
     }
 }
