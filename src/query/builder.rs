@@ -50,12 +50,13 @@ impl Query {
         }))
     }
 
-    /// How many users are in the set.
+    /// How many users are in the set, and have an event in the range where one is given.
     pub fn count(set: Set) -> Query {
         Query::of(Report::Count).only(set)
     }
 
-    /// Ids of the users in the set, a page at a time.
+    /// Ids of the users that [`count`](Query::count) counts, in the order of their bytes, a page
+    /// at a time.
     pub fn users(set: Set) -> Query {
         Query::of(Report::Users { limit: 1_000, after: None }).only(set)
     }

@@ -74,7 +74,7 @@ impl DateArg {
 }
 
 /// First and last day of the supported years.
-pub(crate) fn day_bounds() -> (Day, Day) {
+fn day_bounds() -> (Day, Day) {
     let edge = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).map(time::day_from);
     (edge(YEAR_MIN, 1, 1).unwrap_or(Day::MIN), edge(YEAR_MAX, 12, 31).unwrap_or(Day::MAX))
 }

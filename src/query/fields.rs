@@ -1,7 +1,7 @@
 //! Names of the contract: reports, their fields, and the words that fields take.
 
 use super::{CohortKind, CountKind, Report};
-use crate::time::{Bucket, WeekStart};
+use crate::time::Bucket;
 
 /// Reports that are answered.
 pub(super) const REPORTS: &[&str] =
@@ -104,55 +104,39 @@ pub(super) const NULLABLE: &[&str] = &[
     "order_by",
 ];
 
-pub(super) const BUCKETS: &[(&str, Bucket)] = &[
-    ("hour", Bucket::Hour),
-    ("day", Bucket::Day),
-    ("week", Bucket::Week),
-    ("month", Bucket::Month),
-    ("quarter", Bucket::Quarter),
-    ("year", Bucket::Year),
-    ("all", Bucket::All),
-];
+/// Widths that `interval` takes.
+pub(super) const INTERVALS: &[Bucket] = &[Bucket::Hour, Bucket::Day, Bucket::Week, Bucket::Month];
 
-pub(super) const INTERVALS: &[(&str, Bucket)] = &[
-    ("hour", Bucket::Hour),
-    ("day", Bucket::Day),
-    ("week", Bucket::Week),
-    ("month", Bucket::Month),
-];
+impl CohortKind {
+    /// Every kind, the default first.
+    pub const EVERY: [CohortKind; 4] =
+        [CohortKind::First, CohortKind::Recurring, CohortKind::FirstEver, CohortKind::FirstInRange];
 
-pub(super) const WEEK_STARTS: &[(&str, WeekStart)] = &[
-    ("monday", WeekStart::Monday),
-    ("tuesday", WeekStart::Tuesday),
-    ("wednesday", WeekStart::Wednesday),
-    ("thursday", WeekStart::Thursday),
-    ("friday", WeekStart::Friday),
-    ("saturday", WeekStart::Saturday),
-    ("sunday", WeekStart::Sunday),
-];
+    /// The name in a query, like `first_ever`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CohortKind::First => "first",
+            CohortKind::Recurring => "recurring",
+            CohortKind::FirstEver => "first_ever",
+            CohortKind::FirstInRange => "first_in_range",
+        }
+    }
+}
 
-pub(super) const COHORTS: &[(&str, CohortKind)] = &[
-    ("first", CohortKind::First),
-    ("recurring", CohortKind::Recurring),
-    ("first_ever", CohortKind::FirstEver),
-    ("first_in_range", CohortKind::FirstInRange),
-];
+impl CountKind {
+    /// Every kind, the default first.
+    pub const EVERY: [CountKind; 3] = [CountKind::On, CountKind::OnOrAfter, CountKind::OnOrBefore];
 
-pub(super) const COUNTS: &[(&str, CountKind)] = &[
-    ("on", CountKind::On),
-    ("on_or_after", CountKind::OnOrAfter),
-    ("on_or_before", CountKind::OnOrBefore),
-];
-
-/// `new_means`: of the event, or of any event at all.
-pub(super) const NEW_MEANS: &[(&str, bool)] = &[("event", false), ("any", true)];
-
-/// `window` of retention: whether elapsed.
-pub(super) const WINDOWS: &[(&str, bool)] = &[("calendar", false), ("elapsed", true)];
-
-/// The word for a value; tables hold every value.
-pub(super) fn word<T: Copy + PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
-    words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
+    /// The name in a query, like `on_or_after`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CountKind::On => "on",
+            CountKind::OnOrAfter => "on_or_after",
+            CountKind::OnOrBefore => "on_or_before",
+        }
+    }
 }
 
 /// Names as a person lists them.

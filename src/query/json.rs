@@ -2,16 +2,13 @@
 
 use super::check::{later, set_too_deep};
 use super::date::DateArg;
-use super::fields::{
-    self, BUCKETS, COHORTS, COUNTS, INTERVALS, LATER, NEW_MEANS, NULLABLE, REPORTS, REPORTS_LATER,
-    WEEK_STARTS, WINDOWS, list,
-};
+use super::fields::{self, INTERVALS, LATER, NULLABLE, REPORTS, REPORTS_LATER, list};
 use super::selector::{Selector, Set};
 use super::strict::{Document, Strict};
-use super::{Query, Report};
+use super::{CohortKind, CountKind, Query, Report};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{QUERIES_MAX, QUERY_BYTES_MAX, SET_DEPTH_MAX};
-use crate::time;
+use crate::time::{self, Bucket, WeekStart};
 use serde_json::{Map, Value};
 
 /// What one JSON text asked: a query, or several at once.
@@ -154,32 +151,36 @@ fn set_field(query: Query, field: &str, value: &Value) -> Result<Query> {
         "report" => query,
         "from" => query.from(text(field, value)?),
         "to" => query.to(text(field, value)?),
-        "by" => query.by(word(field, value, BUCKETS)?),
+        "by" => query.by(word(field, value, &Bucket::EVERY, Bucket::as_str)?),
         "time_zone" => query.time_zone(text(field, value)?),
-        "week_start" => query.week_start(word(field, value, WEEK_STARTS)?),
+        "week_start" => query.week_start(word(field, value, &WeekStart::EVERY, WeekStart::as_str)?),
         "as_of" => Query { as_of: Some(instant(field, value)?), ..query },
         "users" => query.only(set(value, 1)?),
         "event" | "start" => query.event(field, selector(field, value)?),
         "trailing" if value.is_null() => query.trailing(None),
         "trailing" => query.trailing(whole::<u32>(field, value)?),
-        "interval" => query.interval(word(field, value, INTERVALS)?),
+        "interval" => query.interval(word(field, value, INTERVALS, Bucket::as_str)?),
         "at_least" => query.at_least(whole(field, value)?),
         "at_most" => query.at_most(whole(field, value)?),
         "gap" => query.gap(whole(field, value)?),
-        "new_means" if word(field, value, NEW_MEANS)? => query.new_means_any(),
-        "new_means" => query,
+        "new_means" => match word(field, value, &["event", "any"], |name| name)? {
+            "any" => query.new_means_any(),
+            _ => query,
+        },
         "week" => query.week(whole(field, value)?),
         "month" => query.month(whole(field, value)?),
         "return" => query.returning(selector(field, value)?),
         "columns" => query.columns(whole(field, value)?),
-        "cohort" => query.cohort(word(field, value, COHORTS)?),
-        "count" => query.counting(word(field, value, COUNTS)?),
+        "cohort" => query.cohort(word(field, value, &CohortKind::EVERY, CohortKind::as_str)?),
+        "count" => query.counting(word(field, value, &CountKind::EVERY, CountKind::as_str)?),
         "brackets" => {
             let widths: Result<Vec<u32>> = items(field, value)?.map(|v| whole(field, v)).collect();
             query.brackets(widths?)
         }
-        "window" if word(field, value, WINDOWS)? => return Err(later("`window: elapsed`")),
-        "window" => query,
+        "window" => match word(field, value, &["calendar", "elapsed"], |name| name)? {
+            "elapsed" => return Err(later("`window: elapsed`")),
+            _ => query,
+        },
         "limit" => query.limit(whole(field, value)?),
         "after" => query.after(id(field, value)?),
         _ => return Err(later(&format!("`{field}`"))),
@@ -210,11 +211,17 @@ fn whole<T: TryFrom<u64>>(field: &str, value: &Value) -> Result<T> {
     whole.ok_or_else(|| expected(field, value, "a whole number that is not negative"))
 }
 
-fn word<T: Copy>(field: &str, value: &Value, words: &[(&str, T)]) -> Result<T> {
+/// One of the values that have a name.
+fn word<T: Copy>(
+    field: &str,
+    value: &Value,
+    every: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<T> {
     let given = value.as_str();
-    words.iter().find(|(word, _)| Some(*word) == given).map(|(_, known)| *known).ok_or_else(|| {
-        let words = list(words.iter().map(|(word, _)| *word));
-        expected(field, value, &format!("one of {words}"))
+    every.iter().copied().find(|&one| Some(name(one)) == given).ok_or_else(|| {
+        let names = list(every.iter().copied().map(name));
+        expected(field, value, &format!("one of {names}"))
     })
 }
 

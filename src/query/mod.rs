@@ -14,15 +14,17 @@ pub(crate) mod plan;
 mod render;
 pub(crate) mod selector;
 mod strict;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Answer, Average, BucketInfo, Cohort, Column, Figures, Info, Series};
 pub use date::DateArg;
 pub use json::{Queries, queries_from_json};
 pub use render::Table;
+pub(crate) use selector::SetKind;
 pub use selector::{Selector, Set};
 
 use crate::time::{Bucket, Day, Micros, WeekStart};
-use selector::SetKind;
 
 /// A question: a report, the range it looks at, and whom it counts.
 ///
@@ -108,9 +110,9 @@ pub(crate) enum Report {
         month: u32,
     },
     Retention(Retention),
-    /// People of `Query::users`; everyone with a stored event without.
+    /// People of `Query::users` (everyone without) with an event in the range, where there is one.
     Count,
-    /// Ids of `Query::users`; everyone with a stored event without.
+    /// Ids of the people that `Count` counts.
     Users {
         limit: u32,
         after: Option<String>,

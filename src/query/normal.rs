@@ -2,7 +2,6 @@
 
 use super::check::COLUMNS_DEFAULT;
 use super::date::{format_end, format_start};
-use super::fields::{BUCKETS, COHORTS, COUNTS, WEEK_STARTS, word};
 use super::selector::{Selector, SetKind};
 use super::{CohortKind, CountKind, Query, Report, Retention};
 use crate::time::{self, Bucket, WeekStart, Zone};
@@ -54,10 +53,10 @@ impl Query {
         fields.put("report", self.report.name());
         fields.some("from", self.from.map(format_start));
         fields.some("to", self.to.map(format_end));
-        fields.some("by", self.by.filter(|by| *by != Bucket::Day).map(|by| word(BUCKETS, by)));
+        fields.some("by", self.by.filter(|by| *by != Bucket::Day).map(Bucket::as_str));
         fields.some("time_zone", self.time_zone.clone());
         let week = Some(self.week_start).filter(|day| *day != WeekStart::Monday);
-        fields.some("week_start", week.map(|day| word(WEEK_STARTS, day)));
+        fields.some("week_start", week.map(WeekStart::as_str));
         fields.some("as_of", self.as_of.map(|at| Zone::utc().format(at)));
         fields.some("users", self.users.as_ref().map(set));
         self.report.fields(&mut fields);
@@ -80,7 +79,7 @@ impl Report {
             }
             Report::Frequency { event, interval, at_least, at_most } => {
                 fields.event("event", event);
-                fields.unless("interval", word(BUCKETS, *interval), word(BUCKETS, Bucket::Day));
+                fields.unless("interval", interval.as_str(), Bucket::Day.as_str());
                 fields.unless("at_least", *at_least, 1);
                 fields.some("at_most", *at_most);
             }
@@ -116,10 +115,8 @@ impl Retention {
             fields.put("return", selector(self.returning()));
         }
         fields.unless("columns", self.columns, COLUMNS_DEFAULT);
-        let name = |kind| word(COHORTS, kind);
-        fields.unless("cohort", name(self.cohort), name(CohortKind::First));
-        let name = |kind| word(COUNTS, kind);
-        fields.unless("count", name(self.count), name(CountKind::On));
+        fields.unless("cohort", self.cohort.as_str(), CohortKind::First.as_str());
+        fields.unless("count", self.count.as_str(), CountKind::On.as_str());
         fields.unless("brackets", json!(self.brackets), json!([]));
         fields.unless("at_least", self.at_least, 1);
     }

@@ -1,7 +1,6 @@
 //! A query against a snapshot: its range, its buckets, what is complete.
 
 use super::answer::Info;
-use super::fields::{WEEK_STARTS, word};
 use super::selector::Selector;
 use super::{FromDate, Query, Report, ToDate};
 use crate::error::{Error, ErrorKind, Result};
@@ -103,15 +102,13 @@ impl History for SnapshotInner {
 /// Time of a day's first event.
 fn first_event(day: &SnapshotDay) -> Micros {
     let sections = day.sections.iter().map(|section| section.place.totals.first);
-    let runs = day.runs.iter().filter_map(|run| run.days.get(&day.span.day));
-    let runs = runs.filter_map(|run| run.times()).map(|(first, _)| day.span.start + first);
+    let runs = day.run_days().filter_map(|run| Some(day.span.start + run.times()?.0));
     sections.chain(runs).min().unwrap_or(Micros::MAX)
 }
 
 fn events(day: &SnapshotDay) -> u64 {
     let sections = day.sections.iter().map(|section| section.place.totals.rows);
-    let runs = day.runs.iter().filter_map(|run| run.days.get(&day.span.day));
-    sections.chain(runs.map(|run| run.rows.len() as u64)).sum()
+    sections.chain(day.run_days().map(|run| run.rows.len() as u64)).sum()
 }
 
 impl Plan {
@@ -142,9 +139,11 @@ impl Plan {
             first_day: history.first_day(),
             info: info(query, history, (from, to), as_of),
         };
+        if query.is_ranged() {
+            plan.info.warnings.extend(events_after(query, history, to));
+        }
         if !matches!(query.report, Report::Count | Report::Users { .. }) {
             plan.buckets = plan.cut()?;
-            plan.info.warnings.extend(events_after(query, history, to));
         }
         plan.check_cells(query)?;
         Ok(plan)
@@ -221,6 +220,13 @@ impl Query {
         }
     }
 
+    /// Whether the range bounds what is counted: `count` and `users` look at all history, what is
+    /// after `as_of` included, unless the query names an end of it.
+    pub(crate) fn is_ranged(&self) -> bool {
+        let by_set = matches!(self.report, Report::Count | Report::Users { .. });
+        !by_set || self.from.is_some() || self.to.is_some()
+    }
+
     /// Hash of the normalised query, its range and `as_of` left out.
     fn definition(&self) -> String {
         let timeless = Query { from: None, to: None, as_of: None, time_zone: None, ..self.clone() };
@@ -281,7 +287,7 @@ fn info(query: &Query, history: &impl History, (from, to): (Day, Day), as_of: Mi
     let unseen = query.event_names().into_iter().filter(|name| !history.knows_activity(name));
     Info {
         time_zone: history.zone_name().to_owned(),
-        week_start: word(WEEK_STARTS, query.week_start),
+        week_start: query.week_start.as_str(),
         from: time::date_of(from),
         to: time::date_of(to),
         as_of: Zone::utc().format(as_of),
@@ -302,5 +308,222 @@ fn events_after(query: &Query, history: &impl History, to: Day) -> Option<String
         0 => None,
         1 => Some(format!("1 event after as_of, on {day} or later, is not in the range")),
         n => Some(format!("{n} events after as_of, on {day} or later, are not in the range")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::Set;
+    use chrono::{DateTime, Utc};
+
+    const DAY_US: i64 = 86_400_000_000;
+
+    /// Events by day, in UTC.
+    struct Fake(Vec<(Micros, u64)>);
+
+    impl History for Fake {
+        fn zone_name(&self) -> &str {
+            "Europe/Berlin"
+        }
+        fn span_of(&self, at: Micros) -> DaySpan {
+            let day = at.div_euclid(DAY_US);
+            DaySpan { day: day as Day, start: day * DAY_US, end: (day + 1) * DAY_US }
+        }
+        fn first_day(&self) -> Option<Day> {
+            self.0.first().map(|(at, _)| self.span_of(*at).day)
+        }
+        fn newest_end(&self, now: Micros) -> Option<Micros> {
+            let (at, _) = self.0.iter().rev().find(|(at, _)| *at <= now)?;
+            Some(self.span_of(*at).end)
+        }
+        fn events_from(&self, day: Day) -> u64 {
+            self.0.iter().filter(|(at, _)| self.span_of(*at).day >= day).map(|(_, n)| n).sum()
+        }
+        fn watermark(&self) -> Option<Micros> {
+            self.0.last().map(|(at, _)| *at)
+        }
+        fn knows_activity(&self, name: &str) -> bool {
+            name == "purchase"
+        }
+    }
+
+    fn at(text: &str) -> Micros {
+        time::micros_from(text.parse::<DateTime<Utc>>().unwrap())
+    }
+
+    fn days(text: &str) -> Day {
+        time::parse_day(text).unwrap()
+    }
+
+    /// Events on 2024-01-10 and 2024-03-05, and two dated wrongly, in 2030.
+    fn history() -> Fake {
+        let events = [("2024-01-10T12:00:00Z", 5), ("2024-03-05T12:00:00Z", 7)];
+        let wrong = [("2030-01-01T00:00:00Z", 2)];
+        Fake(events.into_iter().chain(wrong).map(|(text, n)| (at(text), n)).collect())
+    }
+
+    const NOW: &str = "2024-06-01T08:00:00Z";
+
+    fn plan(query: &Query) -> Plan {
+        Plan::over(query, &history(), at(NOW)).unwrap()
+    }
+
+    fn range_of(plan: &Plan) -> (String, String) {
+        (plan.info.from.to_string(), plan.info.to.to_string())
+    }
+
+    #[track_caller]
+    fn assert_range(query: Query, from: &str, to: &str) {
+        assert_eq!(range_of(&plan(&query)), (from.to_owned(), to.to_owned()));
+    }
+
+    #[test]
+    fn the_range_is_all_history_up_to_as_of_and_later_events_are_counted() {
+        let plan = plan(&Query::active("purchase"));
+        assert_eq!(range_of(&plan), ("2024-01-10".into(), "2024-03-06".into()));
+        assert_eq!(plan.info.as_of, "2024-03-06T00:00:00Z");
+        assert_eq!(plan.info.watermark.as_deref(), Some("2030-01-01T00:00:00Z"));
+        assert_eq!(plan.buckets.len(), 56);
+        assert!(plan.buckets.iter().all(|bucket| bucket.complete));
+        let warning = "2 events after as_of, on 2024-03-06 or later, are not in the range";
+        assert_eq!(plan.info.warnings, [warning]);
+    }
+
+    #[test]
+    fn as_of_is_now_while_the_newest_day_is_not_over() {
+        let now = at("2024-03-05T18:00:00Z");
+        let plan = Plan::over(&Query::active("*"), &history(), now).unwrap();
+        assert_eq!(plan.as_of, now);
+        let last = plan.buckets.last().unwrap();
+        assert_eq!((last.start, last.begun, last.complete), (days("2024-03-05"), true, false));
+    }
+
+    #[test]
+    fn relative_ends_count_back_from_today_which_as_of_decides() {
+        let query = || Query::active("*").to("today");
+        assert_range(query().from("-28d"), "2024-02-07", "2024-03-06");
+        assert_range(query().from("-2w"), "2024-02-21", "2024-03-06");
+        assert_range(query().from("-1m"), "2024-02-06", "2024-03-06");
+        assert_range(query().from("-1y"), "2023-03-06", "2024-03-06");
+        assert_range(Query::active("*").from("-1d").to("2024-02-01"), "2024-01-31", "2024-02-01");
+        let midday = "2024-02-10T12:00:00Z".parse().unwrap();
+        assert_range(query().from("-1d").as_of(midday), "2024-02-10", "2024-02-11");
+    }
+
+    #[test]
+    fn ranges_widen_outward_to_whole_buckets() {
+        let query = || Query::active("*").from("2024-02-14").to("2024-03-06");
+        assert_range(query().by(Bucket::Week), "2024-02-12", "2024-03-11");
+        let sunday = query().by(Bucket::Week).week_start(WeekStart::Sunday);
+        assert_range(sunday, "2024-02-11", "2024-03-10");
+        assert_range(query().by(Bucket::Month), "2024-02-01", "2024-04-01");
+        assert_range(query().by(Bucket::Quarter), "2024-01-01", "2024-04-01");
+        assert_range(query().by(Bucket::Year), "2024-01-01", "2025-01-01");
+        assert_range(query().by(Bucket::All), "2024-02-14", "2024-03-06");
+        let frequency = Query::frequency("*").interval(Bucket::Month);
+        assert_range(frequency.from("2024-02-14").to("2024-03-01"), "2024-02-01", "2024-03-01");
+    }
+
+    #[test]
+    fn an_empty_range_stays_empty() {
+        let empty = |query: Query| {
+            let plan = plan(&query);
+            assert!(plan.buckets.is_empty(), "{plan:?}");
+            assert_eq!(plan.from, plan.to);
+        };
+        empty(Query::active("*").from("2024-02-14").to("2024-02-14").by(Bucket::Month));
+        empty(Query::active("*").from("2024-05-01"));
+        empty(Query::active("*").to("2023-05-01"));
+        let nothing = Fake(Vec::new());
+        let plan = Plan::over(&Query::active("*"), &nothing, at(NOW)).unwrap();
+        assert_eq!(range_of(&plan), ("2024-06-01".into(), "2024-06-01".into()));
+        assert_eq!((plan.buckets.len(), plan.info.watermark), (0, None));
+        let asked = Query::active("*").from("2024-05-30");
+        assert_eq!(Plan::over(&asked, &nothing, at(NOW)).unwrap().buckets.len(), 3);
+    }
+
+    #[test]
+    fn completeness_follows_as_of() {
+        let query = Query::active("*").from("2024-02-01").to("2024-05-01").by(Bucket::Month);
+        let seen = |as_of: &str| {
+            let plan = plan(&query.clone().as_of(as_of.parse().unwrap()));
+            plan.buckets.iter().map(|b| (b.begun, b.complete)).collect::<Vec<_>>()
+        };
+        let (ended, open, ahead) = ((true, true), (true, false), (false, false));
+        assert_eq!(seen("2024-03-10T00:00:00Z"), [ended, open, ahead]);
+        assert_eq!(seen("2024-04-01T00:00:00Z"), [ended, ended, ahead]);
+        assert_eq!(seen("2024-04-01T00:00:00.000001Z"), [ended, ended, open]);
+        assert_eq!(seen("2024-03-31T23:59:59.999999Z"), [ended, open, ahead]);
+    }
+
+    #[test]
+    fn sets_look_at_all_history_unless_a_range_is_named() {
+        let plan_all = plan(&Query::count(Set::did("purchase")));
+        assert_eq!((plan_all.buckets.len(), plan_all.info.warnings.len()), (0, 0));
+        let since = plan(&Query::count(Set::did("purchase")).from("2024-02-01"));
+        assert_eq!(since.info.warnings.len(), 1);
+    }
+
+    #[test]
+    fn names_never_seen_are_warnings() {
+        let set = Set::did("visit").and(!Set::first_did("purchase", "2024-01-01", "2024-02-01"));
+        let query = Query::retention("signup").returning("purchase").only(set);
+        let warnings = plan(&query.to("2024-03-06")).info.warnings;
+        assert_eq!(
+            warnings,
+            [r#"event "signup" was never seen"#, r#"event "visit" was never seen"#]
+        );
+    }
+
+    #[test]
+    fn the_database_s_own_zone_is_fine_and_others_wait() {
+        assert_eq!(plan(&Query::active("*").time_zone("europe/berlin")).buckets.len(), 56);
+        let of = |zone: &str| {
+            let query = Query::active("*").time_zone(zone);
+            Plan::over(&query, &history(), at(NOW)).unwrap_err().kind()
+        };
+        assert_eq!(of("UTC"), ErrorKind::Unsupported);
+        assert_eq!(of("Mars/Olympus"), ErrorKind::Input);
+    }
+
+    #[test]
+    fn limits_are_named() {
+        let years = Query::active("*").from("1800-01-01").to("2024-01-01");
+        assert_eq!(plan(&years).buckets.len(), 81_814);
+        let ages = Query::active("*").from("1400-01-01").to("2024-01-01");
+        let error = Plan::over(&ages, &history(), at(NOW)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert!(error.to_string().contains("200000 buckets"), "{error}");
+        let wide = Query::retention("*").from("1990-01-01").to("2024-01-01").columns(3_660);
+        let error = Plan::over(&wide, &history(), at(NOW)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+    }
+
+    #[test]
+    fn the_ends_of_the_supported_years_do_not_overflow() {
+        for by in [Bucket::Day, Bucket::Week, Bucket::Month, Bucket::Quarter, Bucket::Year] {
+            for (from, to) in [("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31")] {
+                let sunday = Query::active("*").by(by).week_start(WeekStart::Sunday);
+                assert_eq!(plan(&sunday.from(from).to(to)).buckets.len(), 1);
+            }
+        }
+        let far = plan(&Query::active("*").from("-3650000d").to("0001-01-02").by(Bucket::All));
+        assert!(far.from < far.to);
+    }
+
+    #[test]
+    fn the_definition_ignores_the_range_and_nothing_else() {
+        let query = || Query::active("purchase").by(Bucket::Week);
+        let definition = |query: Query| plan(&query).info.definition;
+        let base = definition(query());
+        assert_eq!(base.len(), 8);
+        assert!(base.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_eq!(definition(query().from("2024-01-01").to("today")), base);
+        assert_eq!(definition(query().as_of(NOW.parse().unwrap())), base);
+        assert_eq!(definition(query().time_zone("Europe/Berlin")), base);
+        assert_ne!(definition(query().trailing(7)), base);
+        assert_ne!(definition(query().week_start(WeekStart::Sunday)), base);
+        assert_ne!(definition(Query::active("visit").by(Bucket::Week)), base);
     }
 }

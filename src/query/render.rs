@@ -209,3 +209,128 @@ impl Serialize for Average {
         out.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn answer(report: &'static str, buckets: &[&str], figures: Figures) -> Answer {
+        let info = Info {
+            time_zone: "UTC".into(),
+            week_start: "monday",
+            from: date("2024-01-01"),
+            to: date("2024-01-03"),
+            as_of: "2024-06-01T00:00:00Z".into(),
+            watermark: None,
+            definition: "b3c1f0a2".into(),
+            elapsed_ms: 0.5,
+            warnings: vec![],
+        };
+        let bucket = |start: &&str| BucketInfo { start: date(start), complete: true };
+        let buckets = buckets.iter().map(bucket).collect();
+        Answer { report, info, buckets, series: vec![Series { key: BTreeMap::new(), figures }] }
+    }
+
+    /// What follows `info` in the JSON text.
+    fn body(answer: &Answer) -> String {
+        let text = answer.to_json_string();
+        assert_eq!(answer.to_json(), serde_json::from_str::<Value>(&text).unwrap());
+        text.split_once("\"warnings\":[]},").unwrap().1.to_owned()
+    }
+
+    fn table(answer: &Answer) -> String {
+        let table = answer.to_table();
+        let rows = table.rows.iter().map(|row| Value::from(row.clone()).to_string());
+        let columns = table.columns.join(" ");
+        std::iter::once(columns).chain(rows).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn columns_are_written_in_the_documented_order() {
+        let figures = Figures::Columns(vec![
+            ("users", Column::Counts(vec![Some(402_726), None])),
+            ("ratio", Column::Ratios(vec![Some(0.25), None])),
+        ]);
+        let answer = answer("active", &["2024-01-01", "2024-01-02"], figures);
+        assert_eq!(
+            answer.to_json_string(),
+            concat!(
+                r#"{"report":"active","info":{"time_zone":"UTC","week_start":"monday","#,
+                r#""from":"2024-01-01","to":"2024-01-03","as_of":"2024-06-01T00:00:00Z","#,
+                r#""watermark":null,"definition":"b3c1f0a2","elapsed_ms":0.5,"warnings":[]},"#,
+                r#""buckets":[{"start":"2024-01-01","complete":true},"#,
+                r#"{"start":"2024-01-02","complete":true}],"#,
+                r#""series":[{"key":{},"users":[402726,null],"ratio":[0.25,null]}]}"#
+            )
+        );
+        assert_eq!(
+            table(&answer),
+            "start complete users ratio\n\
+             [\"2024-01-01\",true,402726,0.25]\n[\"2024-01-02\",true,null,null]"
+        );
+        assert_eq!(answer.counts("users"), Some(&[Some(402_726), None][..]));
+        assert_eq!(answer.ratios("ratio"), Some(&[Some(0.25), None][..]));
+        assert_eq!((answer.counts("ratio"), answer.ratios("users")), (None, None));
+    }
+
+    #[test]
+    fn retention_is_written_by_cohort_and_flattened_by_cell() {
+        let cohort = |start, size, returned: &[Option<u64>], complete: &[bool]| Cohort {
+            start: date(start),
+            size,
+            returned: returned.to_vec(),
+            complete: complete.to_vec(),
+        };
+        let cohorts = vec![
+            cohort("2024-01-01", Some(4), &[Some(4), Some(1)], &[true, false]),
+            cohort("2024-02-01", None, &[None, None], &[false, false]),
+        ];
+        let average = vec![Average::new(4, 4), Average::new(0, 0)];
+        let answer = answer("retention", &[], Figures::Retention { cohorts, average });
+        assert_eq!(
+            body(&answer),
+            concat!(
+                r#""buckets":[],"series":[{"key":{},"cohorts":["#,
+                r#"{"start":"2024-01-01","size":4,"returned":[4,1],"complete":[true,false]},"#,
+                r#"{"start":"2024-02-01","size":null,"returned":[null,null],"#,
+                r#""complete":[false,false]}],"#,
+                r#""average":[{"returned":4,"size":4,"rate":1.0},"#,
+                r#"{"returned":0,"size":0,"rate":null}]}]}"#
+            )
+        );
+        let rows = table(&answer);
+        assert!(rows.starts_with("cohort size column returned rate complete\n"), "{rows}");
+        assert!(rows.contains("[\"2024-01-01\",4,1,1,0.25,false]"), "{rows}");
+        assert!(rows.ends_with("[\"2024-02-01\",null,1,null,null,false]"), "{rows}");
+        assert_eq!((answer.cohorts().len(), answer.average().len()), (2, 2));
+    }
+
+    #[test]
+    fn reports_without_buckets_have_their_own_shapes() {
+        let count = answer("count", &[], Figures::Count(7));
+        assert_eq!(body(&count), r#""buckets":[],"series":[{"key":{},"count":7}]}"#);
+        assert_eq!((table(&count).as_str(), count.count()), ("count\n[7]", Some(7)));
+        let frequency = answer("frequency", &[], Figures::Frequency(vec![5, 2]));
+        assert!(body(&frequency).ends_with(r#"{"key":{},"users":[5,2]}]}"#));
+        assert_eq!(table(&frequency), "k users\n[1,5]\n[2,2]");
+        assert_eq!(frequency.histogram(), [5, 2]);
+        let figures = Figures::Users { ids: vec!["042".into()], next: Some("042".into()) };
+        let users = answer("users", &[], figures);
+        assert!(body(&users).ends_with(r#"{"key":{},"ids":["042"],"next":"042"}]}"#));
+        assert_eq!(table(&users), "id\n[\"042\"]");
+        assert_eq!((users.ids().len(), users.next()), (1, Some("042")));
+    }
+
+    #[test]
+    fn key_columns_come_first() {
+        let mut grouped = answer("count", &[], Figures::Count(7));
+        grouped.series[0].key.insert("country".into(), json!("DE"));
+        assert_eq!(table(&grouped), "country count\n[\"DE\",7]");
+        assert!(body(&grouped).ends_with(r#"[{"key":{"country":"DE"},"count":7}]}"#));
+    }
+}
