@@ -137,22 +137,26 @@ impl<'a> Candidate<'a> {
 pub(super) fn encode_frame(seed: u32, sequence: u64, durable: u64, body: &Body) -> Result<Vec<u8>> {
     let mut bytes = vec![0; FRAME_HEAD_BYTES];
     record::encode_onto(body, &mut bytes);
-    let body_bytes = bytes.len() - FRAME_HEAD_BYTES;
-    let length = u32::try_from(body_bytes).ok().filter(|_| bytes.len() <= FRAME_BYTES_MAX);
-    let Some(length) = length.map(u32::to_le_bytes) else {
-        let what = format!(
-            "one commit takes {} bytes in the log, the limit is {FRAME_BYTES_MAX}: \
-             write smaller batches",
-            bytes.len()
-        );
-        return Err(Error::new(ErrorKind::Limit, what));
-    };
+    let length = body_length(bytes.len())?;
     let checksum = frame_crc(seed, length, sequence, durable, &bytes[FRAME_HEAD_BYTES..]);
     bytes[..4].copy_from_slice(&length);
     bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
     bytes[8..16].copy_from_slice(&sequence.to_le_bytes());
     bytes[16..24].copy_from_slice(&durable.to_le_bytes());
     Ok(bytes)
+}
+
+/// The length field of a frame of so many bytes.
+fn body_length(frame_bytes: usize) -> Result<[u8; 4]> {
+    let within = frame_bytes <= FRAME_BYTES_MAX;
+    let length = u32::try_from(frame_bytes - FRAME_HEAD_BYTES).ok().filter(|_| within);
+    length.map(u32::to_le_bytes).ok_or_else(|| {
+        let what = format!(
+            "one commit takes {frame_bytes} bytes in the log, the limit is {FRAME_BYTES_MAX}: \
+             write smaller batches"
+        );
+        Error::new(ErrorKind::Limit, what)
+    })
 }
 
 fn frame_crc(seed: u32, length: [u8; 4], sequence: u64, durable: u64, body: &[u8]) -> u32 {
@@ -219,5 +223,12 @@ mod tests {
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(RawFrame::parse(HEADER.seed(), &bytes), None, "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_frame_has_at_most_the_bytes_of_the_limit() {
+        assert!(body_length(FRAME_BYTES_MAX).is_ok());
+        let error = body_length(FRAME_BYTES_MAX + 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
     }
 }

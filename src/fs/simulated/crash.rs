@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// Up to so many unsynced changes, every subset is tried.
 const SUBSET_CHANGES_MAX: usize = 10;
-/// Above, so many samples.
+/// So many samples are tried above, and a quarter of them, for torn changes, below.
 const SAMPLES: u64 = 64;
 const SECTOR_BYTES: usize = 512;
 
@@ -59,7 +59,7 @@ impl SimulatedFs {
         SimulatedFs::with(Inner { state, ..Inner::default() })
     }
 
-    /// All subsets of up to 10 unsynced changes, and of more of them 64 samples.
+    /// All subsets of up to 10 unsynced changes and 16 samples; of more changes 64 samples.
     pub(crate) fn crashes(&self) -> Vec<SimulatedFs> {
         let before = self.inner.lock().unwrap().state.clone();
         let stamps = before.stamps();
@@ -73,7 +73,8 @@ impl SimulatedFs {
             state.crash(&fates, &mut Random(0));
             SimulatedFs::with(Inner { state, ..Inner::default() })
         };
-        (0..1 << stamps.len()).map(subset).collect()
+        let torn = (0..SAMPLES / 4).filter(|_| !stamps.is_empty()).map(|seed| self.crash(seed + 2));
+        (0..1 << stamps.len()).map(subset).chain(torn).collect()
     }
 }
 
