@@ -189,6 +189,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::fs::RealFs;
+    use crate::fs::simulated::{Failure, Lasting, SimulatedFs};
     use proptest::prelude::*;
     use std::fs;
 
@@ -348,6 +349,58 @@ mod tests {
             manifest.publish(&FS(), dir.path(), &[]).unwrap();
             assert_eq!(newest_error(dir.path()).kind(), ErrorKind::Corruption, "{i}");
         }
+    }
+
+    fn simulated() -> SimulatedFs {
+        let fs = SimulatedFs::new();
+        fs.create_dir_all(Path::new("db")).unwrap();
+        fs.sync_dir(Path::new("")).unwrap();
+        for number in [4, 5] {
+            manifest(number).publish(&fs, Path::new("db"), &[]).unwrap();
+        }
+        fs.remember();
+        fs
+    }
+
+    fn newest_number(fs: &SimulatedFs) -> u64 {
+        Manifest::newest(fs, Path::new("db")).unwrap().number
+    }
+
+    #[test]
+    fn a_crash_leaves_the_old_or_the_new_one() {
+        let fs = simulated();
+        manifest(6).publish(&fs, Path::new("db"), &[]).unwrap();
+        let mut seen = [0; 2];
+        for operation in 0..=fs.operations() {
+            for crashed in fs.at(operation).crashes() {
+                let number = newest_number(&crashed);
+                seen[usize::from(number == 6)] += 1;
+                assert!(number == 5 || number == 6);
+                assert!(number == 6 || operation < fs.operations(), "published, then lost");
+                manifest(number + 1).publish(&crashed, Path::new("db"), &[]).unwrap();
+                assert_eq!(newest_number(&crashed), number + 1);
+            }
+        }
+        assert!(fs.violations().is_empty() && seen.iter().all(|n| *n > 0), "{seen:?}");
+    }
+
+    #[test]
+    fn a_failure_leaves_the_old_one_and_no_half_file() {
+        for (at, failure) in (0..4).flat_map(|at| [(at, Failure::Io), (at, Failure::NoSpace)]) {
+            let fs = simulated();
+            fs.fail_at(at, failure, Lasting::Once);
+            assert!(manifest(6).publish(&fs, Path::new("db"), &[]).is_err(), "{at}");
+            assert_eq!(newest_number(&fs), 5);
+            assert_eq!(fs.list(Path::new("db")).unwrap(), ["MANIFEST.4", "MANIFEST.5"]);
+        }
+    }
+
+    #[test]
+    fn an_old_one_that_cannot_be_removed_is_no_failure() {
+        let fs = simulated();
+        fs.fail_at(5, Failure::Io, Lasting::Once);
+        manifest(6).publish(&fs, Path::new("db"), &[]).unwrap();
+        assert_eq!(fs.list(Path::new("db")).unwrap().len(), 3);
     }
 
     proptest! {

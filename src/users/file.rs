@@ -7,15 +7,14 @@
 
 use super::UsersFileEntry;
 use crate::catalog::manifest::FORMAT_VERSION;
-use crate::codec::checksum::{crc, crc_append};
+use crate::codec::checksum::crc;
 use crate::codec::record::newer_format;
 use crate::error::{Error, Result};
-use crate::fs::{Bytes, Fs, NewFile};
-use crate::limits::{FILE_BYTES_MAX, USER_ID_BYTES_MAX, USERS_MAX};
+use crate::fs::Bytes;
+use crate::limits::USER_ID_BYTES_MAX;
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zerocopy::byteorder::little_endian::{U32, U64, U128};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -27,32 +26,32 @@ pub(crate) const HEADER_BYTES: usize = size_of::<Header>();
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-struct Header {
-    magic: [u8; 8],
-    version: U32,
-    least_reader: U32,
-    database: U128,
-    generation: U64,
-    first_ordinal: U32,
-    count: U32,
-    table: Part,
-    offsets: Part,
-    ids: Part,
+pub(super) struct Header {
+    pub(super) magic: [u8; 8],
+    pub(super) version: U32,
+    pub(super) least_reader: U32,
+    pub(super) database: U128,
+    pub(super) generation: U64,
+    pub(super) first_ordinal: U32,
+    pub(super) count: U32,
+    pub(super) table: Part,
+    pub(super) offsets: Part,
+    pub(super) ids: Part,
     /// CRC32C of all header bytes before it.
-    checksum: U32,
+    pub(super) checksum: U32,
 }
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-struct Part {
-    offset: U64,
-    length: U64,
-    checksum: U32,
+pub(super) struct Part {
+    pub(super) offset: U64,
+    pub(super) length: U64,
+    pub(super) checksum: U32,
 }
 
 /// A sealed users file, mapped: a probe table, the ids, and their offsets.
 pub(crate) struct UsersFile {
-    name: String,
+    pub(super) name: String,
     bytes: Bytes,
     entry: UsersFileEntry,
     seed: u64,
@@ -73,47 +72,6 @@ struct Slice {
 }
 
 impl UsersFile {
-    /// Writes ids for the ordinals `first_ordinal..`: under `.tmp`, synced, renamed to `path`, its
-    /// name durable. The ids are walked four times and never held; the probe table is in memory.
-    pub(crate) fn write<'a>(
-        fs: &dyn Fs,
-        path: &Path,
-        database: u128,
-        generation: u64,
-        first_ordinal: u32,
-        ids: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
-    ) -> Result<UsersFileEntry> {
-        let count = u32::try_from(ids.len())
-            .ok()
-            .filter(|count| first_ordinal.checked_add(*count).is_some_and(|end| end <= USERS_MAX))
-            .ok_or_else(|| Error::new(crate::ErrorKind::Limit, "user ordinals have run out"))?;
-        let entry = UsersFileEntry { generation, first_ordinal, count, length: 0, checksum: 0 };
-        write_file(fs, path, database, entry, ids)
-    }
-
-    /// Rewrites adjacent files, oldest first, into one.
-    pub(crate) fn merge(
-        fs: &dyn Fs,
-        path: &Path,
-        database: u128,
-        generation: u64,
-        files: &[Arc<UsersFile>],
-    ) -> Result<UsersFileEntry> {
-        let first_ordinal = files.first().map_or(0, |file| file.entry.first_ordinal);
-        let mut next = first_ordinal;
-        for file in files {
-            if file.entry.first_ordinal != next {
-                let what = format!("ordinals go on at {next}, not {}", file.entry.first_ordinal);
-                return Err(Error::corruption(&file.name, 40, "header", what));
-            }
-            file.check_ids()?;
-            next += file.entry.count;
-        }
-        let count = next - first_ordinal;
-        let entry = UsersFileEntry { generation, first_ordinal, count, length: 0, checksum: 0 };
-        write_file(fs, path, database, entry, files.iter().flat_map(|file| file.ids()))
-    }
-
     /// Checks the header; the parts are checked at first use.
     pub(crate) fn open(
         name: &str,
@@ -193,7 +151,7 @@ impl UsersFile {
     }
 
     /// Ids in order of their ordinals; after `check_ids`.
-    fn ids(&self) -> impl Iterator<Item = &[u8]> + Clone {
+    pub(super) fn ids(&self) -> impl Iterator<Item = &[u8]> + Clone {
         (0..self.entry.count).map(|index| self.at(index).unwrap_or_default())
     }
 
@@ -233,7 +191,7 @@ impl UsersFile {
 
     /// Checksums of offsets and ids, and that each offset is at or above the one before and the
     /// last is the end: after this every index below `count` has its id.
-    fn check_ids(&self) -> Result<()> {
+    pub(super) fn check_ids(&self) -> Result<()> {
         if self.ids_checked.get().is_some() {
             return Ok(());
         }
@@ -296,7 +254,7 @@ fn read_header(name: &str, bytes: &[u8], entry: &UsersFileEntry) -> Result<Heade
     Ok(header)
 }
 
-fn header_checksum(header: &Header) -> u32 {
+pub(super) fn header_checksum(header: &Header) -> u32 {
     let bytes = header.as_bytes();
     crc(bytes.get(..bytes.len() - size_of::<U32>()).unwrap_or_default())
 }
@@ -328,139 +286,31 @@ fn places(header: &Header, length: usize) -> Result<[Slice; 3], &'static str> {
 }
 
 /// Bytes of one offset where the ids have so many bytes.
-fn offset_width(ids_length: u64) -> u64 {
+pub(super) fn offset_width(ids_length: u64) -> u64 {
     if ids_length <= u64::from(u32::MAX) { 4 } else { 8 }
 }
 
 /// Ids hash with the database's own random id, so that nobody can prepare ids that collide.
-fn hash_seed(database: u128) -> u64 {
+pub(super) fn hash_seed(database: u128) -> u64 {
     (database & u128::from(u64::MAX)) as u64
 }
 
-fn slot_start(hash: u64, mask: usize) -> usize {
+pub(super) fn slot_start(hash: u64, mask: usize) -> usize {
     // Only the bits under the mask count.
     hash as usize & mask
 }
 
-/// A power of two that `count` ids fill to at most 3/4.
-fn slot_count(count: u32) -> u64 {
-    (u64::from(count) * 4 / 3 + 1).next_power_of_two()
-}
-
-fn build_table<'a>(count: u32, seed: u64, ids: impl Iterator<Item = &'a [u8]>) -> Vec<U64> {
-    let slots = slot_count(count) as usize;
-    let mask = slots - 1;
-    let mut table = vec![U64::ZERO; slots];
-    for (id, index) in ids.zip(1u64..) {
-        let hash = xxh3_64_with_seed(id, seed);
-        let mut at = slot_start(hash, mask);
-        while table[at] != U64::ZERO {
-            at = (at + 1) & mask;
-        }
-        table[at] = U64::new(hash >> 32 << 32 | index);
-    }
-    table
-}
-
-/// The ends of the ids, from 0 on, as bytes of the file.
-fn offsets<'a>(
-    width: u64,
-    ids: impl Iterator<Item = &'a [u8]>,
-) -> impl Iterator<Item = ([u8; 8], usize)> {
-    let ends = ids.scan(0u64, |end, id| {
-        *end += id.len() as u64;
-        Some(*end)
-    });
-    // Little-endian: the first 4 bytes are the narrow offset.
-    std::iter::once(0).chain(ends).map(move |end| (end.to_le_bytes(), width as usize))
-}
-
-fn write_file<'a>(
-    fs: &dyn Fs,
-    path: &Path,
-    database: u128,
-    mut entry: UsersFileEntry,
-    ids: impl Iterator<Item = &'a [u8]> + Clone,
-) -> Result<UsersFileEntry> {
-    let table = build_table(entry.count, hash_seed(database), ids.clone());
-    let header = header(database, &entry, &table, ids.clone());
-    let width = offset_width(header.ids.length.get());
-    let length = header.ids.offset.get().saturating_add(header.ids.length.get());
-    if length > FILE_BYTES_MAX {
-        let message = format!("{} would have {length} bytes: too many", path.display());
-        return Err(Error::new(crate::ErrorKind::Limit, message));
-    }
-    let written = NewFile::write(fs, path, |file| {
-        file.append(header.as_bytes())?;
-        file.append(table.as_bytes())?;
-        for (bytes, width) in offsets(width, ids.clone()) {
-            file.append(&bytes[..width])?;
-        }
-        ids.clone().try_for_each(|id| file.append(id))
-    })?;
-    entry.length = written.length;
-    entry.checksum = header.checksum.get();
-    Ok(entry)
-}
-
-fn header<'a>(
-    database: u128,
-    entry: &UsersFileEntry,
-    table: &[U64],
-    ids: impl Iterator<Item = &'a [u8]> + Clone,
-) -> Header {
-    let (mut ids_length, mut ids_checksum) = (0, 0);
-    for id in ids.clone() {
-        ids_length += id.len() as u64;
-        ids_checksum = crc_append(ids_checksum, id);
-    }
-    let width = offset_width(ids_length);
-    let offsets_checksum =
-        offsets(width, ids).fold(0, |sum, (bytes, width)| crc_append(sum, &bytes[..width]));
-    let table_at = HEADER_BYTES as u64;
-    let table_bytes = table.as_bytes();
-    let offsets_at = table_at + table_bytes.len() as u64;
-    let offsets_length = (u64::from(entry.count) + 1) * width;
-    let mut header = Header {
-        magic: MAGIC,
-        version: FORMAT_VERSION.into(),
-        least_reader: 0.into(),
-        database: database.into(),
-        generation: entry.generation.into(),
-        first_ordinal: entry.first_ordinal.into(),
-        count: entry.count.into(),
-        table: part(table_at, table_bytes.len() as u64, crc(table_bytes)),
-        offsets: part(offsets_at, offsets_length, offsets_checksum),
-        ids: part(offsets_at + offsets_length, ids_length, ids_checksum),
-        checksum: U32::ZERO,
-    };
-    header.checksum = header_checksum(&header).into();
-    header
-}
-
-fn part(offset: u64, length: u64, checksum: u32) -> Part {
-    Part { offset: offset.into(), length: length.into(), checksum: checksum.into() }
-}
-
-/// Which users files a flush merges: those from the answered index to the newest. Keeps each file
-/// at least four times as large as all newer ones together, so that 100 million users lie in at
-/// most a dozen files and an id is rewritten a few times only.
-pub(crate) fn merge_from(entries: &[UsersFileEntry]) -> Option<usize> {
-    crate::catalog::ledger::tail_to_merge(entries.iter().map(|entry| u64::from(entry.count)))
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::ErrorKind;
     use crate::fs::RealFs;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
 
-    const DATABASE: u128 = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;
+    pub(in crate::users) const DATABASE: u128 = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;
 
-    fn written(first: u32, ids: &[&str]) -> (Vec<u8>, UsersFileEntry) {
+    pub(in crate::users) fn written(first: u32, ids: &[&str]) -> (Vec<u8>, UsersFileEntry) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("7.users");
         let ids = ids.iter().map(|id| id.as_bytes());
@@ -470,11 +320,11 @@ mod tests {
         (bytes, entry)
     }
 
-    fn opened(bytes: &[u8], entry: &UsersFileEntry) -> Result<UsersFile> {
+    pub(in crate::users) fn opened(bytes: &[u8], entry: &UsersFileEntry) -> Result<UsersFile> {
         UsersFile::open("users/7.users", Bytes::from_vec(bytes.to_vec()), DATABASE, entry)
     }
 
-    fn open(first: u32, ids: &[&str]) -> UsersFile {
+    pub(in crate::users) fn open(first: u32, ids: &[&str]) -> UsersFile {
         let (bytes, entry) = written(first, ids);
         opened(&bytes, &entry).unwrap()
     }
@@ -498,27 +348,6 @@ mod tests {
             file.verify().unwrap();
         }
 
-        #[test]
-        fn merged_files_know_what_the_parts_knew(cuts in prop::collection::vec(0usize..20, 1..5)) {
-            let dir = tempfile::tempdir().unwrap();
-            let (mut files, mut next) = (Vec::new(), 5u32);
-            for count in &cuts {
-                let ids: Vec<String> = (0..*count).map(|i| format!("u{}", next as usize + i)).collect();
-                let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-                files.push(Arc::new(open(next, &ids)));
-                next += *count as u32;
-            }
-            let path = dir.path().join("8.users");
-            let entry = UsersFile::merge(&RealFs::default(), &path, DATABASE, 8, &files).unwrap();
-            prop_assert_eq!((entry.first_ordinal, entry.count), (5, next - 5));
-            let bytes = Bytes::from_vec(std::fs::read(&path).unwrap());
-            let file = UsersFile::open("users/8.users", bytes, DATABASE, &entry).unwrap();
-            file.verify().unwrap();
-            for ordinal in 5..next {
-                let id = format!("u{ordinal}");
-                prop_assert_eq!(file.find(id.as_bytes()).unwrap(), Some(ordinal));
-            }
-        }
     }
 
     #[test]
@@ -628,109 +457,5 @@ mod tests {
         entry.checksum = header.checksum.get();
         let error = opened(&bytes, &entry).unwrap().find(b"bob").unwrap_err();
         assert!(error.to_string().contains("offset 2 is out of order"), "{error}");
-    }
-
-    #[test]
-    fn a_gap_between_merged_files_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = [Arc::new(open(0, &["anna"])), Arc::new(open(2, &["bob"]))];
-        let path = dir.path().join("8.users");
-        assert!(UsersFile::merge(&RealFs::default(), &path, DATABASE, 8, &files).is_err());
-        assert!(!path.exists());
-    }
-
-    #[test]
-    fn ordinals_past_the_limit_are_not_written() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("f");
-        let write = |first| {
-            let ids = [&b"last"[..]].into_iter();
-            UsersFile::write(&RealFs::default(), &path, DATABASE, 1, first, ids)
-        };
-        assert_eq!(write(USERS_MAX).unwrap_err().kind(), ErrorKind::Limit);
-        assert_eq!(write(u32::MAX).unwrap_err().kind(), ErrorKind::Limit);
-        assert_eq!(write(USERS_MAX - 1).unwrap().first_ordinal, USERS_MAX - 1);
-    }
-
-    #[test]
-    fn tables_are_at_most_three_quarters_full() {
-        for count in (0..5_000).chain([2_000_000, 100_000_000, USERS_MAX]) {
-            let slots = slot_count(count);
-            assert!(slots.is_power_of_two() && slots > u64::from(count));
-            assert!(u64::from(count) * 4 <= slots * 3, "{count} in {slots}");
-        }
-        assert_eq!([offset_width(u64::from(u32::MAX)), offset_width(1 << 32)], [4, 8]);
-    }
-
-    #[test]
-    fn many_flushes_leave_few_files() {
-        let mut sizes: Vec<u32> = Vec::new();
-        let (mut rewritten, mut most) = (0u64, 0);
-        for _ in 0..10_000 {
-            sizes.push(100);
-            let entries: Vec<UsersFileEntry> = sizes
-                .iter()
-                .map(|count| UsersFileEntry {
-                    generation: 0,
-                    first_ordinal: 0,
-                    count: *count,
-                    length: 0,
-                    checksum: 0,
-                })
-                .collect();
-            if let Some(from) = merge_from(&entries) {
-                let merged = sizes.drain(from..).sum();
-                rewritten += u64::from(merged);
-                sizes.push(merged);
-            }
-            most = most.max(sizes.len());
-        }
-        assert!(most <= 8, "{most} files");
-        assert!(rewritten < 10_000 * 100 * 20, "{rewritten} ids rewritten");
-        let distinct: BTreeSet<_> = sizes.iter().collect();
-        assert_eq!(distinct.len(), sizes.len());
-    }
-
-    /// Run with `--release --ignored --nocapture`: ids a second and lookups a second.
-    #[test]
-    #[ignore = "a measurement"]
-    #[allow(clippy::print_stdout)]
-    fn speed() {
-        let count = 2_000_000u32;
-        let ids: Vec<String> = (0..count).map(|n| format!("user-{:012}", n * 7)).collect();
-        let timed = |what: &str, act: &mut dyn FnMut()| {
-            let start = std::time::Instant::now();
-            act();
-            let rate = f64::from(count) / start.elapsed().as_secs_f64() / 1e6;
-            println!("{what}: {rate:.1} M/s");
-        };
-        let mut live = super::super::LiveUsers::new(0);
-        timed("new ids", &mut || {
-            ids.iter().for_each(|id| assert!(live.number(id.as_bytes()).is_some()));
-        });
-        println!("memory: {:.1} MB", live.memory() as f64 / 1e6);
-        timed("live lookups", &mut || {
-            ids.iter().for_each(|id| assert!(live.find(id.as_bytes()).is_some()));
-        });
-        let dir = tempfile::tempdir().unwrap();
-        let (fs, path) = (RealFs::default(), dir.path().join("f"));
-        let mut entry = None;
-        timed("written", &mut || {
-            entry = Some(UsersFile::write(&fs, &path, DATABASE, 1, 0, live.iter()).unwrap());
-        });
-        let entry = entry.unwrap();
-        let file = UsersFile::open("f", fs.map(&path).unwrap(), DATABASE, &entry).unwrap();
-        timed("first look (checks)", &mut || assert!(file.find(b"nobody").unwrap().is_none()));
-        timed("sealed lookups in order", &mut || {
-            ids.iter().for_each(|id| assert!(file.find(id.as_bytes()).unwrap().is_some()));
-        });
-        let shuffled: Vec<usize> =
-            (0..count as usize).map(|n| n * 1_000_003 % count as usize).collect();
-        timed("sealed lookups, scattered", &mut || {
-            shuffled.iter().for_each(|n| assert!(file.find(ids[*n].as_bytes()).unwrap().is_some()));
-        });
-        timed("ids unknown", &mut || {
-            ids.iter().for_each(|id| assert!(file.find(&id.as_bytes()[1..]).unwrap().is_none()));
-        });
     }
 }

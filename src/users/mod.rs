@@ -5,11 +5,13 @@
 
 pub(crate) mod file;
 pub(crate) mod live;
+mod seal;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub(crate) use file::{UsersFile, merge_from};
+pub(crate) use file::UsersFile;
 pub(crate) use live::LiveUsers;
+pub(crate) use seal::merge_from;
 
 /// What MANIFEST keeps of a users file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
