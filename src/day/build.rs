@@ -1,16 +1,366 @@
 //! Rows of a day to the bytes of a section.
 
-use super::rows::DayRows;
-use super::summary::SectionTotals;
+use super::column::{self, Context, Texts};
+use super::format::{
+    ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, ENTITY_USER, IndexRecord, PACKED_BELOW,
+    PRESENCE_NONE, PRESENCE_PACKED, PartRecord, SECTION_MAGIC, SectionFooter,
+};
+use super::index::{IndexGroup, index_of};
+use super::layout::{Block, Layout};
+use super::names;
+use super::pages::{self, PageParts, PagePlan};
+use super::rows::{Cell, Column, DayRows};
+use super::summary::{ActivityTotals, SectionTotals};
+use crate::codec::bits::{Bits, Container};
+use crate::codec::{checksum::crc, ints};
+use crate::error::{Error, ErrorKind};
+use crate::limits::{SECTION_NAMES_MAX, SECTION_ROWS_MAX};
 use crate::time::DaySpan;
+use zerocopy::IntoBytes;
 
 /// A built section: its bytes and what the summary says of it.
+#[derive(Debug)]
 pub(crate) struct BuiltSection {
     pub(crate) bytes: Vec<u8>,
     pub(crate) totals: SectionTotals,
 }
 
 /// Builds a section of rows in any order. Pure; runs on any thread.
-pub(crate) fn build_section(_span: DaySpan, _rows: &DayRows) -> crate::Result<BuiltSection> {
-    todo!()
+pub(crate) fn build_section(span: DaySpan, rows: &DayRows) -> crate::Result<BuiltSection> {
+    check(span, rows)?;
+    let layout = Layout::of(rows);
+    if layout.activities.len() > SECTION_NAMES_MAX || rows.columns.len() > SECTION_NAMES_MAX {
+        let (names, limit) = (layout.activities.len().max(rows.columns.len()), SECTION_NAMES_MAX);
+        return Err(limit_error(span, format!("{names} activities or properties; {limit} fit")));
+    }
+    let mut section = Builder::new(rows, &layout);
+    section.write_columns();
+    if section.text_bytes > u64::from(u32::MAX) {
+        return Err(limit_error(span, "more than 4 GiB of distinct texts".to_string()));
+    }
+    let chunks = section.write_presence();
+    section.write_rows();
+    let totals = totals(span, rows, &layout, &section.blocks);
+    Ok(BuiltSection { bytes: section.finish(span, chunks), totals })
+}
+
+fn limit_error(span: DaySpan, what: String) -> Error {
+    Error::new(ErrorKind::Limit, format!("a section of day {}: {what}", span.day))
+}
+
+fn check(span: DaySpan, rows: &DayRows) -> crate::Result<()> {
+    if rows.len() > SECTION_ROWS_MAX {
+        let what = format!("{} rows; {SECTION_ROWS_MAX} fit, split them", rows.len());
+        return Err(limit_error(span, what));
+    }
+    let in_day = rows.times.iter().all(|time| (0..span.end - span.start).contains(time));
+    let checked = match rows.check() {
+        Ok(()) if rows.is_empty() => Err("no rows".to_string()),
+        Ok(()) if !in_day => Err("a time that is not within the day".to_string()),
+        checked => checked,
+    };
+    checked.map_err(|what| Error::input(format!("a section of day {}: {what}", span.day)))
+}
+
+/// A section being written, part after part.
+struct Builder<'a> {
+    rows: &'a DayRows,
+    layout: &'a Layout,
+    /// Pages of each block.
+    plans: Vec<Vec<PagePlan>>,
+    parts: Vec<Vec<PageParts>>,
+    /// Bytes of `parts`.
+    arena: Vec<u8>,
+    /// Candidates of each block, ascending by property.
+    groups: Vec<Vec<IndexGroup>>,
+    /// Codes of the property names, sorted by bytes.
+    properties: Vec<u32>,
+    /// The text dictionary: where each property's begins, and all texts as codes of the rows' strings.
+    text_starts: Vec<u32>,
+    texts: Vec<u32>,
+    text_bytes: u64,
+    section: Vec<u8>,
+    /// Any activity's blocks, then the layout's.
+    blocks: Vec<BlockRecord>,
+    index: Vec<IndexRecord>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(rows: &'a DayRows, layout: &'a Layout) -> Builder<'a> {
+        let plans: Vec<_> = layout.blocks.iter().map(|block| pages::plan(layout, block)).collect();
+        let empty = |pages: &Vec<PagePlan>| pages.iter().map(|_| PageParts::default()).collect();
+        Builder {
+            rows,
+            layout,
+            parts: plans.iter().map(empty).collect(),
+            groups: plans.iter().map(|_| Vec::new()).collect(),
+            plans,
+            arena: Vec::new(),
+            properties: Vec::new(),
+            text_starts: vec![0],
+            texts: Vec::new(),
+            text_bytes: 0,
+            section: Vec::new(),
+            blocks: Vec::new(),
+            index: Vec::new(),
+        }
+    }
+
+    /// Times and columns of all pages into the arena, one property after the other.
+    fn write_columns(&mut self) {
+        let (rows, layout) = (self.rows, self.layout);
+        let mut times = Vec::new();
+        for (plans, parts) in self.plans.iter().zip(&mut self.parts) {
+            for (plan, part) in plans.iter().zip(parts) {
+                times.clear();
+                let order = &layout.order[plan.rows.clone()];
+                times.extend(order.iter().map(|&row| rows.times[row as usize]));
+                part.times = append(&mut self.arena, |out| pages::encode_times(&times, out));
+            }
+        }
+        let mut columns: Vec<&Column> = rows.columns.iter().collect();
+        columns.sort_unstable_by_key(|column| rows.strings.get(column.name));
+        let mut codes = vec![u32::MAX; rows.strings.len()];
+        for (column, property) in columns.into_iter().zip(0u16..) {
+            self.properties.push(column.name);
+            self.write_column(property, column, &mut codes);
+        }
+    }
+
+    /// `codes`: scratch, one for each string of the rows.
+    fn write_column(&mut self, property: u16, column: &Column, codes: &mut [u32]) {
+        let (rows, layout) = (self.rows, self.layout);
+        let plan = super::texts::plan(&column.cells, &rows.strings, codes);
+        self.text_bytes +=
+            plan.coded.iter().map(|&c| rows.strings.get(c).len() as u64).sum::<u64>();
+        self.texts.extend_from_slice(&plan.coded);
+        self.text_starts.push(self.texts.len() as u32);
+        let texts = if plan.plain { Texts::Plain(&rows.strings) } else { Texts::Coded(codes) };
+        let context = Context { texts, wide: &rows.wide };
+        let mut cells: Vec<Cell> = Vec::new();
+        for (at, block) in layout.blocks.iter().enumerate() {
+            cells.clear();
+            let order = &layout.order[block.rows.clone()];
+            cells.extend(order.iter().map(|&row| column.cell(row as usize)));
+            for (plan, part) in self.plans[at].iter().zip(&mut self.parts[at]) {
+                let from = plan.rows.start - block.rows.start;
+                let cells = &cells[from..from + plan.rows.len()];
+                let range = append(&mut self.arena, |out| {
+                    column::encode(cells, &plan.users, context, out);
+                });
+                if !range.is_empty() {
+                    part.columns.push((property, range));
+                }
+            }
+            if block.chunk < CHUNKS_MAX {
+                let users = block.users.clone();
+                let (users, counts) = (&layout.users[users.clone()], &layout.counts[users]);
+                let group = index_of(&cells, users, counts, texts);
+                self.groups[at].extend(group.map(|group| IndexGroup { property, ..group }));
+            }
+        }
+        for &code in &plan.coded {
+            codes[code as usize] = u32::MAX;
+        }
+    }
+
+    /// Presence of any activity and of each block; answers the highest chunk plus one.
+    fn write_presence(&mut self) -> u32 {
+        let layout = self.layout;
+        let mut chunks: Vec<(u32, &[u32])> =
+            layout.blocks.iter().flat_map(|block| layout.chunks_of(block)).collect();
+        chunks.sort_by_key(|(chunk, _)| *chunk);
+        let mut packed = Vec::new();
+        for of_chunk in chunks.chunk_by(|a, b| a.0 == b.0) {
+            self.write_any(of_chunk, &mut packed);
+        }
+        if !packed.is_empty() {
+            self.push_packed(ANY, &packed);
+        }
+        for block in &layout.blocks {
+            let activity = block.activity as u16 + 1;
+            let users = &layout.users[block.users.clone()];
+            match block.chunk {
+                CHUNK_NONE => self.push_block(activity, CHUNK_NONE, PRESENCE_NONE, 0, &[]),
+                CHUNK_PACKED => self.push_packed(activity, users),
+                chunk => {
+                    let lows: Vec<u16> = users.iter().map(|&user| user as u16).collect();
+                    let mut bytes = Vec::new();
+                    let kind = Container::encode(&lows, &mut bytes);
+                    self.push_block(activity, chunk, kind as u8, lows.len() as u32, &bytes);
+                }
+            }
+        }
+        chunks.last().map_or(0, |(chunk, _)| chunk + 1)
+    }
+
+    /// The users of all activities in one chunk: a container, or more of the packed ones.
+    fn write_any(&mut self, of_chunk: &[(u32, &[u32])], packed: &mut Vec<u32>) {
+        let users: usize = of_chunk.iter().map(|(_, users)| users.len()).sum();
+        let Some((chunk, _)) = of_chunk.first() else { return };
+        let all = of_chunk.iter().flat_map(|(_, users)| users.iter().copied());
+        if users <= 16 * PACKED_BELOW {
+            let mut few: Vec<u32> = all.collect();
+            few.sort_unstable();
+            few.dedup();
+            if few.len() < PACKED_BELOW {
+                return packed.extend(few);
+            }
+            let lows: Vec<u16> = few.iter().map(|&user| user as u16).collect();
+            let mut bytes = Vec::new();
+            let kind = Container::encode(&lows, &mut bytes);
+            return self.push_block(ANY, *chunk, kind as u8, lows.len() as u32, &bytes);
+        }
+        let mut bits = Bits::EMPTY;
+        all.for_each(|user| bits.insert(user as u16));
+        if bits.count() < PACKED_BELOW as u32 {
+            return packed.extend(bits.iter().map(|low| chunk << 16 | u32::from(low)));
+        }
+        let mut bytes = Vec::new();
+        let kind = Container::encode_bits(&bits, &mut bytes);
+        self.push_block(ANY, *chunk, kind as u8, bits.count(), &bytes);
+    }
+
+    fn push_packed(&mut self, activity: u16, users: &[u32]) {
+        let bytes: Vec<u8> = users.iter().flat_map(|user| user.to_le_bytes()).collect();
+        self.push_block(activity, CHUNK_PACKED, PRESENCE_PACKED, users.len() as u32, &bytes);
+    }
+
+    fn push_block(&mut self, activity: u16, chunk: u32, kind: u8, cardinality: u32, bytes: &[u8]) {
+        let presence = PartRecord::append(&mut self.section, bytes);
+        self.blocks.push(BlockRecord {
+            entity: ENTITY_USER,
+            presence_kind: kind,
+            activity: activity.into(),
+            chunk: chunk.into(),
+            cardinality: cardinality.into(),
+            rows: 0.into(),
+            presence,
+            counts: PartRecord::default(),
+            head: PartRecord::default(),
+            pages_length: 0.into(),
+        });
+    }
+
+    /// Counts of all blocks, then their pages, then the index containers that pay.
+    fn write_rows(&mut self) {
+        let layout = self.layout;
+        let any = self.blocks.len() - layout.blocks.len();
+        for (block, record) in layout.blocks.iter().zip(&mut self.blocks[any..]) {
+            let counts = &layout.counts[block.users.clone()];
+            let mut bytes = Vec::new();
+            if counts.len() != block.rows.len() {
+                ints::encode(counts, &mut bytes);
+            }
+            record.rows = (block.rows.len() as u32).into();
+            record.counts = PartRecord::append(&mut self.section, &bytes);
+        }
+        for (at, record) in self.blocks[any..].iter_mut().enumerate() {
+            let mut head = Vec::new();
+            pages::encode_head(&self.parts[at], &self.arena, &mut head);
+            record.head = PartRecord::append(&mut self.section, &head);
+            let from = self.section.len();
+            for page in &self.parts[at] {
+                self.section.extend_from_slice(&self.arena[page.times.clone()]);
+                for (_, range) in &page.columns {
+                    self.section.extend_from_slice(&self.arena[range.clone()]);
+                }
+            }
+            record.pages_length = ((self.section.len() - from) as u64).into();
+        }
+        for (at, block) in layout.blocks.iter().enumerate() {
+            let rows_bytes = self.blocks[any + at].pages_length.get();
+            for group in std::mem::take(&mut self.groups[at]) {
+                if (group.cost() as u64) < rows_bytes / 4 {
+                    self.push_group(block, group);
+                }
+            }
+        }
+    }
+
+    fn push_group(&mut self, block: &Block, group: IndexGroup) {
+        let base = self.section.len() as u64;
+        self.section.extend_from_slice(&group.bytes);
+        let place = |record: IndexRecord| IndexRecord {
+            activity: (block.activity as u16 + 1).into(),
+            property: group.property.into(),
+            chunk: block.chunk.into(),
+            presence: PartRecord {
+                offset: (base + record.presence.offset.get()).into(),
+                ..record.presence
+            },
+            ..record
+        };
+        self.index.extend(group.records.iter().copied().map(place));
+    }
+
+    /// Dictionaries, insert ids, directories and footer.
+    fn finish(mut self, span: DaySpan, chunks: u32) -> Vec<u8> {
+        let rows = self.rows;
+        let strings = |codes: &'a [u32]| codes.iter().map(|&code| rows.strings.get(code));
+        let mut bytes = Vec::new();
+        names::encode(strings(&self.layout.activities), &mut bytes);
+        names::encode(self.properties.iter().map(|&code| rows.strings.get(code)), &mut bytes);
+        let names = PartRecord::append(&mut self.section, &bytes);
+        let mut bytes: Vec<u8> = self.text_starts.iter().flat_map(|s| s.to_le_bytes()).collect();
+        names::encode(self.texts.iter().map(|&code| rows.strings.get(code)), &mut bytes);
+        let texts = PartRecord::append(&mut self.section, &bytes);
+        let mut ids = rows.insert_ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        let ids: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+        let insert_ids = PartRecord::append(&mut self.section, &ids);
+        // By (activity, property, chunk, value); the blocks came chunk by chunk.
+        self.index.sort_by_key(|r| (r.activity.get(), r.property.get(), r.chunk.get()));
+        let mut footer = SectionFooter {
+            day: span.day.into(),
+            start: span.start.into(),
+            end: span.end.into(),
+            chunks: chunks.into(),
+            names,
+            texts,
+            insert_ids,
+            blocks: PartRecord::append(&mut self.section, self.blocks.as_bytes()),
+            index: PartRecord::append(&mut self.section, self.index.as_bytes()),
+            crc: 0.into(),
+            magic: SECTION_MAGIC,
+        };
+        let before_crc = size_of::<SectionFooter>() - 8;
+        footer.crc = crc(&footer.as_bytes()[..before_crc]).into();
+        self.section.extend_from_slice(footer.as_bytes());
+        self.section
+    }
+}
+
+/// Appends to the arena and tells where.
+fn append(arena: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> std::ops::Range<usize> {
+    let from = arena.len();
+    write(arena);
+    from..arena.len()
+}
+
+fn totals(span: DaySpan, rows: &DayRows, layout: &Layout, blocks: &[BlockRecord]) -> SectionTotals {
+    let name = |&code: &u32| String::from_utf8_lossy(rows.strings.get(code)).into_owned();
+    let named = |code| ActivityTotals { name: name(code), users: 0, rows: 0, rows_without_user: 0 };
+    let mut activities: Vec<ActivityTotals> = layout.activities.iter().map(named).collect();
+    for block in &layout.blocks {
+        let activity = &mut activities[block.activity as usize];
+        activity.users += block.users.len() as u64;
+        activity.rows += block.rows.len() as u64;
+        if block.chunk == CHUNK_NONE {
+            activity.rows_without_user += block.rows.len() as u64;
+        }
+    }
+    let any = blocks.iter().filter(|b| b.activity.get() == ANY);
+    SectionTotals {
+        day: span.day,
+        start: span.start,
+        end: span.end,
+        users: any.map(|b| u64::from(b.cardinality.get())).sum(),
+        rows: rows.len() as u64,
+        rows_without_user: activities.iter().map(|a| a.rows_without_user).sum(),
+        first: span.start + rows.times.iter().min().copied().unwrap_or(0),
+        last: span.start + rows.times.iter().max().copied().unwrap_or(0),
+        activities,
+    }
 }

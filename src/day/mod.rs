@@ -1,10 +1,19 @@
 //! Day sections and the files that hold them: rows in, rows and user sets out.
 
 pub(crate) mod build;
+mod column;
 pub(crate) mod file;
+mod format;
+mod index;
+mod layout;
+mod names;
+mod opened;
 mod order;
+mod pages;
 pub(crate) mod rows;
 pub(crate) mod section;
+mod section_rows;
 mod strings;
 pub(crate) mod summary;
+mod texts;
 mod unit;

@@ -1,8 +1,21 @@
 //! Reading a day section in place.
 
-use super::rows::DayRows;
-use crate::codec::bits::Bits;
+use super::format::{
+    ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, IndexRecord, PRESENCE_PACKED, PartRecord,
+};
+use super::names::TextList;
+use super::opened::Opened;
+use crate::codec::bits::{Bits, Container};
+use crate::codec::{checksum::crc, ints};
+use crate::error::Error;
+use crate::fs::Bytes;
 use crate::time::DaySpan;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use zerocopy::FromBytes;
+use zerocopy::little_endian::{U32, U128};
 
 /// An activity of one section, resolved from its name once per query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,58 +26,439 @@ pub(crate) enum ActivityCode {
     Named(u16),
 }
 
+impl ActivityCode {
+    /// As `BlockRecord::activity` has it.
+    fn key(self) -> u16 {
+        match self {
+            ActivityCode::Any => ANY,
+            ActivityCode::Named(code) => code.saturating_add(1),
+        }
+    }
+}
+
+/// The users of an activity in a chunk, in place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Presence<'a> {
+    /// Nobody.
+    None,
+    Container(Container<'a>),
+    /// Ascending ordinals, under 64 of them, all of the chunk.
+    Packed(&'a [U32]),
+}
+
+impl Presence<'_> {
+    /// ORs the users into `bits`; false where there are none.
+    pub(crate) fn or_into(&self, bits: &mut Bits) -> bool {
+        match self {
+            Presence::None => return false,
+            Presence::Container(container) => container.or_into(bits),
+            Presence::Packed(users) => {
+                users.iter().for_each(|user| bits.insert(user.get() as u16));
+            }
+        }
+        true
+    }
+
+    /// Calls `visit` with the low 16 bits of each user, ascending.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(u16)) {
+        match self {
+            Presence::None => {}
+            Presence::Container(container) => container.for_each(visit),
+            Presence::Packed(users) => users.iter().for_each(|user| visit(user.get() as u16)),
+        }
+    }
+}
+
+/// A value by which index containers are found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum IndexValue<'a> {
+    Bool(bool),
+    Integer(i64),
+    /// Scale and unscaled value.
+    Decimal(u8, i64),
+    Float(f64),
+    Text(&'a str),
+}
+
 /// A day section in a mapped file. Checksums are checked once per open and block, before decoding.
-#[derive(Debug)]
-pub(crate) struct Section {}
+pub(crate) struct Section {
+    file: Arc<str>,
+    bytes: Bytes,
+    range: Range<usize>,
+    span: DaySpan,
+    opened: OnceLock<Opened>,
+}
+
+impl fmt::Debug for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Section of day {} at {:?} of {}", self.span.day, self.range, self.file)
+    }
+}
 
 impl Section {
+    /// The section at `range` of a file's bytes, which the caller has checked to be within them.
+    pub(crate) fn new(file: Arc<str>, bytes: Bytes, range: Range<usize>, span: DaySpan) -> Section {
+        Section { file, bytes, range, span, opened: OnceLock::new() }
+    }
+
+    /// The same section with nothing checked yet.
+    pub(super) fn reopened(&self) -> Section {
+        Section::new(self.file.clone(), self.bytes.clone(), self.range.clone(), self.span)
+    }
+
     pub(crate) fn span(&self) -> DaySpan {
-        todo!()
+        self.span
     }
+
+    pub(super) fn data(&self) -> &[u8] {
+        self.bytes.get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// The footer, directory and names, checked at first use.
+    pub(super) fn opened(&self) -> crate::Result<&Opened> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = Opened::read(self.data(), self.span)
+            .map_err(|(offset, what)| self.damage(offset, "directory", what))?;
+        Ok(self.opened.get_or_init(|| opened))
+    }
+
+    /// Damage at an offset within the section.
+    pub(super) fn damage(&self, offset: u64, part: &str, what: impl fmt::Display) -> Error {
+        let section = format!("{part} of day {}", self.span.day);
+        Error::corruption(&self.file, self.range.start as u64 + offset, &section, what)
+    }
+
+    /// The bytes of a part, after their checksum.
+    pub(super) fn checked(&self, part: &PartRecord, name: &str) -> crate::Result<&[u8]> {
+        let bytes = self.unchecked(part, name)?;
+        if crc(bytes) != part.crc.get() {
+            return Err(self.damage(part.offset.get(), name, "wrong checksum"));
+        }
+        Ok(bytes)
+    }
+
+    fn unchecked(&self, part: &PartRecord, name: &str) -> crate::Result<&[u8]> {
+        let data = self.data();
+        part.range(data.len())
+            .and_then(|range| data.get(range))
+            .ok_or_else(|| self.damage(part.offset.get(), name, "beyond the section"))
+    }
+
+    pub(super) fn blocks(&self) -> crate::Result<&[BlockRecord]> {
+        let range = self.opened()?.blocks.clone();
+        Ok(records(self.data(), range))
+    }
+
+    pub(super) fn index(&self) -> crate::Result<&[IndexRecord]> {
+        let range = self.opened()?.index.clone();
+        Ok(records(self.data(), range))
+    }
+
     /// `None`: no row of that name here.
-    pub(crate) fn activity(&self, _name: &[u8]) -> crate::Result<Option<ActivityCode>> {
-        todo!()
+    pub(crate) fn activity(&self, name: &[u8]) -> crate::Result<Option<ActivityCode>> {
+        let names = &self.opened()?.activities;
+        let found = names.binary_search_by(|known| known.as_bytes().cmp(name));
+        Ok(found.ok().and_then(|at| u16::try_from(at).ok()).map(ActivityCode::Named))
     }
+
     /// Names of the activities, sorted by bytes; position = code.
     pub(crate) fn activities(&self) -> crate::Result<Vec<&str>> {
-        todo!()
+        Ok(self.opened()?.activities.iter().map(|name| &**name).collect())
     }
+
     /// Highest chunk with a user, plus one.
     pub(crate) fn chunks(&self) -> crate::Result<u32> {
-        todo!()
+        Ok(self.opened()?.chunks)
     }
-    /// Users of the activity in the chunk, from the directory alone.
-    pub(crate) fn cardinality(&self, _activity: ActivityCode, _chunk: u32) -> crate::Result<u32> {
-        todo!()
+
+    /// Users of the activity in the chunk, from the directory alone (or from the packed users).
+    pub(crate) fn cardinality(&self, activity: ActivityCode, chunk: u32) -> crate::Result<u32> {
+        match self.find(activity, chunk)? {
+            Some((_, record)) => Ok(record.cardinality.get()),
+            None => Ok(self.packed(activity, chunk)?.map_or(0, |(_, _, of)| of.len() as u32)),
+        }
     }
+
+    /// The record of the activity's block of exactly this chunk.
+    pub(super) fn find(
+        &self,
+        activity: ActivityCode,
+        chunk: u32,
+    ) -> crate::Result<Option<(usize, &BlockRecord)>> {
+        let opened = self.opened()?;
+        let records: &[BlockRecord] = records(self.data(), opened.blocks.clone());
+        let of_activity = opened.of_activity(activity.key());
+        let Some(records) = records.get(of_activity.clone()) else { return Ok(None) };
+        let Some(first) = records.first() else { return Ok(None) };
+        // Most activities have users in every chunk from the first on: then the place is known.
+        let guess = chunk.wrapping_sub(first.chunk.get()) as usize;
+        let at = match records.get(guess) {
+            Some(record) if record.chunk.get() == chunk => guess,
+            _ => match records.binary_search_by_key(&chunk, |record| record.chunk.get()) {
+                Ok(at) => at,
+                Err(_) => return Ok(None),
+            },
+        };
+        Ok(records.get(at).map(|record| (of_activity.start + at, record)))
+    }
+
+    /// The packed block, all its users, and the places of those of the chunk.
+    fn packed(
+        &self,
+        activity: ActivityCode,
+        chunk: u32,
+    ) -> crate::Result<Option<(usize, &[U32], Range<usize>)>> {
+        let Some((at, record)) = self.find(activity, CHUNK_PACKED)? else { return Ok(None) };
+        let users = self.packed_users(at, record)?;
+        let from = users.partition_point(|user| user.get() >> 16 < chunk);
+        let of_chunk = users.get(from..).unwrap_or_default();
+        let count = of_chunk.partition_point(|user| user.get() >> 16 == chunk);
+        Ok((count > 0).then_some((at, users, from..from + count)))
+    }
+
+    /// All users of a packed block.
+    pub(super) fn packed_users(&self, at: usize, record: &BlockRecord) -> crate::Result<&[U32]> {
+        let checked = &self.opened()?.checked;
+        let bytes = self.unchecked(&record.presence, "presence")?;
+        let users = <[U32]>::ref_from_bytes(bytes).unwrap_or_default();
+        if !checked.presence(at) {
+            self.checked(&record.presence, "presence")?;
+            let sorted = users.is_sorted_by(|a, b| a.get() < b.get());
+            let told = record.cardinality.get() as usize;
+            let real = users.last().is_none_or(|user| user.get() != super::rows::NO_USER);
+            if users.len() != told || !sorted || !real {
+                let what = format!("{} packed users where {told} are told", users.len());
+                return Err(self.damage(record.presence.offset.get(), "presence", what));
+            }
+            checked.set_presence(at);
+        }
+        Ok(users)
+    }
+
+    /// The container of a block that is not packed.
+    pub(super) fn container(
+        &self,
+        at: usize,
+        record: &BlockRecord,
+    ) -> crate::Result<Container<'_>> {
+        let checked = &self.opened()?.checked;
+        let (kind, cardinality) = (record.presence_kind, record.cardinality.get());
+        let parsed = if checked.presence(at) {
+            let bytes = self.unchecked(&record.presence, "presence")?;
+            Container::shaped(kind, cardinality, bytes)
+        } else {
+            let bytes = self.checked(&record.presence, "presence")?;
+            Container::parse(kind, cardinality, bytes)
+        };
+        let container =
+            parsed.map_err(|e| self.damage(record.presence.offset.get(), "presence", e))?;
+        checked.set_presence(at);
+        Ok(container)
+    }
+
+    /// The activity's users of the chunk, in place: arrays can be taken as arrays.
+    pub(crate) fn presence(
+        &self,
+        activity: ActivityCode,
+        chunk: u32,
+    ) -> crate::Result<Presence<'_>> {
+        if chunk >= CHUNK_PACKED {
+            return Ok(Presence::None);
+        }
+        if let Some((at, record)) = self.find(activity, chunk)? {
+            return Ok(Presence::Container(self.container(at, record)?));
+        }
+        Ok(match self.packed(activity, chunk)? {
+            Some((_, users, of_chunk)) => Presence::Packed(users.get(of_chunk).unwrap_or_default()),
+            None => Presence::None,
+        })
+    }
+
     /// ORs the activity's users of the chunk into `bits`; false where there are none.
     pub(crate) fn presence_into(
         &self,
-        _activity: ActivityCode,
-        _chunk: u32,
-        _bits: &mut Bits,
+        activity: ActivityCode,
+        chunk: u32,
+        bits: &mut Bits,
     ) -> crate::Result<bool> {
-        todo!()
+        Ok(self.presence(activity, chunk)?.or_into(bits))
     }
-    /// Calls `visit(user's low 16 bits, rows)` for each user of a named activity in the chunk, ascending.
+
+    /// Calls `visit(user's low 16 bits, rows)` for each user of an activity in the chunk, ascending.
+    /// For any activity, once for each activity of a user.
     pub(crate) fn counts(
         &self,
-        _activity: ActivityCode,
-        _chunk: u32,
-        _visit: &mut dyn FnMut(u16, u32),
+        activity: ActivityCode,
+        chunk: u32,
+        visit: &mut dyn FnMut(u16, u32),
     ) -> crate::Result<()> {
-        todo!()
+        if activity == ActivityCode::Any {
+            let codes = 0..self.opened()?.activities.len() as u16;
+            return codes
+                .into_iter()
+                .try_for_each(|code| self.counts(ActivityCode::Named(code), chunk, visit));
+        }
+        let presence = self.presence(activity, chunk)?;
+        let counts = match presence {
+            Presence::None => return Ok(()),
+            Presence::Container(container) => {
+                let Some((at, record)) = self.find(activity, chunk)? else { return Ok(()) };
+                self.counts_of(at, record, 0..container.cardinality() as usize)?
+            }
+            Presence::Packed(_) => {
+                let Some((at, _, of_chunk)) = self.packed(activity, chunk)? else { return Ok(()) };
+                let Some((_, record)) = self.find(activity, CHUNK_PACKED)? else { return Ok(()) };
+                self.counts_of(at, record, of_chunk)?
+            }
+        };
+        let mut counts = counts.into_iter();
+        presence.for_each(|low| visit(low, counts.next().unwrap_or(0)));
+        Ok(())
     }
+
+    /// Rows of the users at these places of a block.
+    pub(super) fn counts_of(
+        &self,
+        at: usize,
+        record: &BlockRecord,
+        users: Range<usize>,
+    ) -> crate::Result<Vec<u32>> {
+        if record.counts.length.get() == 0 {
+            return Ok(vec![1; users.len()]);
+        }
+        let checked = &self.opened()?.checked;
+        let damage = |e: String| self.damage(record.counts.offset.get(), "counts", e);
+        let all = record.cardinality.get() as usize;
+        if !checked.counts(at) {
+            let mut input = self.checked(&record.counts, "counts")?;
+            let counts = ints::decode(&mut input, all).map_err(damage)?;
+            let sum = counts.iter().try_fold(0i64, |sum, n| sum.checked_add(*n).filter(|_| *n > 0));
+            if sum != Some(i64::from(record.rows.get())) || !input.is_empty() {
+                return Err(damage(format!("not the counts of {} rows", record.rows.get())));
+            }
+            checked.set_counts(at);
+        }
+        let mut input = self.unchecked(&record.counts, "counts")?;
+        let counts = ints::decode_range(&mut input, all, users).map_err(damage)?;
+        Ok(counts.into_iter().map(|count| count as u32).collect())
+    }
+
     /// Is this insert id in the section?
-    pub(crate) fn has_insert_id(&self, _id: u128) -> crate::Result<bool> {
-        todo!()
+    pub(crate) fn has_insert_id(&self, id: u128) -> crate::Result<bool> {
+        Ok(self.insert_ids()?.binary_search_by_key(&id, |known| known.get()).is_ok())
     }
-    /// All rows back, in section order, for compaction and replaced days.
-    pub(crate) fn rows(&self) -> crate::Result<DayRows> {
-        todo!()
+
+    /// The sorted insert ids, checked at first use.
+    pub(super) fn insert_ids(&self) -> crate::Result<&[U128]> {
+        let opened = self.opened()?;
+        let part = &opened.footer.insert_ids;
+        let bytes = self.unchecked(part, "insert ids")?;
+        let ids = <[U128]>::ref_from_bytes(bytes)
+            .map_err(|_| self.damage(part.offset.get(), "insert ids", "not of 16 bytes each"))?;
+        if opened.ids_checked.get().is_none() {
+            self.checked(part, "insert ids")?;
+            if !ids.is_sorted_by(|a, b| a.get() < b.get()) {
+                return Err(self.damage(part.offset.get(), "insert ids", "out of order"));
+            }
+            opened.ids_checked.get_or_init(|| ());
+        }
+        Ok(ids)
     }
-    /// Reads and checks every byte; the error names the first damage.
-    pub(crate) fn verify(&self) -> crate::Result<()> {
-        todo!()
+
+    /// The dictionary of texts, its checksum checked at first use.
+    pub(super) fn texts(&self) -> crate::Result<TextList<'_>> {
+        let opened = self.opened()?;
+        let part = &opened.footer.texts;
+        if opened.texts_checked.get().is_none() {
+            self.checked(part, "texts")?;
+            opened.texts_checked.get_or_init(|| ());
+        }
+        TextList::read(self.unchecked(part, "texts")?, opened.properties.len())
+            .map_err(|e| self.damage(part.offset.get(), "texts", e))
     }
+
+    /// ORs the users of a chunk who have this value of a property on a row of the activity into
+    /// `bits`; `None` where the property is not indexed there, so that rows must tell.
+    pub(crate) fn index_into(
+        &self,
+        activity: ActivityCode,
+        property: &[u8],
+        value: IndexValue,
+        chunk: u32,
+        bits: &mut Bits,
+    ) -> crate::Result<Option<bool>> {
+        let names = &self.opened()?.properties;
+        let found = names.binary_search_by(|known| known.as_bytes().cmp(property));
+        let Some(property) = found.ok().and_then(|at| u16::try_from(at).ok()) else {
+            return Ok(None);
+        };
+        let group = (activity.key(), property, chunk);
+        let records = self.index()?;
+        let from = records.partition_point(|record| record.group() < group);
+        let records = records.get(from..).unwrap_or_default();
+        let records = records.get(..records.partition_point(|r| r.group() == group));
+        let records = records.unwrap_or_default();
+        if records.is_empty() {
+            return Ok(None);
+        }
+        let Some(key) = self.index_key(property, value)? else { return Ok(Some(false)) };
+        let Ok(at) = records.binary_search_by_key(&key, IndexRecord::key) else {
+            return Ok(Some(false));
+        };
+        let Some(record) = records.get(at) else { return Ok(Some(false)) };
+        self.index_container(record)?.or_into(bits);
+        Ok(Some(true))
+    }
+
+    /// `None`: a text that the property never has.
+    fn index_key(
+        &self,
+        property: u16,
+        value: IndexValue,
+    ) -> crate::Result<Option<super::index::Key>> {
+        use super::format::value_kind as kind;
+        Ok(Some(match value {
+            IndexValue::Bool(value) => (kind::BOOL, 0, u64::from(value)),
+            IndexValue::Integer(value) => (kind::INTEGER, 0, value as u64),
+            IndexValue::Decimal(scale, value) => (kind::DECIMAL, scale, value as u64),
+            IndexValue::Float(value) => (kind::FLOAT, 0, value.to_bits()),
+            IndexValue::Text(text) => {
+                let found = self.texts()?.find(property, text);
+                let offset = self.opened()?.footer.texts.offset.get();
+                let Some(code) = found.map_err(|e| self.damage(offset, "texts", e))? else {
+                    return Ok(None);
+                };
+                (kind::TEXT_CODE, 0, u64::from(code))
+            }
+        }))
+    }
+
+    pub(super) fn index_container(&self, record: &IndexRecord) -> crate::Result<Container<'_>> {
+        let bytes = self.checked(&record.presence, "index")?;
+        Container::parse(record.presence_kind, record.cardinality.get(), bytes)
+            .map_err(|e| self.damage(record.presence.offset.get(), "index", e))
+    }
+}
+
+impl IndexRecord {
+    /// What one property's index of one block has in common.
+    pub(super) fn group(&self) -> (u16, u16, u32) {
+        (self.activity.get(), self.property.get(), self.chunk.get())
+    }
+
+    /// Kind, scale and bits of the value.
+    pub(super) fn key(&self) -> super::index::Key {
+        (self.value_kind, self.scale, self.value.get())
+    }
+}
+
+/// Records at a range that `Opened` has checked to hold whole ones.
+fn records<T>(data: &[u8], range: Range<usize>) -> &[T]
+where
+    T: FromBytes + zerocopy::KnownLayout + zerocopy::Immutable + zerocopy::Unaligned,
+{
+    let bytes = data.get(range).unwrap_or_default();
+    <[T]>::ref_from_bytes(bytes).unwrap_or_default()
 }

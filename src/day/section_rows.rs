@@ -1,0 +1,278 @@
+//! All rows of a section back, and the check of its every byte.
+
+use super::column::{self, Stored};
+use super::format::{
+    ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, PartRecord, SectionFooter,
+};
+use super::pages::{PagePlace, PartPlace, UserRuns, decode_head, decode_times};
+use super::rows::{Cell, DayRows, NO_USER};
+use super::section::Section;
+use crate::codec::checksum::crc;
+use std::ops::Range;
+
+/// Rows being read back: the section's codes as codes of the rows' strings.
+struct Reading {
+    rows: DayRows,
+    activities: Vec<u32>,
+    properties: Vec<u32>,
+    /// Of each property, its dictionary's texts.
+    texts: Vec<Vec<u32>>,
+}
+
+impl Section {
+    /// All rows back, in section order, for compaction and replaced days.
+    pub(crate) fn rows(&self) -> crate::Result<DayRows> {
+        let mut reading = self.reading()?;
+        let (mut chunks_of, mut mixed) = (ANY, false);
+        for (at, record) in self.blocks()?.iter().enumerate() {
+            let (activity, chunk) = (record.activity.get(), record.chunk.get());
+            if activity == ANY {
+                continue;
+            }
+            // Small chunks lie behind the large ones of their activity, not between them.
+            mixed |= chunk == CHUNK_PACKED && chunks_of == activity;
+            if chunk < CHUNKS_MAX {
+                chunks_of = activity;
+            }
+            self.read_block(at, record, &mut reading)?;
+        }
+        reading.rows.insert_ids = self.insert_ids()?.iter().map(|id| id.get()).collect();
+        if mixed {
+            let order = reading.rows.section_order();
+            return Ok(reading.rows.permuted(&order));
+        }
+        Ok(reading.rows)
+    }
+
+    fn reading(&self) -> crate::Result<Reading> {
+        let opened = self.opened()?;
+        let mut rows = DayRows::default();
+        let mut codes = |names: &[Box<str>]| -> Vec<u32> {
+            names.iter().map(|name| rows.strings.code(name.as_bytes())).collect()
+        };
+        let (activities, properties) = (codes(&opened.activities), codes(&opened.properties));
+        let texts = self.texts()?;
+        let mut coded = Vec::new();
+        for property in (0u16..).take(properties.len()) {
+            let codes = 0..texts.codes(property).len() as u32;
+            let code = |code| texts.get(property, code).map(|t| rows.strings.code(t.as_bytes()));
+            let codes: Result<Vec<u32>, String> = codes.map(code).collect();
+            let offset = opened.footer.texts.offset.get();
+            coded.push(codes.map_err(|e| self.damage(offset, "texts", e))?);
+        }
+        Ok(Reading { rows, activities, properties, texts: coded })
+    }
+
+    fn read_block(
+        &self,
+        at: usize,
+        record: &BlockRecord,
+        reading: &mut Reading,
+    ) -> crate::Result<()> {
+        let users = self.block_users(at, record)?;
+        let counts = match record.chunk.get() {
+            CHUNK_NONE => Vec::new(),
+            _ => self.counts_of(at, record, 0..users.len())?,
+        };
+        let pages = self.pages(record)?;
+        let mut runs = UserRuns::new(counts.iter().map(|count| *count as usize));
+        for (page, bytes) in &pages {
+            let users = runs.next_page(page.rows);
+            self.read_page(record, page, bytes, &users, reading)?;
+        }
+        let rows = &mut reading.rows;
+        match record.chunk.get() {
+            CHUNK_NONE => rows.users.resize(rows.times.len(), NO_USER),
+            _ => {
+                let of_user = |(&user, &count)| std::iter::repeat_n(user, count as usize);
+                rows.users.extend(users.iter().zip(&counts).flat_map(of_user));
+            }
+        }
+        let activity = usize::from(record.activity.get()).saturating_sub(1);
+        let activity = reading.activities.get(activity).copied().unwrap_or_default();
+        rows.activities.resize(rows.times.len(), activity);
+        Ok(())
+    }
+
+    /// The ordinals of a block, ascending.
+    fn block_users(&self, at: usize, record: &BlockRecord) -> crate::Result<Vec<u32>> {
+        match record.chunk.get() {
+            CHUNK_NONE => Ok(Vec::new()),
+            CHUNK_PACKED => {
+                Ok(self.packed_users(at, record)?.iter().map(|user| user.get()).collect())
+            }
+            chunk => {
+                let container = self.container(at, record)?;
+                let mut users = Vec::with_capacity(container.cardinality() as usize);
+                container.for_each(|low| users.push(chunk << 16 | u32::from(low)));
+                Ok(users)
+            }
+        }
+    }
+
+    /// The pages of a block: their heads, and all of the pages' bytes for each.
+    fn pages(&self, record: &BlockRecord) -> crate::Result<Vec<(PagePlace, &[u8])>> {
+        let head = self.checked(&record.head, "head")?;
+        let data = self.data();
+        let place = PartRecord {
+            offset: (record.head.offset.get() + record.head.length.get()).into(),
+            length: record.pages_length,
+            crc: 0.into(),
+        };
+        let bytes = place.range(data.len()).and_then(|range| data.get(range)).unwrap_or_default();
+        let properties = self.opened()?.properties.len();
+        let pages = decode_head(head, record.rows.get() as usize, bytes.len(), properties)
+            .map_err(|e| self.damage(record.head.offset.get(), "head", e))?;
+        Ok(pages.into_iter().map(|page| (page, bytes)).collect())
+    }
+
+    fn read_page(
+        &self,
+        record: &BlockRecord,
+        page: &PagePlace,
+        bytes: &[u8],
+        users: &[usize],
+        reading: &mut Reading,
+    ) -> crate::Result<()> {
+        let damage = |part: &PartPlace, what: String| {
+            let pages_at = record.head.offset.get() + record.head.length.get();
+            self.damage(pages_at + part.offset as u64, "page", what)
+        };
+        let span = self.span();
+        let first_row = reading.rows.times.len();
+        let times = part_bytes(bytes, &page.times)
+            .and_then(|bytes| decode_times(bytes, page.rows, span.end - span.start));
+        reading.rows.times.extend(times.map_err(|e| damage(&page.times, e))?);
+        for (property, part) in &page.columns {
+            part_bytes(bytes, part)
+                .and_then(|bytes| reading.add_column(*property, bytes, page.rows, users, first_row))
+                .map_err(|e| damage(part, e))?;
+        }
+        Ok(())
+    }
+
+    /// Reads and checks every byte; the error names the first damage.
+    pub(crate) fn verify(&self) -> crate::Result<()> {
+        let fresh = self.reopened();
+        let rows = fresh.rows()?;
+        let texts_at = fresh.opened()?.footer.texts.offset.get();
+        fresh.texts()?.check().map_err(|e| fresh.damage(texts_at, "texts", e))?;
+        for record in fresh.index()? {
+            fresh.index_container(record)?;
+        }
+        fresh.verify_any(&rows)?;
+        fresh.verify_tiles()
+    }
+
+    /// The users of any activity are those of all activities.
+    fn verify_any(&self, rows: &DayRows) -> crate::Result<()> {
+        let mut any = Vec::new();
+        for (at, record) in self.blocks()?.iter().enumerate() {
+            if record.activity.get() == ANY {
+                any.extend(self.block_users(at, record)?);
+            }
+        }
+        any.sort_unstable();
+        let mut users: Vec<u32> = rows.users.iter().copied().filter(|u| *u != NO_USER).collect();
+        users.sort_unstable();
+        users.dedup();
+        if any == users {
+            return Ok(());
+        }
+        let offset = self.opened()?.footer.blocks.offset.get();
+        Err(self.damage(offset, "directory", "the users of any activity are not those of all"))
+    }
+
+    /// Every byte belongs to exactly one part.
+    fn verify_tiles(&self) -> crate::Result<()> {
+        let footer = &self.opened()?.footer;
+        let PartList(mut parts) = [footer.names, footer.texts, footer.insert_ids].into();
+        parts.extend(PartList::from([footer.blocks, footer.index]).0);
+        for record in self.blocks()? {
+            let pages = record.head.length.get() + record.pages_length.get();
+            parts.extend(PartList::from([record.presence, record.counts]).0);
+            parts.push((record.head.offset.get(), pages));
+        }
+        parts.extend(self.index()?.iter().flat_map(|r| PartList::from([r.presence]).0));
+        parts.retain(|(_, length)| *length > 0);
+        parts.sort_unstable();
+        let mut end = 0;
+        for (offset, length) in parts {
+            if offset != end {
+                return Err(self.damage(
+                    offset.min(end),
+                    "directory",
+                    "parts overlap or leave gaps",
+                ));
+            }
+            end = offset + length;
+        }
+        if end + size_of::<SectionFooter>() as u64 == self.data().len() as u64 {
+            return Ok(());
+        }
+        Err(self.damage(end, "directory", "bytes that belong to no part"))
+    }
+}
+
+/// Offsets and lengths.
+struct PartList(Vec<(u64, u64)>);
+
+impl<const N: usize> From<[PartRecord; N]> for PartList {
+    fn from(parts: [PartRecord; N]) -> PartList {
+        PartList(parts.iter().map(|part| (part.offset.get(), part.length.get())).collect())
+    }
+}
+
+/// A part of a page, after its checksum.
+fn part_bytes<'a>(pages: &'a [u8], part: &PartPlace) -> Result<&'a [u8], String> {
+    let bytes = pages
+        .get(part.offset..part.offset.saturating_add(part.length))
+        .ok_or_else(|| "beyond the pages".to_string())?;
+    if crc(bytes) == part.crc { Ok(bytes) } else { Err("wrong checksum".to_string()) }
+}
+
+impl Reading {
+    fn add_column(
+        &mut self,
+        property: u16,
+        bytes: &[u8],
+        rows: usize,
+        users: &[usize],
+        first_row: usize,
+    ) -> Result<(), String> {
+        let texts = self.texts.get(usize::from(property)).map_or(0, |texts| texts.len() as u32);
+        let page = column::decode(bytes, rows, users.len(), texts)?;
+        let cells: Vec<Cell> =
+            page.values.into_iter().map(|value| self.cell(property, value)).collect();
+        let name = self.properties.get(usize::from(property)).copied().unwrap_or_default();
+        let column = self.rows.column(name);
+        let Some(column) = self.rows.columns.get_mut(column) else { return Ok(()) };
+        column.cells.resize(first_row, Cell::Null);
+        if page.per_user {
+            let of_user = |(cell, &rows)| std::iter::repeat_n(cell, rows);
+            column.cells.extend(cells.into_iter().zip(users).flat_map(of_user));
+        } else {
+            column.cells.extend(cells);
+        }
+        Ok(())
+    }
+
+    fn cell(&mut self, property: u16, value: Stored) -> Cell {
+        match value {
+            Stored::Null => Cell::Null,
+            Stored::Bool(value) => Cell::Bool(value),
+            Stored::Integer(value) => Cell::Integer(value),
+            Stored::Decimal(scale, value) => Cell::Decimal(scale, value),
+            Stored::Float(value) => Cell::Float(value),
+            Stored::WideDecimal(scale, value) => {
+                self.rows.wide.push(value);
+                Cell::WideDecimal(scale, (self.rows.wide.len() - 1) as u32)
+            }
+            Stored::TextCode(code) => {
+                let texts = self.texts.get(usize::from(property));
+                Cell::Text(texts.and_then(|t| t.get(code as usize)).copied().unwrap_or_default())
+            }
+            Stored::TextPlain(text) => Cell::Text(self.rows.strings.code(text)),
+        }
+    }
+}
