@@ -15,5 +15,7 @@ pub(crate) mod section;
 mod section_rows;
 mod strings;
 pub(crate) mod summary;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod unit;
