@@ -299,23 +299,26 @@ mod tests {
 
     #[test]
     fn a_damaged_newest_one_is_never_passed_over() {
-        let dir = published([5, 6]);
-        let path = manifest_path(dir.path(), 6);
-        let whole = fs::read(&path).unwrap();
+        let fs = simulated();
+        let root = Path::new("db");
+        let path = manifest_path(root, 5);
+        let whole = fs.read(&path, 1 << 20).unwrap();
+        let error = |bytes: &[u8]| {
+            fs.edit(&path, |content| *content = bytes.to_vec());
+            Manifest::newest(&fs, root).unwrap_err()
+        };
         for bit in 0..whole.len() * 8 {
             let mut bytes = whole.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            fs::write(&path, &bytes).unwrap();
-            let error = newest_error(dir.path());
+            let error = error(&bytes);
             assert_eq!(error.kind(), ErrorKind::Corruption, "bit {bit}");
-            assert!(error.to_string().contains("MANIFEST.5 before it is whole"), "{error}");
+            assert!(error.to_string().contains("MANIFEST.4 before it is whole"), "{error}");
         }
         for length in 0..whole.len() {
-            fs::write(&path, &whole[..length]).unwrap();
-            assert_eq!(newest_error(dir.path()).kind(), ErrorKind::Corruption);
+            assert_eq!(error(&whole[..length]).kind(), ErrorKind::Corruption);
         }
-        fs::remove_file(manifest_path(dir.path(), 5)).unwrap();
-        assert!(!newest_error(dir.path()).to_string().contains("before it is whole"));
+        fs.remove(&manifest_path(root, 4)).unwrap();
+        assert!(!error(b"").to_string().contains("before it is whole"));
     }
 
     #[test]
