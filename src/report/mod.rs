@@ -10,6 +10,8 @@ mod growth;
 mod retention;
 mod states;
 mod stickiness;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use crate::error::Result;
