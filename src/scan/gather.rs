@@ -68,11 +68,7 @@ impl Gather {
         let Some(bits) = step.bits.get(self.input).copied().flatten() else { return Ok(()) };
         match &mut self.counted {
             Some((_, rows)) => {
-                step.counts(self.input, &mut |low, count| {
-                    if bits.contains(low) {
-                        add_rows(rows, low, count);
-                    }
-                })?;
+                step.counts(self.input, &mut |low, count| add_rows(rows, low, count))?;
             }
             None if self.empty => self.bits.0 = bits.0,
             None => kernels::or(&mut self.bits, bits),

@@ -61,9 +61,14 @@ pub(crate) struct Step<'a> {
 type Counts<'a> = dyn Fn(usize, &mut dyn FnMut(u16, u32)) -> Result<()> + 'a;
 
 impl Step<'_> {
-    /// Rows per user of the input on this day; a user may come several times.
+    /// Rows of the input on this day for each user in its bits; a user may come several times.
     pub(crate) fn counts(&self, input: usize, visit: &mut dyn FnMut(u16, u32)) -> Result<()> {
-        (self.counts)(input, visit)
+        let Some(bits) = self.bits.get(input).copied().flatten() else { return Ok(()) };
+        (self.counts)(input, &mut |low, rows| {
+            if bits.contains(low) {
+                visit(low, rows);
+            }
+        })
     }
 }
 

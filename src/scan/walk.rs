@@ -197,3 +197,121 @@ impl<'w> Frame<'w> {
         loaded.present().then_some(&*loaded.bits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::ErrorKind;
+    use crate::query::Selector;
+    use crate::query::selector::SetKind;
+    use crate::scan::Input;
+    use crate::time::Day;
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    /// Users 1 and 2 of every chunk, on every day; remembers what was read.
+    struct Fake {
+        days: Vec<Day>,
+        damaged: Option<(u32, usize)>,
+        reads: Mutex<BTreeMap<(usize, usize, u32), u32>>,
+    }
+
+    impl Fake {
+        fn new(damaged: Option<(u32, usize)>) -> Fake {
+            Fake { days: vec![-3, 0, 5], damaged, reads: Mutex::default() }
+        }
+    }
+
+    impl Grid for Fake {
+        fn chunks(&self) -> u32 {
+            40
+        }
+
+        fn days(&self) -> &[Day] {
+            &self.days
+        }
+
+        fn presence_into(
+            &self,
+            day: usize,
+            selector: usize,
+            chunk: u32,
+            bits: &mut Bits,
+        ) -> Result<bool> {
+            *self.reads.lock().unwrap().entry((day, selector, chunk)).or_default() += 1;
+            if self.damaged == Some((chunk, day)) {
+                return Err(Error::corruption("days/7.day", 12, "block", "bad checksum"));
+            }
+            bits.insert(1);
+            bits.insert(2);
+            Ok(true)
+        }
+
+        fn counts(
+            &self,
+            _: usize,
+            _: usize,
+            _: u32,
+            visit: &mut dyn FnMut(u16, u32),
+        ) -> Result<()> {
+            visit(1, 3);
+            visit(2, 1);
+            Ok(())
+        }
+    }
+
+    /// Adds up users, and their rows, over all days.
+    struct Adding;
+
+    impl Operator for Adding {
+        fn day(&mut self, step: &Step<'_>, tally: &mut Tally) -> Result<()> {
+            tally.add(0, step.bits[0].map_or(0, kernels::count));
+            step.counts(0, &mut |_, rows| tally.add(1, rows.into()))
+        }
+
+        fn finish(&mut self, _: &mut Tally) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn job(from: Day, to: Day, users: Option<&SetKind>) -> Job<'_> {
+        let inputs = vec![Input { selector: Selector::Any, from, to }];
+        Job { inputs, users, sums: 2, operator: Box::new(|_| Box::new(Adding)) }
+    }
+
+    fn walked(grid: &Fake, jobs: &[Job<'_>]) -> Result<Vec<Vec<u64>>> {
+        let layout = Layout::new(jobs, &|id| Ok(id.parse().ok())).unwrap();
+        Ok(walk(grid, &layout, jobs)?.into_iter().map(|tally| tally.sums).collect())
+    }
+
+    #[test]
+    fn jobs_share_what_is_read_and_keep_to_their_days_and_users() {
+        let grid = Fake::new(None);
+        let only = SetKind::Ids(vec!["1".into(), "65538".into(), "stranger".into()]);
+        let jobs = [job(-3, 6, None), job(0, 5, None), job(-3, 6, Some(&only))];
+        let sums = walked(&grid, &jobs).unwrap();
+        assert_eq!(sums, [[240, 480], [80, 160], [6, 12]]);
+        assert!(grid.reads.lock().unwrap().values().all(|reads| *reads == 1));
+    }
+
+    #[test]
+    fn damage_is_an_error_never_a_figure() {
+        for damaged in [(0, 0), (39, 2)] {
+            let error = walked(&Fake::new(Some(damaged)), &[job(-3, 6, None)]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corruption);
+        }
+        let beside = walked(&Fake::new(Some((39, 2))), &[job(-3, 5, None)]).unwrap();
+        assert_eq!(beside, [[160, 320]]);
+        let set = SetKind::Did {
+            event: Selector::Any,
+            from: Some(5),
+            to: None,
+            at_least: 1,
+            at_most: None,
+        };
+        let error = walked(&Fake::new(Some((7, 2))), &[job(-3, 0, Some(&set))]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corruption);
+    }
+}
