@@ -147,10 +147,10 @@ impl Query {
     #[must_use]
     pub fn trailing(self, days: impl Into<Option<u32>>) -> Query {
         let days = days.into();
-        self.own("trailing", |report| match report {
+        self.own("trailing", days, |report| match report {
             Report::Active { trailing, .. }
             | Report::Stickiness { trailing, .. }
-            | Report::Growth { trailing, .. } => Some(*trailing = days),
+            | Report::Growth { trailing, .. } => Some(trailing),
             _ => None,
         })
     }
@@ -158,8 +158,8 @@ impl Query {
     /// `frequency`: what is counted, days (the default), weeks or months.
     #[must_use]
     pub fn interval(self, bucket: Bucket) -> Query {
-        self.own("interval", |report| match report {
-            Report::Frequency { interval, .. } => Some(*interval = bucket),
+        self.own("interval", bucket, |report| match report {
+            Report::Frequency { interval, .. } => Some(interval),
             _ => None,
         })
     }
@@ -167,9 +167,9 @@ impl Query {
     /// `frequency`, `retention`: events in an interval before it counts; 1 without.
     #[must_use]
     pub fn at_least(self, times: u32) -> Query {
-        self.own("at_least", |report| match report {
+        self.own("at_least", times, |report| match report {
             Report::Frequency { at_least, .. } | Report::Retention(Retention { at_least, .. }) => {
-                Some(*at_least = times)
+                Some(at_least)
             }
             _ => None,
         })
@@ -178,8 +178,8 @@ impl Query {
     /// `frequency`: events in an interval above which it does not count.
     #[must_use]
     pub fn at_most(self, times: u32) -> Query {
-        self.own("at_most", |report| match report {
-            Report::Frequency { at_most, .. } => Some(*at_most = Some(times)),
+        self.own("at_most", Some(times), |report| match report {
+            Report::Frequency { at_most, .. } => Some(at_most),
             _ => None,
         })
     }
@@ -187,8 +187,8 @@ impl Query {
     /// `growth`: buckets of silence before a user has churned; 1 without.
     #[must_use]
     pub fn gap(self, buckets: u32) -> Query {
-        self.own("gap", |report| match report {
-            Report::Growth { gap, .. } => Some(*gap = buckets),
+        self.own("gap", buckets, |report| match report {
+            Report::Growth { gap, .. } => Some(gap),
             _ => None,
         })
     }
@@ -197,8 +197,8 @@ impl Query {
     /// (`new_means: "any"`).
     #[must_use]
     pub fn new_means_any(self) -> Query {
-        self.own("new_means", |report| match report {
-            Report::Growth { new_means_any, .. } => Some(*new_means_any = true),
+        self.own("new_means", true, |report| match report {
+            Report::Growth { new_means_any, .. } => Some(new_means_any),
             _ => None,
         })
     }
@@ -206,8 +206,8 @@ impl Query {
     /// `states`: days of the shorter window; 7 without.
     #[must_use]
     pub fn week(self, days: u32) -> Query {
-        self.own("week", |report| match report {
-            Report::States { week, .. } => Some(*week = days),
+        self.own("week", days, |report| match report {
+            Report::States { week, .. } => Some(week),
             _ => None,
         })
     }
@@ -215,8 +215,8 @@ impl Query {
     /// `states`: days of the longer window; 30 without.
     #[must_use]
     pub fn month(self, days: u32) -> Query {
-        self.own("month", |report| match report {
-            Report::States { month, .. } => Some(*month = days),
+        self.own("month", days, |report| match report {
+            Report::States { month, .. } => Some(month),
             _ => None,
         })
     }
@@ -225,25 +225,25 @@ impl Query {
     #[must_use]
     pub fn returning(self, event: impl Into<Selector>) -> Query {
         let event = event.into().tidy();
-        self.retain("return", |retention| retention.returning = Some(event))
+        self.retain("return", Some(event), |retention| &mut retention.returning)
     }
 
     /// `retention`: the last column; 12 without.
     #[must_use]
     pub fn columns(self, last: u32) -> Query {
-        self.retain("columns", |retention| retention.columns = last)
+        self.retain("columns", last, |retention| &mut retention.columns)
     }
 
     /// `retention`: what puts a user into a cohort.
     #[must_use]
     pub fn cohort(self, kind: CohortKind) -> Query {
-        self.retain("cohort", |retention| retention.cohort = kind)
+        self.retain("cohort", kind, |retention| &mut retention.cohort)
     }
 
     /// `retention`: which returns a column counts (the field `count`).
     #[must_use]
     pub fn counting(self, kind: CountKind) -> Query {
-        self.retain("count", |retention| retention.count = kind)
+        self.retain("count", kind, |retention| &mut retention.count)
     }
 
     /// `retention`: after bucket 0, a column for each of these consecutive widths, in place of one
@@ -251,14 +251,14 @@ impl Query {
     #[must_use]
     pub fn brackets(self, widths: impl IntoIterator<Item = u32>) -> Query {
         let widths = widths.into_iter().collect();
-        self.retain("brackets", |retention| retention.brackets = widths)
+        self.retain("brackets", widths, |retention| &mut retention.brackets)
     }
 
     /// `users`: ids on a page; 1,000 without.
     #[must_use]
     pub fn limit(self, ids: u32) -> Query {
-        self.own("limit", |report| match report {
-            Report::Users { limit, .. } => Some(*limit = ids),
+        self.own("limit", ids, |report| match report {
+            Report::Users { limit, .. } => Some(limit),
             _ => None,
         })
     }
@@ -267,8 +267,8 @@ impl Query {
     #[must_use]
     pub fn after(self, id: impl Into<String>) -> Query {
         let id = id.into();
-        self.own("after", |report| match report {
-            Report::Users { after, .. } => Some(*after = Some(id)),
+        self.own("after", Some(id), |report| match report {
+            Report::Users { after, .. } => Some(after),
             _ => None,
         })
     }
@@ -276,29 +276,42 @@ impl Query {
     /// The event of `active`, `frequency`, `stickiness`, `growth`, `states`, the start of
     /// `retention`.
     pub(super) fn event(self, field: &str, selector: Selector) -> Query {
-        self.own(field, |report| match report {
+        self.own(field, selector, |report| match report {
             Report::Active { event, .. }
             | Report::Frequency { event, .. }
             | Report::Stickiness { event, .. }
             | Report::Growth { event, .. }
-            | Report::States { event, .. } => Some(*event = selector),
-            Report::Retention(retention) => Some(retention.start = selector),
+            | Report::States { event, .. } => Some(event),
+            Report::Retention(retention) => Some(&mut retention.start),
             Report::Count | Report::Users { .. } => None,
         })
     }
 
-    fn retain(self, field: &str, set: impl FnOnce(&mut Retention)) -> Query {
-        self.own(field, |report| match report {
-            Report::Retention(retention) => Some(set(retention)),
+    fn retain<T>(
+        self,
+        field: &str,
+        value: T,
+        place: impl FnOnce(&mut Retention) -> &mut T,
+    ) -> Query {
+        self.own(field, value, |report| match report {
+            Report::Retention(retention) => Some(place(retention)),
             _ => None,
         })
     }
 
-    /// Sets a field where the report has it, remembers the fault where it has not.
-    fn own(mut self, field: &str, set: impl FnOnce(&mut Report) -> Option<()>) -> Query {
-        if set(&mut self.report).is_none() {
-            let fault = fields::belongs(self.report.name(), field);
-            self.remember(fault.err().unwrap_or_else(|| format!("`{field}` cannot be set")));
+    /// Sets a field where the report has a place for it, remembers the fault where it has none.
+    fn own<T>(
+        mut self,
+        field: &str,
+        value: T,
+        place: impl FnOnce(&mut Report) -> Option<&mut T>,
+    ) -> Query {
+        match place(&mut self.report) {
+            Some(place) => *place = value,
+            None => {
+                let fault = fields::belongs(self.report.name(), field);
+                self.remember(fault.err().unwrap_or_else(|| format!("`{field}` cannot be set")));
+            }
         }
         self
     }

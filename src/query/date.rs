@@ -126,6 +126,8 @@ pub(crate) fn format_end(to: ToDate) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

@@ -313,6 +313,8 @@ fn events_after(query: &Query, history: &impl History, to: Day) -> Option<String
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::query::Set;
     use chrono::{DateTime, Utc};

@@ -212,6 +212,8 @@ impl Serialize for Average {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use std::collections::BTreeMap;
 

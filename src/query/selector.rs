@@ -140,8 +140,8 @@ impl Set {
     #[must_use]
     pub fn from(mut self, date: impl Into<DateArg>) -> Set {
         let day = self.day("from", date.into());
-        self.bound("from", |kind| match kind {
-            SetKind::Did { from, .. } => Some(*from = Some(day)),
+        self.bound("from", Some(day), |kind| match kind {
+            SetKind::Did { from, .. } => Some(from),
             _ => None,
         })
     }
@@ -150,8 +150,8 @@ impl Set {
     #[must_use]
     pub fn to(mut self, date: impl Into<DateArg>) -> Set {
         let day = self.day("to", date.into());
-        self.bound("to", |kind| match kind {
-            SetKind::Did { to, .. } => Some(*to = Some(day)),
+        self.bound("to", Some(day), |kind| match kind {
+            SetKind::Did { to, .. } => Some(to),
             _ => None,
         })
     }
@@ -159,8 +159,8 @@ impl Set {
     /// Fewest events, of a `did` set (1 without).
     #[must_use]
     pub fn at_least(self, times: u64) -> Set {
-        self.bound("at_least", |kind| match kind {
-            SetKind::Did { at_least, .. } => Some(*at_least = times),
+        self.bound("at_least", times, |kind| match kind {
+            SetKind::Did { at_least, .. } => Some(at_least),
             _ => None,
         })
     }
@@ -168,8 +168,8 @@ impl Set {
     /// Most events, of a `did` set (no bound without).
     #[must_use]
     pub fn at_most(self, times: u64) -> Set {
-        self.bound("at_most", |kind| match kind {
-            SetKind::Did { at_most, .. } => Some(*at_most = Some(times)),
+        self.bound("at_most", Some(times), |kind| match kind {
+            SetKind::Did { at_most, .. } => Some(at_most),
             _ => None,
         })
     }
@@ -233,10 +233,19 @@ impl Set {
         })
     }
 
-    fn bound(mut self, field: &str, set: impl FnOnce(&mut SetKind) -> Option<()>) -> Set {
-        if set(&mut self.kind).is_none() {
-            let fault = format!("`{field}` belongs to a `did` set; narrow each `did` on its own");
-            self.fault.get_or_insert(fault);
+    fn bound<T>(
+        mut self,
+        field: &str,
+        value: T,
+        place: impl FnOnce(&mut SetKind) -> Option<&mut T>,
+    ) -> Set {
+        match place(&mut self.kind) {
+            Some(place) => *place = value,
+            None => {
+                let fault =
+                    format!("`{field}` belongs to a `did` set; narrow each `did` on its own");
+                self.fault.get_or_insert(fault);
+            }
         }
         self
     }
@@ -267,6 +276,8 @@ impl SetKind {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

@@ -117,6 +117,8 @@ impl<'de> Visitor<'de> for DocumentVisitor {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
