@@ -437,6 +437,7 @@ mod tests {
         empty(Query::active("*").from("2024-02-14").to("2024-02-14").by(Bucket::Month));
         empty(Query::active("*").from("2024-05-01"));
         empty(Query::active("*").to("2023-05-01"));
+        assert_range(Query::active("*").to("2023-05-01"), "2023-05-01", "2023-05-01");
         let nothing = Fake(Vec::new());
         let plan = Plan::over(&Query::active("*"), &nothing, at(NOW)).unwrap();
         assert_eq!(range_of(&plan), ("2024-06-01".into(), "2024-06-01".into()));

@@ -1,5 +1,5 @@
 //! Good and bad queries through both doors, and the way back.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::{CohortKind, CountKind, Queries, Query, Set, queries_from_json};
 use crate::ErrorKind::{self, Input, Limit, Unsupported};
@@ -230,6 +230,7 @@ fn sets_nest_so_deep_and_no_deeper() {
     };
     assert!(nested(crate::limits::SET_DEPTH_MAX).is_ok());
     assert_eq!(nested(crate::limits::SET_DEPTH_MAX + 1).unwrap_err().kind(), Limit);
+    assert_eq!(nested(5_000).unwrap_err().kind(), Limit);
     let built = (0..crate::limits::SET_DEPTH_MAX).fold(Set::did("a"), |set, _| !set);
     assert_eq!(Query::count(built).check().unwrap_err().kind(), Limit);
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
