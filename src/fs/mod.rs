@@ -1,4 +1,5 @@
-//! All file work goes through one small trait, so that a simulated disk can stand in for the real one.
+//! All file work goes through one small trait, so that a simulated disk can stand in for the real
+//! one.
 //!
 //! Paths are absolute or relative to the process; a database never leaves its own folder.
 
@@ -39,13 +40,14 @@ pub(crate) trait Fs: Send + Sync + Debug {
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>>;
     /// Cuts a file to `len` bytes, at most what it has, and syncs it.
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()>;
-    /// Gives a file another name in its folder, replacing what had it. Durable after `sync_dir` of the folder.
+    /// Gives a file another name in its folder, replacing what had it. Durable after `sync_dir` of
+    /// the folder.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file; not an error where there is none.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
-    /// Takes an exclusive lock on a file, making the file if need be; `None` where another holds it.
+    /// Takes an exclusive lock on a file, making it if need be; `None` where another holds it.
     /// The operating system lets go of it when the holder dies.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>>;
 }

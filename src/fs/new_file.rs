@@ -35,7 +35,8 @@ impl NewFile {
             Ok(written)
         });
         if written.is_err() {
-            // The failure is reported; what stays behind is ignored by readers and cleared at the next open.
+            // The failure is reported; what stays behind is ignored by readers and cleared at the
+            // next open.
             let _ = fs.remove(&tmp);
         }
         let dir = path.parent().unwrap_or(Path::new("."));

@@ -4,8 +4,8 @@
 //! crc32c u32]`, then frames `[length u32, crc32c u32, sequence u64, durable u64, body]`, numbers
 //! little-endian. `first` is the sequence of the log's first frame. A frame's checksum goes on from
 //! the header's, over all its other fields. `durable` is the last sequence known to be synced when
-//! the frame was written: where a bad frame is followed by a good one, it tells a write that a crash
-//! lost (dropped, reported) from damage (refused).
+//! the frame was written: where a bad frame is followed by a good one, it tells a write that a
+//! crash lost (dropped, reported) from damage (refused).
 //!
 //! Recovery: `replay`, `settle`, `WalWriter::create` with the next number and `Replay::last + 1`.
 

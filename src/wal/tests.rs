@@ -4,9 +4,10 @@
 use super::layout::{FRAME_HEAD_BYTES, HEADER_BYTES};
 use super::*;
 use crate::codec::record;
+use crate::day::rows::{DayRows, NO_USER};
 use crate::fs::simulated::{Failure, Lasting, Random, SimulatedFs};
 use crate::fs::{Fs, RealFs};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Value};
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -194,6 +195,30 @@ fn a_seal_vouches_for_the_last_frame_and_nothing_follows_it() {
     assert!(!found.sealed);
     disk.edit(Path::new(LOG), |bytes| bytes.push(0));
     assert_corruption(&disk, 0, "bytes follow the seal");
+}
+
+#[test]
+fn rows_come_back_whole_and_impossible_ones_are_refused() {
+    let disk = disk();
+    let mut rows = DayRows::default();
+    rows.push(7, b"purchase", 5_000_000);
+    rows.set(b"amount", &Value::Decimal("12.50".parse().unwrap()));
+    rows.push(NO_USER, b"visit", 0);
+    rows.set(b"page", &Value::Text("/".into()));
+    let with = |rows: &DayRows| match batch(1, Vec::new()) {
+        Body::Batches(mut batches) => {
+            batches[0].days = vec![(19_000, 0, 86_400_000_000, rows.clone())];
+            Body::Batches(batches)
+        }
+        other => other,
+    };
+    let mut writer = create(&disk, 1, 1);
+    writer.append(1, &with(&rows)).unwrap();
+    let found = read(&disk, 0).unwrap();
+    assert_eq!(record::encode(&found.frames[0].body), record::encode(&with(&rows)));
+    rows.times[0] = -1;
+    writer.append(2, &with(&rows)).unwrap();
+    assert_corruption(&disk, 0, "is not within a day");
 }
 
 #[test]
@@ -396,7 +421,7 @@ fn a_fault_at_any_operation_loses_nothing_that_was_synced() {
     }
 }
 
-/// Ids that look like frames which vouch for the torn one must neither be believed nor take for ever.
+/// Ids that look like frames which vouch for the torn one are not believed, nor take for ever.
 #[test]
 fn lookalikes_in_a_torn_body_are_not_believed_and_cost_little() {
     let lookalike = |length: u32, n: u64| {
