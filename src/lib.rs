@@ -24,6 +24,11 @@ mod write;
 
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Decimal, Event, Receipt, Value};
+#[cfg(feature = "import")]
+pub use import::{
+    ImportFormat, ImportOptions, ImportReceipt, ImportStage, ImportTime, Progress, RejectedRow,
+    ReplaceDays, Source, ValueType,
+};
 pub use query::{
     Answer, Average, BucketInfo, Cohort, CohortKind, Column, CountKind, DateArg, Figures, Info,
     Queries, Query, Selector, Series, Set, Table, queries_from_json,
