@@ -1,0 +1,471 @@
+//! Rows of Parquet: only the columns that are wanted, a batch at a time, each with its own type.
+//!
+//! Text columns whose chunks have a small dictionary are read as codes, so that their strings are
+//! looked at once a batch. Timestamps become whole microseconds; those without a zone are local
+//! times of the import's zone, but for the old INT96 form, which is UTC by custom.
+
+use super::columns::{Columns, PropertyColumn};
+use super::maker::{Maker, RowFields, Times, forced};
+use super::options::ValueType;
+use super::rejects::Refused;
+use super::rows::{RowCell, Text};
+use crate::error::{Error, Result};
+use crate::time::{Local, Micros, Zone, format_day};
+use crate::{Decimal, Value};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, BinaryArray, BooleanArray, Int32Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::Type as PhysicalType;
+use parquet::file::metadata::ParquetMetaData;
+use std::fmt::Write;
+use std::fs::File;
+use std::sync::Arc;
+
+/// Rows of a batch.
+const BATCH_ROWS: usize = 32_768;
+/// Dictionaries of up to this many bytes are kept as such.
+const DICTIONARY_BYTES_MAX: i64 = 1 << 16;
+const DAY_US: i64 = 86_400_000_000;
+
+/// An opened Parquet file.
+pub(super) struct Table {
+    name: Arc<str>,
+    file: File,
+    metadata: ArrowReaderMetadata,
+}
+
+/// A batch of a table's rows.
+pub(super) struct TableBlock {
+    pub(super) batch: RecordBatch,
+    /// By position in the header: the column of the batch.
+    pub(super) places: Arc<Vec<Option<usize>>>,
+    pub(super) first_row: u64,
+}
+
+impl Table {
+    pub(super) fn open(name: &Arc<str>, file: File) -> Result<Table> {
+        let failed = |error| not_whole(name, &error);
+        let options = || ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let plain = ArrowReaderMetadata::load(&file, options()).map_err(failed)?;
+        let fields = plain.schema().fields().iter().enumerate();
+        let fields: Vec<Field> =
+            fields.map(|(root, field)| wanted_type(plain.metadata(), root, field)).collect();
+        let options = options().with_schema(Arc::new(Schema::new(fields)));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options);
+        Ok(Table { name: Arc::clone(name), file, metadata: metadata.map_err(failed)? })
+    }
+
+    /// Names of the columns.
+    pub(super) fn header(&self) -> Vec<String> {
+        self.metadata.schema().fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.metadata.metadata().file_metadata().num_rows().unsigned_abs()
+    }
+
+    /// Is every column of a type that can be read, for what it is read?
+    pub(super) fn check(&self, columns: &Columns) -> Result<()> {
+        let refuse = |index: usize, way: &str| {
+            let name = columns.quoted(index);
+            let of = self.metadata.schema().fields().get(index).map(|f| f.data_type().to_string());
+            let of = of.unwrap_or_default();
+            Error::input(format!("{}, column {name}: values of type {of} {way}", self.name))
+        };
+        let kind = |index: usize| {
+            self.metadata.schema().fields().get(index).and_then(|f| Kind::of(f.data_type()))
+        };
+        for index in [Some(columns.user), columns.activity, columns.insert_id].into_iter().flatten()
+        {
+            if !matches!(kind(index), Some(Kind::Text | Kind::Whole | Kind::Null)) {
+                return Err(refuse(index, "are no ids or names: text or whole numbers are"));
+            }
+        }
+        if !matches!(kind(columns.time), Some(Kind::Text | Kind::Whole | Kind::Time)) {
+            return Err(refuse(
+                columns.time,
+                "are no times: timestamps, dates, text or numbers are",
+            ));
+        }
+        match columns.properties.iter().find(|property| kind(property.index).is_none()) {
+            Some(property) => Err(refuse(property.index, "cannot be kept: skip the column")),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the wanted columns; `emit` answers false when nobody wants more.
+    pub(super) fn read(
+        self,
+        columns: &Columns,
+        emit: &mut dyn FnMut(TableBlock) -> bool,
+    ) -> Result<()> {
+        let mut wanted = vec![false; columns.names.len()];
+        let roles = [Some(columns.user), columns.activity, Some(columns.time), columns.insert_id];
+        let properties = columns.properties.iter().map(|property| property.index);
+        for index in roles.into_iter().flatten().chain(properties) {
+            wanted[index] = true;
+        }
+        let roots = wanted.iter().enumerate().filter_map(|(index, &on)| on.then_some(index));
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots);
+        let mut next = 0..;
+        let places = wanted.iter().map(|&on| on.then(|| next.next()).flatten()).collect();
+        let places: Arc<Vec<Option<usize>>> = Arc::new(places);
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file, self.metadata)
+            .with_projection(mask)
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|error| not_whole(&self.name, &error))?;
+        let mut first_row = 1;
+        for batch in reader {
+            let batch = batch.map_err(|error| not_whole(&self.name, &error))?;
+            let rows = batch.num_rows() as u64;
+            if !emit(TableBlock { batch, places: Arc::clone(&places), first_row }) {
+                break;
+            }
+            first_row += rows;
+        }
+        Ok(())
+    }
+}
+
+fn not_whole(name: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::input(format!("{name} is damaged or no Parquet ({error}); nothing was imported"))
+}
+
+/// The type to read a root column as.
+fn wanted_type(metadata: &ParquetMetaData, root: usize, field: &Field) -> Field {
+    let of = match field.data_type() {
+        DataType::Utf8 if has_small_dictionary(metadata, root) => {
+            DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+        }
+        // INT96: as nanoseconds it holds the years 1678 to 2261 only.
+        DataType::Timestamp(TimeUnit::Nanosecond, None) if is_int96(metadata, root) => {
+            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+        }
+        other => other.clone(),
+    };
+    field.clone().with_data_type(of)
+}
+
+fn is_int96(metadata: &ParquetMetaData, root: usize) -> bool {
+    let schema = metadata.file_metadata().schema_descr();
+    (0..schema.num_columns()).any(|leaf| {
+        schema.get_column_root_idx(leaf) == root
+            && schema.column(leaf).physical_type() == PhysicalType::INT96
+    })
+}
+
+fn has_small_dictionary(metadata: &ParquetMetaData, root: usize) -> bool {
+    let schema = metadata.file_metadata().schema_descr();
+    let leaf = (0..schema.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root);
+    let Some(leaf) = leaf else { return false };
+    metadata.row_groups().iter().all(|group| {
+        let chunk = group.columns().get(leaf);
+        chunk.is_some_and(|chunk| match chunk.dictionary_page_offset() {
+            Some(start) => chunk.data_page_offset() - start <= DICTIONARY_BYTES_MAX,
+            None => false,
+        })
+    })
+}
+
+/// What a type can be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Null,
+    Text,
+    Whole,
+    Number,
+    Boolean,
+    Time,
+}
+
+impl Kind {
+    fn of(data: &DataType) -> Option<Kind> {
+        Some(match data {
+            DataType::Null => Kind::Null,
+            DataType::Utf8 | DataType::Binary | DataType::Dictionary(_, _) => Kind::Text,
+            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => Kind::Whole,
+            DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => Kind::Whole,
+            DataType::Float32 | DataType::Float64 => Kind::Number,
+            DataType::Decimal128(_, scale) if *scale >= 0 => Kind::Number,
+            DataType::Boolean => Kind::Boolean,
+            DataType::Date32 | DataType::Timestamp(_, _) => Kind::Time,
+            _ => return None,
+        })
+    }
+}
+
+/// The values of one column of a batch.
+enum Cells<'a> {
+    Null,
+    Text(&'a StringArray),
+    /// Bytes that say nothing about being text.
+    Binary(&'a BinaryArray),
+    /// Codes, and the texts that they stand for.
+    Codes(&'a Int32Array, &'a StringArray, Vec<Text<'a>>),
+    Boolean(&'a BooleanArray),
+    Whole(Vec<i64>),
+    /// Unscaled values; those of whole numbers beyond 63 bits have no scale.
+    Decimal(Vec<i128>, u8),
+    Float(Vec<f64>),
+    /// Days since 1970.
+    Day(&'a [i32]),
+    /// Microseconds, of UTC or by the clock of the import's zone.
+    Time {
+        values: Vec<i64>,
+        is_local: bool,
+    },
+}
+
+struct Column<'a> {
+    array: &'a dyn Array,
+    cells: Cells<'a>,
+}
+
+fn gathered<T: ArrowPrimitiveType, V>(array: &dyn Array, to: impl Fn(T::Native) -> V) -> Vec<V> {
+    array.as_primitive::<T>().values().iter().map(|value| to(*value)).collect()
+}
+
+impl<'a> Column<'a> {
+    fn new(array: &'a dyn Array, maker: &mut Maker<'_>) -> Option<Column<'a>> {
+        let cells = match array.data_type() {
+            DataType::Null => Cells::Null,
+            DataType::Utf8 => Cells::Text(array.as_string()),
+            DataType::Binary => Cells::Binary(array.as_binary()),
+            DataType::Dictionary(_, _) => {
+                let dictionary = array.as_dictionary::<Int32Type>();
+                let texts: &StringArray = dictionary.values().as_string_opt()?;
+                let codes = (0..texts.len()).map(|i| maker.text_of(texts.value(i))).collect();
+                Cells::Codes(dictionary.keys(), texts, codes)
+            }
+            DataType::Boolean => Cells::Boolean(array.as_boolean()),
+            DataType::Int8 => Cells::Whole(gathered::<Int8Type, _>(array, i64::from)),
+            DataType::Int16 => Cells::Whole(gathered::<Int16Type, _>(array, i64::from)),
+            DataType::Int32 => Cells::Whole(gathered::<Int32Type, _>(array, i64::from)),
+            DataType::Int64 => Cells::Whole(gathered::<Int64Type, _>(array, |value| value)),
+            DataType::UInt8 => Cells::Whole(gathered::<UInt8Type, _>(array, i64::from)),
+            DataType::UInt16 => Cells::Whole(gathered::<UInt16Type, _>(array, i64::from)),
+            DataType::UInt32 => Cells::Whole(gathered::<UInt32Type, _>(array, i64::from)),
+            DataType::UInt64 => Cells::Decimal(gathered::<UInt64Type, _>(array, i128::from), 0),
+            DataType::Float32 => Cells::Float(gathered::<Float32Type, _>(array, f64::from)),
+            DataType::Float64 => Cells::Float(gathered::<Float64Type, _>(array, |value| value)),
+            DataType::Decimal128(_, scale) => Cells::Decimal(
+                gathered::<Decimal128Type, _>(array, |value| value),
+                u8::try_from(*scale).ok()?,
+            ),
+            DataType::Date32 => Cells::Day(array.as_primitive::<Date32Type>().values()),
+            DataType::Timestamp(unit, zone) => {
+                Cells::Time { values: micros(array, *unit)?, is_local: zone.is_none() }
+            }
+            _ => return None,
+        };
+        Some(Column { array, cells })
+    }
+
+    /// The cell as text, for ids, names and forced types.
+    fn text<'t>(&'t self, row: usize, scratch: &'t mut String) -> Refused<Option<&'t str>> {
+        if self.array.is_null(row) {
+            return Ok(None);
+        }
+        scratch.clear();
+        // Writing into a string does not fail.
+        let _ = match &self.cells {
+            Cells::Null => return Ok(None),
+            Cells::Text(array) => return Ok(Some(array.value(row))),
+            Cells::Binary(array) => return utf8(array.value(row)).map(Some),
+            Cells::Codes(codes, texts, _) => {
+                return Ok(index(codes.value(row), texts.len()).map(|code| texts.value(code)));
+            }
+            Cells::Boolean(array) => write!(scratch, "{}", array.value(row)),
+            Cells::Whole(values) => write!(scratch, "{}", values[row]),
+            Cells::Decimal(values, scale) => {
+                write!(scratch, "{}", decimal(values[row], *scale)?)
+            }
+            Cells::Float(values) => write!(scratch, "{}", values[row]),
+            Cells::Day(values) => write!(scratch, "{}", format_day(values[row])),
+            Cells::Time { values, is_local } => {
+                write!(scratch, "{}", written_time(values[row], *is_local))
+            }
+        };
+        Ok(Some(scratch))
+    }
+
+    /// The cell as an instant.
+    fn time(&self, row: usize, times: &Times, scratch: &mut String) -> Refused<Micros> {
+        match &self.cells {
+            _ if self.array.is_null(row) => Err("there is no time".to_string()),
+            Cells::Time { values, is_local: false } => Ok(values[row]),
+            Cells::Time { values, is_local: true } => Ok(instant(values[row], times.zone())),
+            Cells::Day(values) => Ok(times.zone().day_start(values[row])),
+            _ => times.read(self.text(row, scratch)?.unwrap_or_default().as_bytes()),
+        }
+    }
+
+    /// Adds the cell to the row begun, if it has a value.
+    fn add(
+        &self,
+        maker: &mut Maker<'_>,
+        property: &PropertyColumn,
+        row: usize,
+        scratch: &mut String,
+    ) -> Refused<()> {
+        if self.array.is_null(row) {
+            return Ok(());
+        }
+        if let Some(of) = property.of {
+            return match self.text(row, scratch)? {
+                Some(text) if of == ValueType::Text => maker.text(property.code, text),
+                Some(text) => maker.value(property.code, &forced(of, text)?),
+                None => Ok(()),
+            };
+        }
+        match &self.cells {
+            Cells::Codes(codes, _, texts) => {
+                if let Some(code) = index(codes.value(row), texts.len()) {
+                    maker.coded_text(property.code, texts[code])?;
+                }
+            }
+            Cells::Boolean(array) => maker.cell(property.code, RowCell::Bool(array.value(row))),
+            Cells::Whole(values) => maker.cell(property.code, RowCell::Integer(values[row])),
+            Cells::Float(values) => maker.float(property.code, values[row])?,
+            Cells::Decimal(values, 0) if i64::try_from(values[row]).is_ok() => {
+                maker.cell(property.code, RowCell::Integer(values[row] as i64));
+            }
+            Cells::Decimal(values, scale) => {
+                maker.value(property.code, &Value::Decimal(decimal(values[row], *scale)?))?;
+            }
+            _ => {
+                if let Some(text) = self.text(row, scratch)? {
+                    maker.text(property.code, text)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Parses a batch.
+pub(super) fn parse(
+    maker: &mut Maker<'_>,
+    columns: &Columns,
+    constant: &str,
+    block: &TableBlock,
+) -> Result<()> {
+    let of = |index: usize, maker: &mut Maker<'_>| {
+        let place = block.places.get(index).copied().flatten();
+        place
+            .and_then(|place| block.batch.columns().get(place))
+            .and_then(|array| Column::new(array.as_ref(), maker))
+            .ok_or_else(|| Error::input(format!("column {} cannot be read", columns.quoted(index))))
+    };
+    let user = of(columns.user, maker)?;
+    let activity = columns.activity.map(|index| of(index, maker)).transpose()?;
+    let time = of(columns.time, maker)?;
+    let insert_id = columns.insert_id.map(|index| of(index, maker)).transpose()?;
+    let properties = columns.properties.iter();
+    let properties =
+        properties.map(|p| Ok((p, of(p.index, maker)?))).collect::<Result<Vec<_>>>()?;
+    let mut scratch = [String::new(), String::new(), String::new()];
+    for row in 0..block.batch.num_rows() {
+        let fixed = Fixed {
+            user: &user,
+            activity: activity.as_ref(),
+            time: &time,
+            insert_id: insert_id.as_ref(),
+        };
+        let made = fixed.start(maker, constant, row, &mut scratch).and_then(|()| {
+            for (property, column) in &properties {
+                column
+                    .add(maker, property, row, &mut scratch[0])
+                    .map_err(|e| format!("column {}: {e}", columns.quoted(property.index)))?;
+            }
+            maker.end()
+        });
+        if let Err(reason) = made {
+            maker.reject(block.first_row + row as u64, reason, b"");
+        }
+    }
+    Ok(())
+}
+
+/// The columns that are no properties.
+struct Fixed<'a> {
+    user: &'a Column<'a>,
+    activity: Option<&'a Column<'a>>,
+    time: &'a Column<'a>,
+    insert_id: Option<&'a Column<'a>>,
+}
+
+impl Fixed<'_> {
+    fn start(
+        &self,
+        maker: &mut Maker<'_>,
+        constant: &str,
+        row: usize,
+        [first, second, third]: &mut [String; 3],
+    ) -> Refused<()> {
+        let time = self.time.time(row, &maker.settings.times, first)?;
+        let activity = match self.activity {
+            None => constant,
+            Some(column) => column.text(row, first)?.unwrap_or_default(),
+        };
+        let insert_id = match self.insert_id {
+            None => "",
+            Some(column) => column.text(row, second)?.unwrap_or_default(),
+        };
+        let user = self.user.text(row, third)?.unwrap_or_default();
+        maker.start(RowFields { user, activity, time, insert_id })
+    }
+}
+
+fn index(code: i32, count: usize) -> Option<usize> {
+    usize::try_from(code).ok().filter(|&code| code < count)
+}
+
+fn utf8(bytes: &[u8]) -> Refused<&str> {
+    std::str::from_utf8(bytes).map_err(|_| "the bytes are not UTF-8".to_string())
+}
+
+fn decimal(unscaled: i128, scale: u8) -> Refused<Decimal> {
+    Decimal::new(unscaled, scale).map_err(|error| error.to_string())
+}
+
+/// Whole microseconds; what is beyond them all is out of every year that is taken.
+fn micros(array: &dyn Array, unit: TimeUnit) -> Option<Vec<i64>> {
+    Some(match unit {
+        TimeUnit::Second => return None,
+        TimeUnit::Millisecond => {
+            gathered::<TimestampMillisecondType, _>(array, |value| value.saturating_mul(1_000))
+        }
+        TimeUnit::Microsecond => gathered::<TimestampMicrosecondType, _>(array, |value| value),
+        TimeUnit::Nanosecond => {
+            gathered::<TimestampNanosecondType, _>(array, |value| value.div_euclid(1_000))
+        }
+    })
+}
+
+/// A time by the clock of a zone.
+fn instant(clock: i64, zone: &Zone) -> Micros {
+    let Ok(day) = i32::try_from(clock.div_euclid(DAY_US)) else { return clock };
+    match zone.local(day, clock.rem_euclid(DAY_US)) {
+        Local::Once(at) | Local::Skipped(at) | Local::Twice { earlier: at, .. } => at,
+    }
+}
+
+/// A time as a property: RFC 3339, without an offset where it had none.
+fn written_time(at: i64, is_local: bool) -> String {
+    let mut text = Zone::utc().format(at);
+    if is_local && text.ends_with('Z') {
+        text.pop();
+    }
+    text
+}
