@@ -85,6 +85,12 @@ impl Manifest {
         Err(Error::new(ErrorKind::Io, message))
     }
 
+    /// All manifests on disk, oldest first: what is kept for readers that hold an older one.
+    pub(crate) fn all(fs: &dyn Fs, root: &Path) -> Result<Vec<Manifest>> {
+        let found = numbers(fs, root)?.into_iter().map(|number| read(fs, root, number));
+        found.filter_map(Result::transpose).collect()
+    }
+
     /// How many users the snapshot knows.
     pub(crate) fn users_count(&self) -> u32 {
         self.users.last().map_or(0, |f| f.first_ordinal.saturating_add(f.count))

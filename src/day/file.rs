@@ -210,19 +210,29 @@ impl DayFile {
 
     /// A section's reader; its directory is checked and parsed at first use.
     pub(crate) fn section(&self, place: &SectionPlace) -> crate::Result<Section> {
+        let range = self.range(place)?;
+        let totals = &place.totals;
+        let span = DaySpan { day: totals.day, start: totals.start, end: totals.end };
+        Ok(Section::new(self.name.clone(), self.bytes.clone(), range, span))
+    }
+
+    /// A section's bytes as they are, to be copied into another file.
+    pub(crate) fn section_bytes(&self, place: &SectionPlace) -> crate::Result<&[u8]> {
+        let range = self.range(place)?;
+        Ok(self.bytes.get(range).unwrap_or_default())
+    }
+
+    fn range(&self, place: &SectionPlace) -> crate::Result<Range<usize>> {
         let range = usize::try_from(place.offset).ok().and_then(|start| {
             let end = start.checked_add(usize::try_from(place.length).ok()?)?;
             (end <= self.bytes.len() && place.file == self.identity.generation)
                 .then_some(start..end)
         });
-        let totals = &place.totals;
-        let Some(range) = range else {
+        range.ok_or_else(|| {
             let what = format!("no section of {} bytes of file {}", place.length, place.file);
-            let section = format!("day {}", totals.day);
-            return Err(Error::corruption(&self.name, place.offset, &section, what));
-        };
-        let span = DaySpan { day: totals.day, start: totals.start, end: totals.end };
-        Ok(Section::new(self.name.clone(), self.bytes.clone(), range, span))
+            let section = format!("day {}", place.totals.day);
+            Error::corruption(&self.name, place.offset, &section, what)
+        })
     }
 }
 
