@@ -7,7 +7,7 @@ use crate::codec::checksum::crc;
 use crate::day::file::DayFile;
 use crate::day::summary::{SectionPlace, Summary};
 use crate::error::{Error, Result};
-use crate::fs::Fs;
+use crate::fs::{Fs, NewFile};
 use crate::limits::{RECORD_BYTES_MAX, SUMMARY_BYTES_MAX};
 use crate::users::UsersFile;
 use std::collections::HashMap;
@@ -201,4 +201,35 @@ pub(crate) fn read_summary(fs: &dyn Fs, root: &Path, file: NumberedFile) -> Resu
 pub(crate) fn read_catalog(fs: &dyn Fs, root: &Path, file: NumberedFile) -> Result<Catalog> {
     let name = catalog_name(file.number);
     Catalog::decode(&name, &read_checked(fs, root, &name, file, RECORD_BYTES_MAX)?)
+}
+
+/// Writes a summary, durable with its name.
+pub(crate) fn write_summary(
+    fs: &dyn Fs,
+    root: &Path,
+    number: u64,
+    summary: &Summary,
+) -> Result<NumberedFile> {
+    write_whole(fs, root, &summary_name(number), number, &summary.encode())
+}
+
+/// Writes a catalog, durable with its name.
+pub(crate) fn write_catalog(
+    fs: &dyn Fs,
+    root: &Path,
+    number: u64,
+    catalog: &Catalog,
+) -> Result<NumberedFile> {
+    write_whole(fs, root, &catalog_name(number), number, &catalog.encode())
+}
+
+fn write_whole(
+    fs: &dyn Fs,
+    root: &Path,
+    name: &str,
+    number: u64,
+    bytes: &[u8],
+) -> Result<NumberedFile> {
+    let written = NewFile::write(fs, &root.join(name), |file| file.append(bytes))?;
+    Ok(NumberedFile { number, length: written.length, checksum: written.checksum })
 }
