@@ -22,6 +22,7 @@ mod users;
 mod wal;
 mod write;
 
+pub use db::{Damage, Db, DbInfo, VerifyReport};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Decimal, Event, Receipt, Value};
 #[cfg(feature = "import")]
@@ -35,3 +36,4 @@ pub use query::{
 };
 pub use snapshot::{ActivityInfo, Snapshot, SnapshotInfo};
 pub use time::{Bucket, WeekStart};
+pub use write::{Batch, Durability, OpenReport, Options, Writer};

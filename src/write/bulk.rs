@@ -1,15 +1,28 @@
 //! A bulk import in the making: finished files first, then one frame that installs them.
 
-use super::Writer;
+use super::door::batch_id;
+use super::duplicates::is_stored;
+use super::flush::finish;
+use super::publish::sweep_spill;
+use super::replace::Replacement;
+use super::state::State;
+use super::{Core, SPILL_DIR, Writer};
 use crate::catalog::Catalog;
 use crate::catalog::ledger::LedgerEntry;
+use crate::catalog::manifest::DayFileEntry;
 use crate::day::file::{DayFileWriter, FinishedDayFile};
-use crate::error::Result;
+use crate::day::rows::NO_USER;
+use crate::day::summary::SectionPlace;
+use crate::error::{Error, Result};
+use crate::fs::{SharedFs, tmp_path};
 use crate::snapshot::SnapshotInner;
+use crate::snapshot::files::day_name;
 use crate::time::{Calendar, Day};
+use crate::users::{LiveUsers, UsersFile, UsersFileEntry};
+use crate::wal::{Body, InstallRecord};
 use std::collections::{BTreeMap, BTreeSet};
-use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a bulk import begins.
 pub(crate) enum BulkStart<'a> {
@@ -21,7 +34,16 @@ pub(crate) enum BulkStart<'a> {
 /// A bulk import in the making: holds the writer for its duration. Dropped without `commit`,
 /// nothing happened, and its files are removed.
 pub(crate) struct Bulk<'a> {
-    writer: PhantomData<&'a Writer>,
+    core: &'a Core,
+    state: MutexGuard<'a, State>,
+    snapshot: Arc<SnapshotInner>,
+    numbers: BulkNumbers,
+    batch_id: Option<u128>,
+    /// Files handed out.
+    generations: Vec<u64>,
+    files: Vec<DayFileEntry>,
+    sections: Vec<SectionPlace>,
+    committed: bool,
 }
 
 /// What an import replaces, on each day.
@@ -46,74 +68,213 @@ pub(crate) type Removed = BTreeMap<Day, BTreeMap<String, u64>>;
 
 /// Numbers user ids for an import; clones share the numbering, for use on several threads.
 #[derive(Clone)]
-pub(crate) struct BulkNumbers {}
+pub(crate) struct BulkNumbers {
+    sealed: Arc<Vec<Arc<UsersFile>>>,
+    live: Arc<Mutex<LiveUsers>>,
+}
 
 impl BulkNumbers {
     /// The id's ordinal, new at first sight; `None` when ordinals have run out. Ids must not be empty.
-    pub(crate) fn number(&self, _id: &[u8]) -> Result<Option<u32>> {
-        todo!()
+    pub(crate) fn number(&self, id: &[u8]) -> Result<Option<u32>> {
+        let mut live = self.live();
+        self.number_in(&mut live, id)
     }
+
     /// Appends the ordinal of each id, in order, under one lock; `NO_USER` where they have run out.
-    pub(crate) fn number_many(&self, _ids: &[&[u8]], _ordinals: &mut Vec<u32>) -> Result<()> {
-        todo!()
+    pub(crate) fn number_many(&self, ids: &[&[u8]], ordinals: &mut Vec<u32>) -> Result<()> {
+        let mut live = self.live();
+        for id in ids {
+            ordinals.push(self.number_in(&mut live, id)?.unwrap_or(NO_USER));
+        }
+        Ok(())
+    }
+
+    fn number_in(&self, live: &mut LiveUsers, id: &[u8]) -> Result<Option<u32>> {
+        if let Some(ordinal) = live.find(id) {
+            return Ok(Some(ordinal));
+        }
+        for file in self.sealed.iter().rev() {
+            if let Some(ordinal) = file.find(id)? {
+                return Ok(Some(ordinal));
+            }
+        }
+        Ok(live.number(id))
+    }
+
+    fn live(&self) -> MutexGuard<'_, LiveUsers> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Writer {
     /// Takes the writer for a bulk import; waits for a commit or flush in progress. `batch_id` may
     /// also be told later, with [`Bulk::name`], where it is known only at the end of the input.
-    pub(crate) fn bulk(&self, _batch_id: Option<&str>) -> Result<BulkStart<'_>> {
-        todo!()
+    pub(crate) fn bulk(&self, id: Option<&str>) -> Result<BulkStart<'_>> {
+        let core = &*self.core;
+        let mut state = core.state()?;
+        // Everything that the import may meet or replace, and all users before its own, is in files.
+        state.flush()?;
+        let snapshot = core.view.snapshot().inner;
+        let live = Mutex::new(LiveUsers::new(snapshot.users.count));
+        let numbers = BulkNumbers { sealed: state.users.sealed.clone(), live: Arc::new(live) };
+        let mut bulk = Bulk {
+            core,
+            state,
+            snapshot,
+            numbers,
+            batch_id: None,
+            generations: Vec::new(),
+            files: Vec::new(),
+            sections: Vec::new(),
+            committed: false,
+        };
+        let repeated = id.map_or(Ok(None), |id| bulk.name(id))?;
+        Ok(repeated.map_or_else(|| BulkStart::Ready(bulk), BulkStart::Repeated))
     }
 }
 
 impl Bulk<'_> {
     /// Sets the batch id; the first receipt's entry where it was applied before (drop the bulk then).
-    pub(crate) fn name(&mut self, _batch_id: &str) -> Result<Option<LedgerEntry>> {
-        todo!()
+    pub(crate) fn name(&mut self, id: &str) -> Result<Option<LedgerEntry>> {
+        let id = batch_id(&self.snapshot.catalog, id)?;
+        self.batch_id = Some(id);
+        Ok(self.state.batches.find(id))
     }
+
     pub(crate) fn calendar(&self) -> &Calendar {
-        todo!()
+        &self.snapshot.calendar
     }
+
     pub(crate) fn catalog(&self) -> &Catalog {
-        todo!()
+        &self.snapshot.catalog
     }
+
     /// What is stored before this import; everything of it is on disk.
     pub(crate) fn snapshot(&self) -> &SnapshotInner {
-        todo!()
+        &self.snapshot
     }
+
+    /// The disk, for spill files.
+    pub(crate) fn fs(&self) -> SharedFs {
+        self.core.env.fs.clone()
+    }
+
     /// The import's numbering, to share among threads.
     pub(crate) fn numbers(&self) -> BulkNumbers {
-        todo!()
+        self.numbers.clone()
     }
+
     /// The id's ordinal, new at first sight; `None` when ordinals have run out. Ids must not be empty.
-    pub(crate) fn number(&mut self, _id: &[u8]) -> Result<Option<u32>> {
-        todo!()
+    pub(crate) fn number(&mut self, id: &[u8]) -> Result<Option<u32>> {
+        self.numbers.number(id)
     }
+
     /// Is an event of this insert id stored on the day? On days whose rows this import replaces, do
     /// not ask: what goes away makes no duplicates.
-    pub(crate) fn has_insert_id(&self, _day: Day, _id: u128) -> Result<bool> {
-        todo!()
+    pub(crate) fn has_insert_id(&self, day: Day, id: u128) -> Result<bool> {
+        is_stored(&self.state.published.days, day, id)
     }
+
     /// A new day file; its generation is the second value. The sections' sequences are `sequence()`.
     pub(crate) fn day_file(&mut self) -> Result<(DayFileWriter, u64)> {
-        todo!()
+        let sequence = self.sequence();
+        let (writer, generation) =
+            self.state.writing(|state| state.day_file(sequence, sequence, Vec::new()))?;
+        self.generations.push(generation);
+        Ok((writer, generation))
     }
+
     /// The sequence number of the frame that will install the files: both sequences of each section.
     pub(crate) fn sequence(&self) -> u64 {
-        todo!()
+        self.state.sequence + 1
     }
+
     /// Finishes a file of `day_file` and makes it part of the import.
-    pub(crate) fn add_file(&mut self, _file: DayFileWriter, _generation: u64) -> Result<()> {
-        todo!()
+    pub(crate) fn add_file(&mut self, file: DayFileWriter, generation: u64) -> Result<()> {
+        let (fs, root) = (&*self.core.env.fs, &self.core.root);
+        let finished = self.state.writing(|_| finish(fs, root, file))?;
+        let FinishedDayFile { places, length, checksum } = finished;
+        self.files.push(DayFileEntry { generation, length, checksum });
+        self.sections.extend(places);
+        Ok(())
     }
-    /// An empty folder for spill files, made at the first call: removed at the end, and when a
-    /// crash leaves it behind, by the next open. Write it through `fs()`, or by `std::fs`.
+
+    /// An empty folder for spill files: removed at the end, and when a crash leaves some behind, by
+    /// the next open. Write it through `fs()`, or by `std::fs`.
     pub(crate) fn temp_dir(&mut self) -> Result<PathBuf> {
-        todo!()
+        let dir = self.core.root.join(SPILL_DIR);
+        let fs = &*self.core.env.fs;
+        fs.create_dir_all(&dir).map_err(|e| Error::io("cannot create", &dir, e))?;
+        sweep_spill(fs, &self.core.root)?;
+        Ok(dir)
     }
+
     /// Commits: users file, syncs, one frame, a new manifest. Answers what was replaced.
-    pub(crate) fn commit(self, _counts: BulkCounts, _replace: Replace) -> Result<Removed> {
-        todo!()
+    pub(crate) fn commit(mut self, counts: BulkCounts, replace: Replace) -> Result<Removed> {
+        let Replacement { gone, kept, removed } =
+            Replacement::of(&self.state.published.days, &replace)?;
+        if kept.iter().any(|kept| !kept.built.is_empty()) {
+            let (mut file, generation) = self.day_file()?;
+            for kept in &kept {
+                for section in &kept.built {
+                    file.add(section, kept.sequence_first, kept.sequence_last)?;
+                }
+            }
+            self.add_file(file, generation)?;
+        }
+        let record = InstallRecord {
+            batch_id: self.batch_id,
+            time: self.core.env.now(),
+            accepted: counts.accepted,
+            without_user: counts.without_user,
+            duplicates: counts.duplicates,
+            rejected: counts.rejected,
+            users: self.write_users()?,
+            files: std::mem::take(&mut self.files),
+            sections: std::mem::take(&mut self.sections),
+            removed: gone,
+        };
+        self.install(record)?;
+        Ok(removed)
+    }
+
+    fn write_users(&mut self) -> Result<Option<UsersFileEntry>> {
+        let live = self.numbers.live.clone();
+        let live = live.lock().unwrap_or_else(PoisonError::into_inner);
+        if live.len() == 0 {
+            return Ok(None);
+        }
+        self.state.writing(|state| state.write_users_file(&live)).map(Some)
+    }
+
+    /// The commit point is the frame: whatever the durability, it is synced.
+    fn install(&mut self, record: InstallRecord) -> Result<()> {
+        let body = Body::Install(record);
+        let sequence = self.state.writing(|state| {
+            let sequence = state.append(&body)?;
+            state.sync()?;
+            Ok(sequence)
+        })?;
+        self.committed = true;
+        if let Body::Install(record) = body {
+            self.state.install(sequence, record);
+        }
+        self.state.flush()
+    }
+}
+
+impl Drop for Bulk<'_> {
+    fn drop(&mut self) {
+        let (fs, root) = (&*self.core.env.fs, &self.core.root);
+        // What cannot be removed now is removed by the next open.
+        let _ = sweep_spill(fs, root);
+        if self.committed {
+            return;
+        }
+        for generation in &self.generations {
+            let path = root.join(day_name(*generation));
+            let _ = fs.remove(&path);
+            let _ = fs.remove(&tmp_path(&path));
+        }
     }
 }

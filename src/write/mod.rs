@@ -1,9 +1,212 @@
-//! An event's way in: batches are checked at the door, numbered, logged, kept in the memtable,
-//! flushed to day files and compacted.
+//! An event's way in.
+//!
+//! A batch is checked at the door (`door`), its duplicates are found (`duplicates`), its users are
+//! numbered and it is logged with those that wait beside it (`commit`). It stays in the memtable
+//! until a flush writes it to a day file (`flush`), which a manifest publishes (`publish`) and
+//! compaction tidies (`compact`). A bulk import writes its files itself (`bulk`). What a crash
+//! leaves, the next open puts together (`recover`).
 
+pub(crate) mod background;
 pub(crate) mod bulk;
+mod commit;
+pub(crate) mod compact;
+mod door;
+mod duplicates;
+mod flush;
+mod publish;
+pub(crate) mod reader;
+pub(crate) mod recover;
+mod replace;
+mod sections;
+mod settings;
+mod state;
+mod view;
+
+use crate::catalog::Catalog;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Receipt};
+use crate::wal::Body;
+use compact::Extent;
+use settings::WAL_BYTES_MAX;
+use state::State;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+pub use door::Batch;
+pub(crate) use flush::open_ledger;
+pub use recover::OpenReport;
+pub(crate) use settings::Environment;
+pub use settings::{Durability, Options};
+pub(crate) use view::CurrentView;
+
+/// The file that the one writer locks.
+pub(crate) const LOCK_FILE: &str = "LOCK";
+/// The folder of an import's working files; empty at all other times.
+pub(crate) const SPILL_DIR: &str = "spill";
+
+/// The one writer of a database: what its handles share.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) env: Environment,
+    pub(crate) root: PathBuf,
+    pub(crate) options: Options,
+    /// For the hashes of ids, whose key never changes.
+    catalog: Arc<Catalog>,
+    queue: Mutex<VecDeque<Arc<commit::Pending>>>,
+    state: Mutex<State>,
+    compacting: Mutex<()>,
+    pub(crate) view: Arc<CurrentView>,
+}
+
+impl Core {
+    /// Opens a database for writing.
+    pub(crate) fn open(
+        env: &Environment,
+        root: &Path,
+        options: &Options,
+    ) -> Result<(Core, OpenReport)> {
+        let (state, report) = recover::open(env, root, options)?;
+        let core = Core {
+            env: env.clone(),
+            root: root.to_path_buf(),
+            options: options.clone(),
+            catalog: state.catalog.clone(),
+            queue: Mutex::default(),
+            view: state.view.clone(),
+            state: Mutex::new(state),
+            compacting: Mutex::default(),
+        };
+        Ok((core, report))
+    }
+
+    fn state(&self) -> Result<MutexGuard<'_, State>> {
+        self.state.lock().map_err(|_| {
+            let message = "an earlier write panicked: reads go on, but to write again, open the \
+                           database anew";
+            Error::new(ErrorKind::Poisoned, message)
+        })
+    }
+
+    /// Flushes; without a thread of its own also compacts what is due.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.state()?.flush()?;
+        self.compact_inline();
+        Ok(())
+    }
+
+    /// Flushes if the memtable has waited for its time.
+    pub(crate) fn flush_if_due(&self) -> Result<()> {
+        let Some(every) = self.options.flush_every else { return Ok(()) };
+        let mut state = self.state()?;
+        let waited = state.env.now().saturating_sub(state.flushed);
+        if u128::try_from(waited).is_ok_and(|waited| waited < every.as_micros()) {
+            return Ok(());
+        }
+        state.flush()
+    }
+
+    /// Makes all receipts durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.state()?.writing(State::sync)
+    }
+
+    /// Flushes and puts everything into the tidy state.
+    pub(crate) fn compact_all(&self) -> Result<()> {
+        self.state()?.flush()?;
+        self.compact(Extent::All).map(|_| ())
+    }
+
+    /// Flushes, seals the log and lets go of the lock.
+    pub(crate) fn close(&self) -> Result<()> {
+        let mut state = self.state()?;
+        if state.lock.is_none() {
+            return Ok(());
+        }
+        let flushed = state.flush().and_then(|()| {
+            state.writing(|state| match state.log {
+                Some(_) => state.append(&Body::Seal).and_then(|_| state.sync()),
+                None => Ok(()),
+            })
+        });
+        state.lock = None;
+        flushed
+    }
+
+    /// What a drop does: syncs if that is possible, and lets go of the lock.
+    pub(crate) fn abandon(&self) {
+        if let Ok(mut state) = self.state() {
+            if state.lock.is_some() && state.broken.is_none() {
+                // Nobody is there to be told. What was not synced had no promise of it.
+                let _ = state.writing(State::sync);
+            }
+            state.lock = None;
+        }
+    }
+
+    /// Flushes a full memtable or an overlong log. A failure does not touch the receipts already
+    /// earned; it stops the writer, as the next write is told.
+    fn flush_if_full(&self, state: &mut State) -> bool {
+        let log_bytes = state.log.as_ref().map_or(0, |log| log.bytes());
+        let full = state.memtable.bytes() >= self.options.memtable_bytes;
+        let due = full || log_bytes >= WAL_BYTES_MAX;
+        if due {
+            let _ = state.flush();
+        }
+        due
+    }
+
+    /// Compacts what is due where no thread does. What fails stops the writer, as the next write
+    /// is told, or concerns a damaged day, which is left as it is.
+    fn compact_inline(&self) {
+        if !self.options.background {
+            let _ = self.compact(Extent::Due);
+        }
+    }
+}
 
 /// Writes events into a database. Cheap to clone; all calls take `&self`, and calls from several
 /// threads share one sync.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("db");
+/// use daybit::{Batch, Db, Event, Options};
+/// let db = Db::create(&path, Options::new())?;
+/// let writer = db.writer()?;
+/// let receipt = writer.write(Event::new("anna", "visit"))?;
+/// assert_eq!(receipt.accepted, 1);
+/// let batch = Batch::new().id("b-17").event(Event::new("ben", "visit"));
+/// assert_eq!(writer.write_batch(batch.clone())?.accepted, 1);
+/// assert!(writer.write_batch(batch)?.repeated);
+/// # Ok::<(), daybit::Error>(())
+/// ```
 #[derive(Debug, Clone)]
-pub struct Writer {}
+pub struct Writer {
+    core: Arc<Core>,
+}
+
+impl Writer {
+    pub(crate) fn new(core: Arc<Core>) -> Writer {
+        Writer { core }
+    }
+
+    /// Writes one event. For many, a batch is faster.
+    ///
+    /// # Errors
+    /// As [`write_batch`](Writer::write_batch). An event that cannot be stored is no error: the
+    /// receipt counts it as rejected.
+    pub fn write(&self, event: Event) -> Result<Receipt> {
+        self.write_batch(Batch::new().event(event))
+    }
+
+    /// Writes a batch: after a crash all of its events are there, or none. With the receipt they
+    /// are as durable as [`Durability`] says, and every snapshot taken afterwards has them.
+    ///
+    /// # Errors
+    /// `Limit` for a batch that is too large, `Input` for an empty batch id, and the disk's errors;
+    /// after one of those `Poisoned`, until the database is opened anew.
+    pub fn write_batch(&self, batch: Batch) -> Result<Receipt> {
+        self.core.write(batch)
+    }
+}

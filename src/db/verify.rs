@@ -1,0 +1,109 @@
+//! Verification: every byte of a database, read and compared with its checksums.
+
+use super::{Db, Role};
+use crate::catalog::manifest::Manifest;
+use crate::error::Result;
+use crate::fs::Fs;
+use crate::snapshot::Snapshot;
+use crate::snapshot::files::{day_name, read_catalog, read_summary, users_name, wal_dir};
+use crate::wal;
+use crate::write::{Environment, open_ledger};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// What a verification read, and what it found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// Files read.
+    pub files: u64,
+    /// Their bytes; the log's are not counted.
+    pub bytes: u64,
+    /// Sections of days read.
+    pub sections: u64,
+    /// What is damaged; empty for a whole database.
+    pub damages: Vec<Damage>,
+}
+
+/// A damaged file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// Its name within the database's folder.
+    pub file: String,
+    /// Where and what, in one sentence.
+    pub message: String,
+}
+
+impl VerifyReport {
+    fn check(&mut self, file: &str, result: Result<()>) {
+        if let Err(e) = result {
+            self.damages.push(Damage { file: file.to_string(), message: e.to_string() });
+        }
+    }
+
+    fn count(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+    }
+}
+
+impl Db {
+    /// Reads every byte of what was published, and of the log where this process writes it, and
+    /// compares it with its checksums. Damage is reported, not an error.
+    ///
+    /// # Errors
+    /// None beside those of [`snapshot`](Db::snapshot).
+    pub fn verify(&self) -> Result<VerifyReport> {
+        let snapshot = self.snapshot()?;
+        let mut report = VerifyReport::default();
+        verify_days(&snapshot, &mut report);
+        for file in snapshot.inner.users.sealed.iter() {
+            report.count(file.entry().length);
+            report.check(&users_name(file.entry().generation), file.verify());
+        }
+        match &self.role {
+            Role::Writer { core, .. } => {
+                verify_records(&core.env, &core.root, &snapshot, &mut report);
+                let manifest = &snapshot.inner.manifest;
+                report.check("wal", verify_log(&*core.env.fs, &core.root, manifest));
+            }
+            Role::Reader(reader) => {
+                verify_records(&reader.env, &reader.root, &snapshot, &mut report);
+            }
+        }
+        Ok(report)
+    }
+}
+
+fn verify_days(snapshot: &Snapshot, report: &mut VerifyReport) {
+    let mut files = BTreeSet::new();
+    for section in snapshot.inner.days.iter().flat_map(|day| &*day.sections) {
+        report.sections += 1;
+        files.insert(section.place.file);
+        report.check(&day_name(section.place.file), section.section.verify());
+    }
+    let manifest = &snapshot.inner.manifest;
+    for entry in manifest.days.iter().filter(|entry| files.contains(&entry.generation)) {
+        report.count(entry.length);
+    }
+}
+
+fn verify_records(env: &Environment, root: &Path, snapshot: &Snapshot, report: &mut VerifyReport) {
+    let (fs, manifest) = (&*env.fs, &snapshot.inner.manifest);
+    report.check("MANIFEST", Manifest::newest(fs, root).map(|_| ()));
+    report.count(manifest.catalog.length);
+    report.check("catalog", read_catalog(fs, root, manifest.catalog).map(|_| ()));
+    report.count(manifest.summary.length);
+    report.check("days", read_summary(fs, root, manifest.summary).map(|_| ()));
+    for file in &manifest.ledgers {
+        report.count(file.length);
+        let opened = open_ledger(fs, root, manifest.database, *file);
+        report.check("ledger", opened.map(|_| ()));
+    }
+}
+
+/// What is appended meanwhile may look like a torn end, which is no damage.
+fn verify_log(fs: &dyn Fs, root: &Path, manifest: &Manifest) -> Result<()> {
+    wal::replay(fs, &wal_dir(root), manifest.database, manifest.applied).map(|_| ())
+}

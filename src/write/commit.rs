@@ -1,0 +1,288 @@
+//! Group commit: whoever gets the lock first commits for all that wait, with one frame and one sync.
+
+use super::Core;
+use super::door::{Batch, Checked, Taken, check};
+use super::duplicates::batch_entry;
+use super::settings::Durability;
+use super::state::State;
+use crate::catalog::ledger::LedgerEntry;
+use crate::day::rows::{DayRows, NO_USER};
+use crate::error::{Error, Result};
+use crate::event::Receipt;
+use crate::limits::FRAME_BYTES_MAX;
+use crate::memtable::Run;
+use crate::time::{Day, DaySpan};
+use crate::users::{LiveUsers, UsersView};
+use crate::wal::{BatchRecord, Body};
+use std::collections::{BTreeMap, HashSet};
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A batch whose caller waits.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    batch: Checked,
+    outcome: Mutex<Option<Result<Receipt>>>,
+}
+
+impl Pending {
+    fn settle(&self, outcome: Result<Receipt>) {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+    }
+
+    fn take(&self) -> Option<Result<Receipt>> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Core {
+    /// Commits a batch: the receipt comes when it is as durable as the options say.
+    pub(crate) fn write(&self, batch: Batch) -> Result<Receipt> {
+        let batch = check(batch, &self.catalog, self.env.now())?;
+        let pending = Arc::new(Pending { batch, outcome: Mutex::new(None) });
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(pending.clone());
+        let mut state = self.state()?;
+        loop {
+            // Another caller may have committed it while this one waited for the lock.
+            if let Some(outcome) = pending.take() {
+                return outcome;
+            }
+            let group = self.take_group();
+            state.commit(&group);
+            self.flush_if_full(&mut state);
+        }
+    }
+
+    /// The oldest waiting batches that fit into one frame.
+    fn take_group(&self) -> Vec<Arc<Pending>> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = 0;
+        let fits = |pending: &&Arc<Pending>| {
+            bytes += pending.batch.frame_bytes;
+            bytes <= FRAME_BYTES_MAX
+        };
+        let group = queue.iter().take_while(fits).count();
+        queue.drain(..group).collect()
+    }
+}
+
+/// What came of a batch, before the frame is written.
+struct Staged {
+    receipt: Receipt,
+    record: Option<BatchRecord>,
+}
+
+/// An event that is not a duplicate, with what is known of its user.
+struct Fresh<'b> {
+    event: &'b Taken,
+    span: DaySpan,
+    user: Known<'b>,
+}
+
+enum Known<'b> {
+    Nobody,
+    /// Has its ordinal from a sealed file.
+    Sealed(u32),
+    /// Has its ordinal since the last flush, or gets it now.
+    Live(&'b [u8]),
+}
+
+impl State {
+    /// Commits a group of batches with one frame and tells each its outcome. A batch at fault
+    /// affects only itself; a failed write all of them.
+    fn commit(&mut self, group: &[Arc<Pending>]) {
+        let mut receipts = Vec::with_capacity(group.len());
+        let mut records = Vec::new();
+        for pending in group {
+            match self.alive().and_then(|()| self.stage(&pending.batch)) {
+                Ok(Staged { receipt, record }) => {
+                    records.extend(record);
+                    receipts.push((pending, receipt));
+                }
+                Err(e) => pending.settle(Err(e)),
+            }
+        }
+        let written = self.write_records(records);
+        for (pending, receipt) in receipts {
+            pending.settle(match &written {
+                Ok(()) => Ok(receipt),
+                Err(e) => Err(Error::new(e.kind(), e.to_string())),
+            });
+        }
+    }
+
+    /// Finds what of the batch is new, numbers its users, and makes its record. What can fail comes
+    /// before what leaves a trace.
+    fn stage(&mut self, batch: &Checked) -> Result<Staged> {
+        let repeated = batch.id.and_then(|id| self.batches.find(id));
+        if let Some(entry) = repeated {
+            return Ok(Staged { receipt: repeated_receipt(&entry, batch), record: None });
+        }
+        let fresh = self.fresh(batch)?;
+        let duplicates = (batch.events.len() - fresh.len()) as u64;
+        let mut rejected = batch.rejected.clone();
+        let mut record = number(&fresh, &self.users, batch, &mut rejected);
+        record.duplicates = duplicates;
+        rejected.sort_by_key(|(row, _)| *row);
+        record.rejected = rejected.len() as u64;
+        for (day, _, _, rows) in &record.days {
+            self.insert_ids.extend(*day, &rows.insert_ids);
+        }
+        let entry = batch_entry(&record, self.sequence + 1);
+        entry.into_iter().for_each(|entry| self.batches.add(entry));
+        let (accepted, without_user) = (record.accepted, record.without_user);
+        let receipt = Receipt { accepted, without_user, duplicates, rejected, repeated: false };
+        let record = (accepted > 0 || batch.id.is_some()).then_some(record);
+        Ok(Staged { receipt, record })
+    }
+
+    /// The events that are not stored yet.
+    fn fresh<'b>(&self, batch: &'b Checked) -> Result<Vec<Fresh<'b>>> {
+        let mut own = HashSet::new();
+        let mut fresh = Vec::with_capacity(batch.events.len());
+        let calendar = &self.published.calendar;
+        let mut last: Option<DaySpan> = None;
+        for event in &batch.events {
+            let span = last
+                .filter(|span| span.contains(event.time))
+                .unwrap_or_else(|| calendar.span_of(event.time));
+            last = Some(span);
+            let stored = &self.published.days;
+            if !self.insert_ids.is_duplicate(event, span.day, stored, &mut own)? {
+                let user = event.user().map_or(Ok(Known::Nobody), |id| self.known(id))?;
+                fresh.push(Fresh { event, span, user });
+            }
+        }
+        Ok(fresh)
+    }
+
+    fn known<'b>(&self, id: &'b [u8]) -> Result<Known<'b>> {
+        let live = self.users.live.read().unwrap_or_else(PoisonError::into_inner).find(id);
+        if live.is_some() {
+            return Ok(Known::Live(id));
+        }
+        for file in self.users.sealed.iter().rev() {
+            if let Some(ordinal) = file.find(id)? {
+                return Ok(Known::Sealed(ordinal));
+            }
+        }
+        Ok(Known::Live(id))
+    }
+
+    /// One frame, synced as the options say; then the memtable and the view.
+    fn write_records(&mut self, records: Vec<BatchRecord>) -> Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let body = Body::Batches(records);
+        let sequence = self.writing(|state| {
+            let sequence = state.append(&body)?;
+            if state.sync_is_due() {
+                state.sync()?;
+            }
+            Ok(sequence)
+        })?;
+        if let Body::Batches(records) = body {
+            self.unapplied = true;
+            let days = by_day(records);
+            if !days.is_empty() {
+                self.memtable.push(Run::new(sequence, days));
+            }
+            let live = self.users.live.read().unwrap_or_else(PoisonError::into_inner);
+            self.users.count = live.first() + live.len();
+            drop(live);
+            self.show();
+        }
+        Ok(())
+    }
+
+    /// Without a thread that syncs in time, the first write after the interval does.
+    fn sync_is_due(&self) -> bool {
+        match self.options.durability {
+            Durability::Sync => true,
+            Durability::Interval(ms) => {
+                let interval_us = i64::try_from(ms.saturating_mul(1_000)).unwrap_or(i64::MAX);
+                !self.options.background
+                    && self.env.now().saturating_sub(self.synced) >= interval_us
+            }
+            Durability::Os => false,
+        }
+    }
+}
+
+/// A repeat stores nothing: the counts are the first receipt's. Its reasons are not kept, but the
+/// door has just found them again.
+fn repeated_receipt(entry: &LedgerEntry, batch: &Checked) -> Receipt {
+    Receipt {
+        accepted: entry.accepted,
+        without_user: entry.without_user,
+        duplicates: entry.duplicates,
+        rejected: batch.rejected.clone(),
+        repeated: true,
+    }
+}
+
+/// Gives every user an ordinal and puts the rows into their days. Cannot fail; where ordinals have
+/// run out, the event is rejected.
+fn number(
+    fresh: &[Fresh<'_>],
+    users: &UsersView,
+    batch: &Checked,
+    rejected: &mut Vec<(u64, String)>,
+) -> BatchRecord {
+    let mut live = users.live.write().unwrap_or_else(PoisonError::into_inner);
+    let first_ordinal = live.first() + live.len();
+    let mut days: BTreeMap<Day, (DaySpan, DayRows)> = BTreeMap::new();
+    let (mut accepted, mut without_user) = (0, 0);
+    for Fresh { event, span, user } in fresh {
+        let ordinal = match user {
+            Known::Nobody => Some(NO_USER),
+            Known::Sealed(ordinal) => Some(*ordinal),
+            Known::Live(id) => live.number(id),
+        };
+        let Some(ordinal) = ordinal else {
+            rejected.push((event.row, "the database has no ordinal left for a new user".into()));
+            continue;
+        };
+        accepted += 1;
+        without_user += u64::from(ordinal == NO_USER);
+        let (_, rows) = days.entry(span.day).or_insert_with(|| (*span, DayRows::default()));
+        push_row(rows, ordinal, event, *span);
+    }
+    BatchRecord {
+        batch_id: batch.id,
+        time: batch.time,
+        accepted,
+        without_user,
+        duplicates: 0,
+        rejected: 0,
+        first_ordinal,
+        new_ids: new_ids(&live, first_ordinal),
+        days: days.into_values().map(|(s, rows)| (s.day, s.start, s.end, rows)).collect(),
+    }
+}
+
+fn push_row(rows: &mut DayRows, ordinal: u32, event: &Taken, span: DaySpan) {
+    rows.push(ordinal, event.event.activity.as_bytes(), event.time - span.start);
+    for (name, value) in &event.event.properties {
+        rows.set(name.as_bytes(), value);
+    }
+    rows.insert_ids.extend(event.insert_id);
+}
+
+fn new_ids(live: &LiveUsers, first_ordinal: u32) -> Vec<Vec<u8>> {
+    let new = first_ordinal..live.first() + live.len();
+    new.filter_map(|ordinal| live.id(ordinal)).map(<[u8]>::to_vec).collect()
+}
+
+/// The rows of all batches of a frame by day, in the order in which they were taken.
+pub(crate) fn by_day(records: Vec<BatchRecord>) -> Vec<(DaySpan, DayRows)> {
+    let mut days: BTreeMap<Day, (DaySpan, DayRows)> = BTreeMap::new();
+    for (day, start, end, rows) in records.into_iter().flat_map(|record| record.days) {
+        match days.get_mut(&day) {
+            Some((_, earlier)) => earlier.append(&rows),
+            None => mem::drop(days.insert(day, (DaySpan { day, start, end }, rows))),
+        }
+    }
+    days.into_values().collect()
+}

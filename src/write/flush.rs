@@ -1,0 +1,184 @@
+//! Flush: the whole memtable becomes one day file, and the log starts anew.
+
+use super::sections;
+use super::state::{Draft, State};
+use crate::catalog::ledger::{self, LedgerFile};
+use crate::catalog::manifest::NumberedFile;
+use crate::day::build::BuiltSection;
+use crate::day::file::{DayFileWriter, FileIdentity, FinishedDayFile};
+use crate::error::{Error, Result};
+use crate::fs::Fs;
+use crate::memtable::{Run, RunDay};
+use crate::snapshot::files::{day_name, ledger_name, map, users_name, wal_dir, write_catalog};
+use crate::users::{self, LiveUsers, UsersFile, UsersFileEntry};
+use crate::wal;
+use rayon::prelude::*;
+use std::mem;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+/// Days whose sections are built, on all cores, before they are written.
+const DAYS_AT_ONCE: usize = 256;
+
+impl State {
+    /// Writes everything since the last flush to files, publishes them, and cuts the log. Nothing
+    /// happens where there is nothing.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        self.flushed = self.env.now();
+        if !self.unapplied {
+            return self.alive();
+        }
+        self.writing(|state| {
+            let mut draft = state.draft.clone();
+            let ledgers = state.write_files(&mut draft)?;
+            // Nothing is appended to the old log any more: it must be durable before the new one.
+            state.sync()?;
+            let log = state.new_log()?;
+            draft.manifest.applied = state.sequence;
+            draft.manifest.wal_from = log.number();
+            state.publish(draft, &[])?;
+            state.start_anew(log, ledgers);
+            Ok(())
+        })
+    }
+
+    /// All files of the flush, each durable with its name.
+    fn write_files(&mut self, draft: &mut Draft) -> Result<Vec<Arc<LedgerFile>>> {
+        if !self.memtable.is_empty() {
+            let run = Run::merge(&self.memtable.runs);
+            let (generation, file) = self.write_day_file(&run)?;
+            draft.add_file(generation, file);
+        }
+        let live = self.users.live.clone();
+        let live = live.read().unwrap_or_else(PoisonError::into_inner);
+        if live.len() > 0 {
+            self.write_users(draft, &live)?;
+        }
+        if self.catalog_changed {
+            let number = self.take_number();
+            draft.manifest.catalog =
+                write_catalog(&*self.env.fs, &self.root, number, &self.catalog)?;
+        }
+        self.write_ledger(draft)
+    }
+
+    fn write_day_file(&mut self, run: &Run) -> Result<(u64, FinishedDayFile)> {
+        let (first, last) = (run.sequence_first, run.sequence_last);
+        let (mut writer, generation) = self.day_file(first, last, Vec::new())?;
+        let days: Vec<&RunDay> = run.days.values().collect();
+        for part in days.chunks(DAYS_AT_ONCE) {
+            let built = part.par_iter().map(|day| sections::build(day.span, &day.rows));
+            let built: Vec<Vec<BuiltSection>> = built.collect::<Result<_>>()?;
+            for section in built.iter().flatten() {
+                writer.add(section, first, last)?;
+            }
+        }
+        Ok((generation, finish(&*self.env.fs, &self.root, writer)?))
+    }
+
+    /// A new day file and its generation.
+    pub(crate) fn day_file(
+        &mut self,
+        sequence_first: u64,
+        sequence_last: u64,
+        replaces: Vec<u64>,
+    ) -> Result<(DayFileWriter, u64)> {
+        let generation = self.take_number();
+        let database = self.database();
+        let identity =
+            FileIdentity { database, generation, sequence_first, sequence_last, replaces };
+        let path = self.root.join(day_name(generation));
+        Ok((DayFileWriter::create(&*self.env.fs, &path, identity)?, generation))
+    }
+
+    /// The ids since the last flush become a users file, merged with older ones while that keeps
+    /// their number small.
+    fn write_users(&mut self, draft: &mut Draft, live: &LiveUsers) -> Result<()> {
+        let entry = self.write_users_file(live)?;
+        let files = &mut draft.manifest.users;
+        files.push(entry.clone());
+        let Some(from) = users::merge_from(files) else { return Ok(()) };
+        let newest = self.open_users(&entry)?;
+        let mut merging: Vec<Arc<UsersFile>> =
+            self.users.sealed.iter().skip(from).cloned().collect();
+        merging.push(Arc::new(newest));
+        files.truncate(from);
+        let generation = self.take_number();
+        let path = self.root.join(users_name(generation));
+        let fs = &*self.env.fs;
+        files.push(UsersFile::merge(fs, &path, self.database(), generation, &merging)?);
+        Ok(())
+    }
+
+    /// Writes a users file of these ids.
+    pub(crate) fn write_users_file(&mut self, live: &LiveUsers) -> Result<UsersFileEntry> {
+        let generation = self.take_number();
+        let path = self.root.join(users_name(generation));
+        let (fs, database) = (&*self.env.fs, self.database());
+        UsersFile::write(fs, &path, database, generation, live.first(), live.iter())
+    }
+
+    fn open_users(&self, entry: &UsersFileEntry) -> Result<UsersFile> {
+        let name = users_name(entry.generation);
+        let bytes = map(&*self.env.fs, &self.root, &name, Some(entry.length))?;
+        UsersFile::open(&name, bytes, self.database(), entry)
+    }
+
+    /// The batch ids since the last flush become a ledger, merged like the users.
+    fn write_ledger(&mut self, draft: &mut Draft) -> Result<Vec<Arc<LedgerFile>>> {
+        let mut ledgers = self.batches.ledgers().to_vec();
+        let entries = self.batches.unflushed();
+        if entries.is_empty() {
+            return Ok(ledgers);
+        }
+        let (number, database) = (self.take_number(), self.database());
+        let path = self.root.join(ledger_name(number));
+        let file = LedgerFile::write(&*self.env.fs, &path, database, number, entries)?;
+        ledgers.push(Arc::new(open_ledger(&*self.env.fs, &self.root, database, file)?));
+        let files: Vec<NumberedFile> = ledgers.iter().map(|ledger| ledger.file()).collect();
+        if let Some(from) = ledger::merge_from(&files) {
+            let merging = ledgers.split_off(from);
+            let number = self.take_number();
+            let path = self.root.join(ledger_name(number));
+            let (fs, now) = (&*self.env.fs, self.env.now());
+            let merging = merging.iter().map(|ledger| &**ledger);
+            let file = LedgerFile::merge(fs, &path, database, number, merging, now)?;
+            ledgers.push(Arc::new(open_ledger(fs, &self.root, database, file)?));
+        }
+        draft.manifest.ledgers = ledgers.iter().map(|ledger| ledger.file()).collect();
+        Ok(ledgers)
+    }
+
+    /// What was in memory is in files now.
+    fn start_anew(&mut self, log: wal::WalWriter, ledgers: Vec<Arc<LedgerFile>>) {
+        // A log that cannot be removed holds only frames that are known to be applied.
+        let _ = wal::cut(&*self.env.fs, &wal_dir(&self.root), log.number());
+        self.log = Some(log);
+        self.memtable = Default::default();
+        self.users = self.published.users();
+        self.insert_ids.clear();
+        self.batches.flushed(ledgers, self.sequence);
+        (self.unapplied, self.catalog_changed) = (false, false);
+        self.show();
+    }
+}
+
+/// Finishes a day file and makes its name durable.
+pub(crate) fn finish(fs: &dyn Fs, root: &Path, writer: DayFileWriter) -> Result<FinishedDayFile> {
+    let finished = writer.finish(fs)?;
+    let dir = root.join("days");
+    fs.sync_dir(&dir).map_err(|e| Error::io("cannot sync", &dir, e))?;
+    Ok(finished)
+}
+
+/// Opens a ledger that a manifest names.
+pub(crate) fn open_ledger(
+    fs: &dyn Fs,
+    root: &Path,
+    database: u128,
+    file: NumberedFile,
+) -> Result<LedgerFile> {
+    let name = ledger_name(file.number);
+    let bytes = map(fs, root, &name, Some(file.length))?;
+    LedgerFile::open(&name, bytes, database, file)
+}

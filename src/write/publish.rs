@@ -1,0 +1,131 @@
+//! Publishing: a new manifest makes finished files the database, and frees those that it replaces.
+
+use super::state::{Draft, State};
+use crate::catalog::lease;
+use crate::catalog::manifest::Manifest;
+use crate::error::{Error, Result};
+use crate::fs::Fs;
+use crate::snapshot::Published;
+use crate::snapshot::files::{
+    catalog_name, day_name, ledger_name, summary_name, users_name, write_summary,
+};
+use crate::time::DaySpan;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+impl State {
+    /// Publishes the draft, whose files are durable, and opens it. `spans`: of days in the memtable
+    /// that stays. Readers of this process see it after `show`.
+    pub(crate) fn publish(&mut self, mut draft: Draft, spans: &[DaySpan]) -> Result<()> {
+        draft.tidy();
+        let (fs, root) = (self.env.fs.clone(), self.root.clone());
+        if std::mem::take(&mut draft.summary_changed) {
+            let number = self.take_number();
+            draft.manifest.summary = write_summary(&*fs, &root, number, &draft.summary)?;
+        }
+        let now = self.env.now();
+        draft.manifest.number += 1;
+        draft.manifest.published = now;
+        draft.manifest.next_generation = self.next_number;
+        let max_age = i64::try_from(self.options.reader_max_age.as_micros()).unwrap_or(i64::MAX);
+        let pinned = lease::pinned(&*fs, &root, now, max_age)?;
+        draft.manifest.publish(&*fs, &root, &pinned)?;
+        self.open_published(draft, spans)?;
+        // Files that could not be removed are tried again at the next publication.
+        let _ = sweep(&*fs, &root, &self.draft.manifest, &|number| self.reserved.contains(&number));
+        Ok(())
+    }
+
+    /// Makes the draft the present state.
+    pub(crate) fn open_published(&mut self, draft: Draft, spans: &[DaySpan]) -> Result<()> {
+        self.published = Arc::new(Published::open(
+            &*self.env.fs,
+            &self.root,
+            &mut self.open,
+            Arc::new(draft.manifest.clone()),
+            self.catalog.clone(),
+            &draft.summary,
+            spans,
+        )?);
+        self.users.sealed = self.published.sealed.clone();
+        self.draft = draft;
+        Ok(())
+    }
+
+    /// Spans of the days in the memtable.
+    pub(crate) fn fresh_spans(&self) -> Vec<DaySpan> {
+        let days = self.memtable.runs.iter().flat_map(|run| run.days.values());
+        days.map(|day| day.span).collect()
+    }
+}
+
+/// Removes the files of the database's folders that neither this manifest nor another one on disk
+/// names. Files that are not daybit's are left alone.
+pub(crate) fn sweep(
+    fs: &dyn Fs,
+    root: &Path,
+    manifest: &Manifest,
+    reserved: &dyn Fn(u64) -> bool,
+) -> Result<()> {
+    let mut keep: HashSet<String> = names_of(manifest).collect();
+    for kept in Manifest::all(fs, root)? {
+        keep.extend(names_of(&kept));
+    }
+    for (dir, suffixes) in
+        [("days", &[".day", ".summary"][..]), ("users", &[".users"]), ("ledger", &[".ledger"])]
+    {
+        for name in list(fs, &root.join(dir))? {
+            let number = suffixes.iter().find_map(|s| name.strip_suffix(s)?.parse().ok());
+            let path = format!("{dir}/{name}");
+            if number.is_some_and(|number| !reserved(number)) && !keep.contains(&path) {
+                remove(fs, &root.join(path))?;
+            }
+        }
+    }
+    for name in list(fs, root)? {
+        let number = name.strip_prefix("catalog.").and_then(|n| n.parse::<u64>().ok());
+        if number.is_some() && !keep.contains(&name) {
+            remove(fs, &root.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes what a crash left half-written: only for who holds the lock, before anything is written.
+pub(crate) fn sweep_unfinished(fs: &dyn Fs, root: &Path) -> Result<()> {
+    for dir in ["", "days", "users", "ledger", "wal"].map(|dir| root.join(dir)) {
+        for name in list(fs, &dir)?.into_iter().filter(|name| name.ends_with(".tmp")) {
+            remove(fs, &dir.join(name))?;
+        }
+    }
+    sweep_spill(fs, root)
+}
+
+/// Removes the working files of an import.
+pub(crate) fn sweep_spill(fs: &dyn Fs, root: &Path) -> Result<()> {
+    let dir = root.join(super::SPILL_DIR);
+    for name in list(fs, &dir)? {
+        remove(fs, &dir.join(name))?;
+    }
+    Ok(())
+}
+
+fn names_of(manifest: &Manifest) -> impl Iterator<Item = String> + '_ {
+    let days = manifest.days.iter().map(|entry| day_name(entry.generation));
+    let users = manifest.users.iter().map(|entry| users_name(entry.generation));
+    let ledgers = manifest.ledgers.iter().map(|file| ledger_name(file.number));
+    let own = [summary_name(manifest.summary.number), catalog_name(manifest.catalog.number)];
+    days.chain(users).chain(ledgers).chain(own)
+}
+
+fn list(fs: &dyn Fs, dir: &Path) -> Result<Vec<String>> {
+    match fs.list(dir) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed.map_err(|e| Error::io("cannot list", dir, e)),
+    }
+}
+
+fn remove(fs: &dyn Fs, path: &Path) -> Result<()> {
+    fs.remove(path).map_err(|e| Error::io("cannot remove", path, e))
+}

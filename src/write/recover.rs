@@ -1,0 +1,277 @@
+//! Making a database, and opening one: the newest manifest, then the frames after it.
+
+use super::commit::by_day;
+use super::duplicates::{BatchIds, InsertIds, batch_entry};
+use super::flush::open_ledger;
+use super::publish::{sweep, sweep_unfinished};
+use super::settings::{Environment, Options};
+use super::state::{Draft, State};
+use super::view::{CurrentView, View};
+use super::{LOCK_FILE, SPILL_DIR};
+use crate::catalog::Catalog;
+use crate::catalog::manifest::Manifest;
+use crate::day::rows::NO_USER;
+use crate::day::summary::Summary;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fs::{FileLock, Fs};
+use crate::memtable::{Memtable, Run};
+use crate::snapshot::Published;
+use crate::snapshot::files::{
+    FOLDERS, OpenFiles, read_catalog, read_summary, wal_dir, write_catalog, write_summary,
+};
+use crate::time::Zone;
+use crate::users::LiveUsers;
+use crate::wal::{self, BatchRecord, Body, Frame, InstallRecord, Replay, WalWriter};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What opening found beside the database itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenReport {
+    /// Commits that were in the log but not yet in files.
+    pub replayed_frames: u64,
+    /// Bytes of an unfinished write at the log's end, which were dropped: no receipt was given for
+    /// them under `Durability::Sync`.
+    pub dropped_bytes: u64,
+}
+
+/// Makes a new database in the folder.
+pub(crate) fn create(env: &Environment, root: &Path, options: &Options) -> Result<()> {
+    let zone = Zone::named(options.time_zone.as_deref().unwrap_or("UTC"))?;
+    refuse_existing(&*env.fs, root)?;
+    let fs = &*env.fs;
+    for dir in FOLDERS.iter().chain(&[SPILL_DIR]).map(|dir| root.join(dir)) {
+        fs.create_dir_all(&dir).map_err(|e| Error::io("cannot create", &dir, e))?;
+    }
+    let _lock = lock(fs, root)?;
+    refuse_existing(fs, root)?;
+    let mut random = env.random.clone();
+    let (database, key, now) = (random.draw(), random.draw(), env.now());
+    let catalog = Catalog::new(zone.name(), Zone::rules_version(), key, now);
+    let catalog = write_catalog(fs, root, 1, &catalog)?;
+    let summary = write_summary(fs, root, 2, &Summary::default())?;
+    WalWriter::create(fs, &wal_dir(root), database, 1, 1)?;
+    for dir in [Some(root), root.parent().filter(|dir| !dir.as_os_str().is_empty())] {
+        dir.map_or(Ok(()), |dir| fs.sync_dir(dir).map_err(|e| Error::io("cannot sync", dir, e)))?;
+    }
+    let manifest = Manifest {
+        database,
+        number: 1,
+        applied: 0,
+        published: now,
+        next_generation: 3,
+        wal_from: 1,
+        catalog,
+        summary,
+        days: Vec::new(),
+        users: Vec::new(),
+        ledgers: Vec::new(),
+    };
+    manifest.publish(fs, root, &[])
+}
+
+fn refuse_existing(fs: &dyn Fs, root: &Path) -> Result<()> {
+    match Manifest::newest(fs, root) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e),
+        Ok(_) => {
+            let message = format!("{} is a daybit database already: open it", root.display());
+            Err(Error::new(ErrorKind::AlreadyExists, message))
+        }
+    }
+}
+
+fn lock(fs: &dyn Fs, root: &Path) -> Result<Box<dyn FileLock>> {
+    let path = root.join(LOCK_FILE);
+    let lock = fs.try_lock(&path).map_err(|e| Error::io("cannot lock", &path, e))?;
+    lock.ok_or_else(|| {
+        let message = format!(
+            "{} is being written by another process; open it read-only, or stop the other one",
+            root.display()
+        );
+        Error::new(ErrorKind::Locked, message)
+    })
+}
+
+/// Opens a database for writing.
+pub(crate) fn open(
+    env: &Environment,
+    root: &Path,
+    options: &Options,
+) -> Result<(State, OpenReport)> {
+    let fs = &*env.fs;
+    Manifest::newest(fs, root)?; // before the lock: no file is made in a folder of somebody else's
+    let lock = lock(fs, root)?;
+    let manifest = Manifest::newest(fs, root)?;
+    let catalog = read_catalog(fs, root, manifest.catalog)?;
+    check_zone(&catalog, root, options)?;
+    let summary = read_summary(fs, root, manifest.summary)?;
+    sweep_unfinished(fs, root)?;
+    let mut replay = wal::replay(fs, &wal_dir(root), manifest.database, manifest.applied)?;
+    check_logs(&manifest, &replay)?;
+    wal::settle(fs, &wal_dir(root), &replay)?;
+    let frames = std::mem::take(&mut replay.frames);
+    let mut state = published_state(env, root, options, (manifest, summary, catalog), &replay)?;
+    state.lock = Some(lock);
+    let replayed = frames.iter().filter(|frame| !matches!(frame.body, Body::Seal)).count();
+    for frame in frames {
+        state.replay(frame)?;
+    }
+    state.sequence = replay.last;
+    let spans = state.fresh_spans();
+    state.open_published(state.draft.clone(), &spans)?;
+    state.show();
+    sweep(fs, root, &state.draft.manifest, &|_| false)?;
+    let report =
+        OpenReport { replayed_frames: replayed as u64, dropped_bytes: replay.dropped_bytes };
+    Ok((state, report))
+}
+
+fn check_zone(catalog: &Catalog, root: &Path, options: &Options) -> Result<()> {
+    let Some(asked) = &options.time_zone else { return Ok(()) };
+    let zone = Zone::named(asked)?;
+    if zone.name() == catalog.time_zone {
+        return Ok(());
+    }
+    Err(Error::input(format!(
+        "{} keeps its days in the time zone {}, not {}: a database's zone is fixed when it is made; \
+         leave the option out, or make another database",
+        root.display(),
+        catalog.time_zone,
+        zone.name()
+    )))
+}
+
+/// The log that the manifest names was made durable before the manifest was.
+fn check_logs(manifest: &Manifest, replay: &Replay) -> Result<()> {
+    if replay.logs.contains(&manifest.wal_from) {
+        return Ok(());
+    }
+    let name = format!("wal/{:010}.wal", manifest.wal_from);
+    let what = format!("MANIFEST.{} names it, but it is not there", manifest.number);
+    Err(Error::corruption(&name, 0, "whole file", what))
+}
+
+/// The state of the manifest alone.
+fn published_state(
+    env: &Environment,
+    root: &Path,
+    options: &Options,
+    (manifest, summary, catalog): (Manifest, Summary, Catalog),
+    replay: &Replay,
+) -> Result<State> {
+    let (fs, catalog) = (&*env.fs, Arc::new(catalog));
+    let mut open = OpenFiles::default();
+    let shared = Arc::new(manifest.clone());
+    let published = Published::open(fs, root, &mut open, shared, catalog.clone(), &summary, &[])?;
+    let published = Arc::new(published);
+    let ledgers = manifest.ledgers.iter();
+    let ledgers = ledgers.map(|file| open_ledger(fs, root, manifest.database, *file).map(Arc::new));
+    let ledgers = ledgers.collect::<Result<_>>()?;
+    let index_dir = env.on_machine.then(|| root.join("catalog"));
+    let newest_log = replay.logs.last().copied().unwrap_or(0).max(manifest.wal_from);
+    let now = env.now();
+    Ok(State {
+        env: env.clone(),
+        root: root.to_path_buf(),
+        options: options.clone(),
+        view: Arc::new(CurrentView::new(View::of(published.clone()))),
+        lock: None,
+        catalog,
+        catalog_changed: false,
+        users: published.users(),
+        published,
+        open,
+        log: None,
+        next_log: newest_log + 1,
+        sequence: manifest.applied,
+        unapplied: false,
+        memtable: Memtable::default(),
+        insert_ids: InsertIds::default(),
+        batches: BatchIds::new(ledgers, manifest.applied, index_dir, manifest.database),
+        next_number: manifest.next_generation,
+        reserved: BTreeSet::new(),
+        flushed: now,
+        synced: now,
+        broken: None,
+        draft: Draft::of(manifest, summary),
+    })
+}
+
+impl State {
+    /// Applies a frame that was committed before the open.
+    fn replay(&mut self, frame: Frame) -> Result<()> {
+        let Frame { sequence, body } = frame;
+        match body {
+            Body::Batches(records) => self.replay_batches(sequence, records)?,
+            Body::Install(record) => self.replay_install(sequence, record)?,
+            Body::Catalog(record) => {
+                self.catalog = Arc::new(record.catalog);
+                (self.catalog_changed, self.unapplied) = (true, true);
+            }
+            Body::Erase { .. } | Body::Merge { .. } => {
+                let what = format!("frame {sequence} erases or merges users");
+                let message = format!("{what}: open the database with a newer version of daybit");
+                return Err(Error::new(ErrorKind::NewerFormat, message));
+            }
+            Body::Seal => {}
+        }
+        self.sequence = sequence;
+        Ok(())
+    }
+
+    fn replay_batches(&mut self, sequence: u64, records: Vec<BatchRecord>) -> Result<()> {
+        let damaged =
+            |what: String| Error::corruption("wal", 0, &format!("frame {sequence}"), what);
+        let mut live = self.users.live.write().unwrap_or_else(PoisonError::into_inner);
+        for record in &records {
+            if record.first_ordinal != live.first() + live.len() {
+                let due = live.first() + live.len();
+                return Err(damaged(format!(
+                    "it numbers from {}, not {due}",
+                    record.first_ordinal
+                )));
+            }
+            for (ordinal, id) in (record.first_ordinal..).zip(&record.new_ids) {
+                if live.number(id) != Some(ordinal) {
+                    return Err(damaged(format!("the id of ordinal {ordinal} is not new")));
+                }
+            }
+        }
+        let count = live.first() + live.len();
+        drop(live);
+        let entries = records.iter().filter_map(|record| batch_entry(record, sequence));
+        entries.for_each(|entry| self.batches.add(entry));
+        let days = by_day(records);
+        for (span, rows) in &days {
+            if rows.users.iter().any(|user| *user >= count && *user != NO_USER) {
+                return Err(damaged(format!("a row has a user beyond ordinal {count}")));
+            }
+            self.insert_ids.extend(span.day, &rows.insert_ids);
+        }
+        self.users.count = count;
+        self.unapplied = true;
+        if !days.is_empty() {
+            self.memtable.push(Run::new(sequence, days));
+        }
+        Ok(())
+    }
+
+    /// An import numbers its users after all others: it flushes before it begins.
+    fn replay_install(&mut self, sequence: u64, record: InstallRecord) -> Result<()> {
+        let users = record.users.clone();
+        self.install(sequence, record);
+        let Some(users) = users else { return Ok(()) };
+        let first = self.users.live.read().unwrap_or_else(PoisonError::into_inner).first();
+        if users.first_ordinal != self.users.count || first != self.users.count {
+            let what = format!("it numbers from {}, not {}", users.first_ordinal, self.users.count);
+            return Err(Error::corruption("wal", 0, &format!("frame {sequence}"), what));
+        }
+        let count = self.draft.manifest.users_count();
+        self.users.live = Arc::new(RwLock::new(LiveUsers::new(count)));
+        self.users.count = count;
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! What readers of this process see: swapped whole at every commit and publication.
+
+use crate::memtable::Memtable;
+use crate::snapshot::{Published, Snapshot, SnapshotInner};
+use crate::users::UsersView;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+/// The parts of a snapshot. The snapshot itself is put together when somebody asks for it, so that
+/// a commit does not pay for its days.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) published: Arc<Published>,
+    pub(crate) memtable: Memtable,
+    pub(crate) users: UsersView,
+    pub(crate) sequence: u64,
+    snapshot: OnceLock<Arc<SnapshotInner>>,
+}
+
+impl View {
+    pub(crate) fn new(
+        published: Arc<Published>,
+        memtable: Memtable,
+        users: UsersView,
+        sequence: u64,
+    ) -> View {
+        View { published, memtable, users, sequence, snapshot: OnceLock::new() }
+    }
+
+    /// Only what was published.
+    pub(crate) fn of(published: Arc<Published>) -> View {
+        let users = published.users();
+        let applied = published.manifest.applied;
+        View::new(published, Memtable::default(), users, applied)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let inner = self.snapshot.get_or_init(|| {
+            let (memtable, users) = (self.memtable.clone(), self.users.clone());
+            Arc::new(SnapshotInner::new(&self.published, memtable, users, self.sequence))
+        });
+        Snapshot { inner: inner.clone() }
+    }
+}
+
+/// The newest view. Readers hold its lock for the copy of a pointer only.
+#[derive(Debug)]
+pub(crate) struct CurrentView(RwLock<Arc<View>>);
+
+impl CurrentView {
+    pub(crate) fn new(view: View) -> CurrentView {
+        CurrentView(RwLock::new(Arc::new(view)))
+    }
+
+    pub(crate) fn show(&self, view: View) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+
+    pub(crate) fn get(&self) -> Arc<View> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.get().snapshot()
+    }
+}
