@@ -30,7 +30,7 @@ pub(crate) struct Lease {
 
 impl Lease {
     /// Takes a lease at `now` (UTC microseconds). Where the folder cannot be written (a read-only
-    /// medium, a folder of somebody else's) there is none: `Ok(None)`.
+    /// medium, a folder of somebody else's, a full disk) there is none: `Ok(None)`.
     pub(crate) fn take(
         fs: &SharedFs,
         root: &Path,
@@ -39,21 +39,19 @@ impl Lease {
     ) -> Result<Option<Lease>> {
         let dir = root.join(READERS_DIR);
         if let Err(e) = fs.create_dir_all(&dir) {
-            return none_if_read_only("cannot create", &dir, e);
+            return none_if_unwritable("cannot create", &dir, e);
         }
         for _ in 0..TRIES {
             let random = Random::System.draw();
             let name = format!("{manifest}.{now}.{}.{random:032x}.lease", std::process::id());
             let path = dir.join(name);
-            let lock = match fs.try_lock(&path) {
-                Ok(lock) => lock,
-                Err(e) => return none_if_read_only("cannot lock", &path, e),
-            };
-            // Between its making and its lock the writer may have taken the file for a dead
-            // reader's. It removes under the lock, so that a file which is still here now stays.
-            let there = fs.len(&path).map_err(|e| Error::io("cannot look at", &path, e))?;
-            if let (Some(lock), Some(_)) = (lock, there) {
-                return Ok(Some(Lease { manifest, lock, fs: SharedFs::clone(fs), path }));
+            match fs.try_lock(&path) {
+                Ok(Some(lock)) => {
+                    return Ok(Some(Lease { manifest, lock, fs: SharedFs::clone(fs), path }));
+                }
+                // The writer is just trying it, and will take it for a dead reader's.
+                Ok(None) => {}
+                Err(e) => return none_if_unwritable("cannot lock", &path, e),
             }
         }
         let message = format!("cannot take a lease in {}; try again", dir.display());
@@ -87,7 +85,7 @@ pub(crate) fn pinned(fs: &dyn Fs, root: &Path, now: i64, max_age_us: i64) -> Res
             lock => lock.map_err(|e| Error::io("cannot lock", &path, e))?,
         };
         if lock.is_some() {
-            // Removed under the lock: see `Lease::take`.
+            // Under the lock: a reader that was about to take it takes a new one.
             fs.remove(&path).map_err(|e| Error::io("cannot remove", &path, e))?;
         } else if now.saturating_sub(taken) <= max_age_us {
             pinned.push(manifest);
@@ -106,9 +104,12 @@ fn parse_name(name: &str) -> Option<(u64, i64)> {
     Some((manifest, taken))
 }
 
-fn none_if_read_only(doing: &str, path: &Path, e: io::Error) -> Result<Option<Lease>> {
+fn none_if_unwritable(doing: &str, path: &Path, e: io::Error) -> Result<Option<Lease>> {
     match e.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Ok(None),
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::StorageFull
+        | io::ErrorKind::QuotaExceeded => Ok(None),
         _ => Err(Error::io(doing, path, e)),
     }
 }
@@ -118,6 +119,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::fs::RealFs;
+    use crate::fs::simulated::{Failure, Lasting, SimulatedFs};
     use std::sync::Arc;
 
     fn disk() -> (tempfile::TempDir, SharedFs) {
@@ -160,6 +162,34 @@ mod tests {
         }
         assert_eq!(pinned(&*fs, dir.path(), 100, 50).unwrap(), [0; 0]);
         assert_eq!(fs.list(&readers).unwrap(), [".lease", "7.lease", "notes.txt", "x.lease"]);
+    }
+
+    #[test]
+    fn a_lease_that_is_taken_is_never_swept_away() {
+        let (dir, fs) = disk();
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                for manifest in 0..300 {
+                    let lease = Lease::take(&fs, dir.path(), manifest, 0).unwrap().unwrap();
+                    assert!(fs.len(&lease.path).unwrap().is_some());
+                }
+            });
+            while !reader.is_finished() {
+                pinned(&*fs, dir.path(), 0, 0).unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn on_a_full_disk_there_is_no_lease_and_reading_goes_on() {
+        let simulated = SimulatedFs::new();
+        simulated.create_dir_all(Path::new("db")).unwrap();
+        let fs: SharedFs = Arc::new(simulated.clone());
+        for at in 0..2 {
+            simulated.fail_at(simulated.operations() + at, Failure::NoSpace, Lasting::Once);
+            assert!(Lease::take(&fs, Path::new("db"), 7, 0).unwrap().is_none(), "{at}");
+        }
+        assert!(Lease::take(&fs, Path::new("db"), 7, 0).unwrap().is_some());
     }
 
     #[test]

@@ -463,4 +463,30 @@ mod tests {
             assert_eq!(tail_to_merge(sizes.iter().copied()), from, "{sizes:?}");
         }
     }
+
+    /// What `docs/file-format.md` says.
+    #[test]
+    fn bytes_lie_where_the_format_says() {
+        let entry = LedgerEntry {
+            id: 0x11,
+            sequence: 0x22,
+            time: -2,
+            bulk: true,
+            accepted: 0x33,
+            without_user: 0x44,
+            duplicates: 0x55,
+            rejected: 0x66,
+        };
+        let (bytes, file) = written(vec![entry]);
+        let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        assert_eq!((HEADER_BYTES, ENTRY_BYTES, bytes.len()), (56, 72, 128));
+        assert_eq!((&bytes[..8], u64_at(8)), (b"DAYBITL\0".as_slice(), 0));
+        assert_eq!((bytes[16..32].to_vec(), u64_at(32)), (DATABASE.to_le_bytes().to_vec(), 4));
+        assert_eq!(u64_at(40), 1);
+        assert_eq!(u64_at(48) as u32, crc(&bytes[56..]));
+        assert_eq!((u64_at(48) >> 32) as u32, crc(&bytes[..52]));
+        let words: Vec<u64> = (56..128).step_by(8).map(u64_at).collect();
+        assert_eq!(words, [0x11, 0, 0x22, -2i64 as u64, 1, 0x33, 0x44, 0x55, 0x66]);
+        assert_eq!((file.length, file.checksum), (128, crc(&bytes)));
+    }
 }

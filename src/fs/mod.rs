@@ -48,7 +48,8 @@ pub(crate) trait Fs: Send + Sync + Debug {
     /// Makes the names in a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// Takes an exclusive lock on a file, making it if need be; `None` where another holds it.
-    /// The operating system lets go of it when the holder dies.
+    /// The operating system lets go of it when the holder dies. The locked file has this name when
+    /// the lock is taken, even where another removes files of this name under its own lock.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>>;
 }
 

@@ -458,4 +458,26 @@ pub(super) mod tests {
         let error = opened(&bytes, &entry).unwrap().find(b"bob").unwrap_err();
         assert!(error.to_string().contains("offset 2 is out of order"), "{error}");
     }
+
+    /// What `docs/file-format.md` says.
+    #[test]
+    fn bytes_lie_where_the_format_says() {
+        let (bytes, entry) = written(3, &["anna"]);
+        let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        assert_eq!((HEADER_BYTES, &bytes[..8]), (112, b"DAYBITU\0".as_slice()));
+        assert_eq!((u32_at(8), u32_at(12)), (0, 0));
+        assert_eq!(bytes[16..32], DATABASE.to_le_bytes());
+        assert_eq!((u64_at(32), u32_at(40), u32_at(44)), (7, 3, 1));
+        assert_eq!([u64_at(48), u64_at(56)], [112, 16], "two slots");
+        assert_eq!([u64_at(68), u64_at(76)], [128, 8], "two offsets of four bytes");
+        assert_eq!([u64_at(88), u64_at(96)], [136, 4], "the id");
+        assert_eq!([u32_at(64), u32_at(84)], [crc(&bytes[112..128]), crc(&bytes[128..136])]);
+        assert_eq!(u32_at(104), crc(b"anna"));
+        assert_eq!((u32_at(108), entry.checksum), (crc(&bytes[..108]), crc(&bytes[..108])));
+        let hash = xxh3_64_with_seed(b"anna", 0x0011_2233_4455_6677);
+        let slot = 112 + 8 * (hash as usize % 2);
+        assert_eq!(u64_at(slot), hash >> 32 << 32 | 1);
+        assert_eq!((u32_at(128), u32_at(132), &bytes[136..]), (0, 4, b"anna".as_slice()));
+    }
 }
