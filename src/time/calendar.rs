@@ -194,11 +194,13 @@ mod tests {
         }
 
         #[test]
-        fn days_tile_the_line(stored in stored(), day in 19_760..19_870i32) {
+        fn days_tile_the_line(stored in stored()) {
             let calendar = Calendar::new(berlin(), stored);
-            let (span, next) = (calendar.span(day), calendar.span(day + 1));
-            prop_assert!(span.start <= span.end);
-            prop_assert_eq!(span.end, next.start);
+            for day in 19_760..19_870 {
+                let (span, next) = (calendar.span(day), calendar.span(day + 1));
+                prop_assert!(span.start <= span.end);
+                prop_assert_eq!(span.end, next.start);
+            }
         }
     }
 }

@@ -35,8 +35,9 @@ struct Segment {
     start: Micros,
     /// Local time minus UTC.
     offset_us: i64,
-    /// The latest date that the clock showed before. A clock put back over midnight does not make
-    /// a new day end: a day starts at its first instant.
+    /// The date that the clock showed last before, which is the latest so far: no zone puts its
+    /// clock back again before it has caught up, a test holds that. A clock put back over midnight
+    /// does not bring the old day back: a day starts at its first instant.
     floor: Day,
 }
 
@@ -182,8 +183,8 @@ fn segments(rules: &TimeZone) -> Arc<[Segment]> {
         if offset_us == last.offset_us {
             continue; // only the name of the time changed
         }
-        let shown = (start - 1 + last.offset_us).div_euclid(DAY_US) as Day;
-        last = Segment { start, offset_us, floor: shown.max(last.floor) };
+        let floor = (start - 1 + last.offset_us).div_euclid(DAY_US) as Day;
+        last = Segment { start, offset_us, floor };
         segments.push(last);
     }
     segments.into()

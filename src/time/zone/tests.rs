@@ -129,6 +129,13 @@ fn rules(name: &str) -> TimeZone {
     TimeZone::tzif(name, bytes).unwrap()
 }
 
+#[test]
+fn dates_shown_before_a_change_rise_in_every_zone() {
+    for name in every_zone() {
+        assert!(zone(name).segments.is_sorted_by_key(|segment| (segment.floor, segment.start)));
+    }
+}
+
 /// What the table is built on: from 2100 on, a year has the rules of the year 400 before.
 #[test]
 fn no_zone_changes_its_rules_after_2100() {
