@@ -93,6 +93,24 @@ proptest! {
     }
 
     #[test]
+    fn a_range_counts_the_people_with_an_event_in_it(
+        world in any_world(),
+        set in any_set(),
+        from in 0..DAYS,
+        length in 1..DAYS,
+    ) {
+        let (start, end) = (day_text(from), day_text(from + length));
+        let later = instant(i64::from(3 * DAYS) * DAY_US);
+        let ranged = |query: Query| query.from(start.clone()).to(end.clone()).as_of(later);
+        let count = world.ask(&ranged(Query::count(set.clone())));
+        let users = world.ask(&ranged(Query::users(set.clone())));
+        let active = world.ask(&ranged(Query::active("*").by(Bucket::All).only(set)));
+        let active = counts(&active, "users")[0];
+        prop_assert_eq!(count.count(), active);
+        prop_assert_eq!(Some(users.ids().len() as u64), active);
+    }
+
+    #[test]
     fn many_at_once_answer_as_each_alone(asked in any_asked(), other in any_asked(), n in 1u32..30) {
         let bad = Query::active("a").from("2024-02-30");
         let queries = [
