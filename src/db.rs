@@ -5,6 +5,8 @@ mod verify;
 
 use crate::catalog::manifest::FORMAT_VERSION;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "import")]
+use crate::import::{ImportOptions, ImportReceipt, Progress, Source};
 use crate::query::{Answer, Query};
 use crate::snapshot::Snapshot;
 use crate::write::background::Background;
@@ -135,6 +137,38 @@ impl Db {
     /// As [`query`](Db::query), each in the place of its answer.
     pub fn query_many(&self, queries: &[Query]) -> Result<Vec<Result<Answer>>> {
         Ok(self.snapshot()?.query_many(queries))
+    }
+
+    /// Imports files of events, in the order given, as one commit: all of it is there afterwards,
+    /// or, after an error, nothing. Other writes wait for it; readers see what was there before.
+    /// `progress` is called from this thread, about once a megabyte.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let file = folder.path().join("orders.csv");
+    /// # std::fs::write(&file, "user,activity,time,price\nanna,purchase,2024-03-01,12.50\n").unwrap();
+    /// use daybit::{Db, ImportOptions, Options, Source};
+    /// let db = Db::create(folder.path().join("db"), Options::new())?;
+    /// let options = ImportOptions::new();
+    /// let receipt = db.import(&options, vec![Source::file(&file)], &|_| {})?;
+    /// assert_eq!((receipt.accepted, receipt.rejected), (1, 0));
+    /// // The same again changes nothing.
+    /// assert!(db.import(&options, vec![Source::file(&file)], &|_| {})?.repeated);
+    /// # Ok::<(), daybit::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `ReadOnly` on a database that was opened for reading, `Input` for options that contradict
+    /// themselves, a source that is damaged, empty or lacks a column, and under
+    /// [`strict`](ImportOptions::strict) for the first bad row; the disk's errors.
+    #[cfg(feature = "import")]
+    pub fn import(
+        &self,
+        options: &ImportOptions,
+        sources: Vec<Source>,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<ImportReceipt> {
+        crate::import::import(&self.writer()?, options, sources, progress)
     }
 
     /// Writes what is in memory to files, where readers of other processes see it.

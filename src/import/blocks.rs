@@ -8,9 +8,6 @@ use memchr::{memchr, memchr_iter, memchr3, memrchr};
 const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Bytes of an overlong row that go to the rejects file.
 const OVERLONG_BYTES_SHOWN: usize = 1_024;
-/// How often a source is read on behind a quote that is never closed. Each time may take a look at
-/// as many bytes as a row may have.
-const RESCUES_MAX: u32 = 100;
 
 /// How rows end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +39,6 @@ pub(super) struct Cutter<F> {
     line: u64,
     ended: bool,
     started: bool,
-    rescues: u32,
 }
 
 /// What stands at the start of the buffer when no row ends in it.
@@ -68,7 +64,6 @@ impl<F: FnMut(&mut Vec<u8>, usize) -> Result<bool>> Cutter<F> {
             line: 1,
             ended: false,
             started: false,
-            rescues: 0,
         }
     }
 
@@ -117,7 +112,7 @@ impl<F: FnMut(&mut Vec<u8>, usize) -> Result<bool>> Cutter<F> {
                     return Ok(Some(self.take(self.buffer.len(), rejects)));
                 }
                 Uncut::Overlong => rejects.push(self.drop_overlong()?),
-                Uncut::Unclosed(quote) => rejects.push(self.drop_unclosed(quote)),
+                Uncut::Unclosed(quote) => rejects.push(self.drop_unclosed(quote)?),
             }
         }
     }
@@ -153,48 +148,47 @@ impl<F: FnMut(&mut Vec<u8>, usize) -> Result<bool>> Cutter<F> {
         TextBlock { bytes, first_line, rejects }
     }
 
-    /// Drops a row that is too long, up to its line end.
+    /// Drops a row that is too long.
     fn drop_overlong(&mut self) -> Result<Reject> {
         let line = self.line;
         let raw = self.buffer.get(..OVERLONG_BYTES_SHOWN).unwrap_or_default().to_vec();
-        loop {
-            match memchr(b'\n', &self.buffer) {
-                Some(end) => {
-                    self.forget(end + 1);
-                    break;
-                }
-                None => {
-                    self.buffer.clear();
-                    self.fill_to(self.block_bytes)?;
-                    if self.buffer.is_empty() {
-                        break;
-                    }
-                }
-            }
-        }
+        self.drop_line(0)?;
         let max = self.row_bytes_max;
         Ok(Reject { line, reason: format!("a row of more than {max} bytes"), raw })
     }
 
-    /// Drops the row up to the end of the line whose quote is never closed, to read on behind it;
-    /// after too many of them, all that the quote took in.
-    fn drop_unclosed(&mut self, quote: usize) -> Reject {
-        self.rescues += 1;
+    /// Drops the row up to the end of the line whose quote is never closed, to read on behind it.
+    /// What was looked at there has quotes in pairs only, which leave none open: so however many
+    /// quotes are open, no byte is looked at more than a few times.
+    fn drop_unclosed(&mut self, quote: usize) -> Result<Reject> {
         let behind = self.buffer.get(quote..).unwrap_or_default();
-        let end = match self.rescues > RESCUES_MAX {
-            true => memrchr(b'\n', behind),
-            false => memchr(b'\n', behind),
-        };
-        let end = end.map_or(self.buffer.len(), |end| quote + end + 1);
-        let line = self.line + lines(self.buffer.get(..quote).unwrap_or_default());
-        let raw = self.buffer.get(..end).unwrap_or_default().trim_ascii_end().to_vec();
+        let end = memchr(b'\n', behind).map_or(self.buffer.len(), |end| quote + end);
+        let (before, raw) = (self.buffer.get(..quote), self.buffer.get(..end));
+        let line = self.line + lines(before.unwrap_or_default());
+        let raw = raw.unwrap_or_default().trim_ascii_end().to_vec();
         let mut reason = format!("the quote that opens on line {line} is never closed");
-        let taken = lines(raw.get(quote..).unwrap_or_default());
-        if taken > 0 {
-            reason.push_str(&format!("; the {taken} lines after it are left out with it"));
+        if line > self.line {
+            reason.push_str(&format!("; its row begins on line {}", self.line));
         }
-        self.forget(end);
-        Reject { line, reason, raw }
+        self.drop_line(quote)?;
+        Ok(Reject { line, reason, raw })
+    }
+
+    /// Drops all up to the first line end at or behind a position, however far away that is.
+    fn drop_line(&mut self, mut from: usize) -> Result<()> {
+        loop {
+            let rest = self.buffer.get(from..).unwrap_or_default();
+            if let Some(end) = memchr(b'\n', rest) {
+                self.forget(from + end + 1);
+                return Ok(());
+            }
+            self.forget(self.buffer.len());
+            from = 0;
+            self.fill_to(self.block_bytes)?;
+            if self.buffer.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     fn forget(&mut self, count: usize) {
@@ -256,5 +250,120 @@ pub(super) fn row_end(rows: Rows, bytes: &[u8], start: usize) -> Result<usize, O
         if bytes.get(at - 1) == Some(&b'\n') {
             return Ok(at);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Blocks of a text that arrives in small pieces.
+    fn cut(rows: Rows, text: &[u8], block_bytes: usize, row_bytes_max: usize) -> Vec<TextBlock> {
+        let mut rest = text;
+        let fill = |buffer: &mut Vec<u8>, _: usize| {
+            let (piece, behind) = rest.split_at(rest.len().min(7));
+            buffer.extend_from_slice(piece);
+            rest = behind;
+            Ok(!piece.is_empty())
+        };
+        let mut cutter = Cutter::new(rows, block_bytes, fill);
+        cutter.row_bytes_max = row_bytes_max;
+        std::iter::from_fn(|| cutter.next().unwrap()).collect()
+    }
+
+    fn rejected(blocks: &[TextBlock]) -> Vec<(u64, String)> {
+        let rejects = blocks.iter().flat_map(|block| &block.rejects);
+        rejects.map(|reject| (reject.line, reject.reason.clone())).collect()
+    }
+
+    fn joined(blocks: &[TextBlock]) -> String {
+        let bytes: Vec<u8> = blocks.iter().flat_map(|block| block.bytes.clone()).collect();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_are_whole_rows_with_their_lines(
+            rows in prop::collection::vec("([a-c]{0,4}|\"[a\n,]{0,6}(\"\")?\"),[a-z]{0,5}(\r)?\n", 1..30),
+            block_bytes in 1..60usize,
+        ) {
+            let text = rows.concat();
+            let blocks = cut(Rows::Quoted(b','), text.as_bytes(), block_bytes, 1_000);
+            prop_assert_eq!(joined(&blocks), text);
+            prop_assert_eq!(rejected(&blocks), vec![]);
+            let (mut line, mut ends) = (1, Vec::new());
+            for block in &blocks {
+                prop_assert_eq!(block.first_line, line);
+                line += lines(&block.bytes);
+                ends.push(block.bytes.len());
+            }
+            // Every block ends where a row ends.
+            let mut row_ends = std::collections::BTreeSet::new();
+            rows.iter().fold(0, |at, row| { row_ends.insert(at + row.len()); at + row.len() });
+            ends.iter().fold(0, |at, length| { assert!(row_ends.contains(&(at + length))); at + length });
+        }
+    }
+
+    #[test]
+    fn an_open_quote_costs_its_own_line() {
+        let text = b"a,b\n1,\"x\ny\n2,z\n3,\"w\"\n";
+        for block_bytes in [1, 10, 1_000] {
+            let blocks = cut(Rows::Quoted(b','), text, block_bytes, 1_000);
+            // The quote of line 2 closes on line 5, so that line 5's own is the open one.
+            assert_eq!(rejected(&blocks).len(), 0);
+            assert_eq!(joined(&blocks).as_bytes(), text);
+        }
+        let text = b"a,b\n1,\"x\n2,z\n3,w\n";
+        for block_bytes in [1, 10, 1_000] {
+            let blocks = cut(Rows::Quoted(b','), text, block_bytes, 1_000);
+            let reason = "the quote that opens on line 2 is never closed".to_string();
+            assert_eq!(rejected(&blocks), [(2, reason)]);
+            assert_eq!(joined(&blocks), "a,b\n2,z\n3,w\n");
+            assert_eq!(blocks.last().unwrap().first_line + lines(&blocks.last().unwrap().bytes), 5);
+        }
+    }
+
+    #[test]
+    fn a_quote_that_closes_too_late_is_given_up_within_a_rows_bytes() {
+        let text = format!("1,\"x\n{}4,\"y\"\n", "2,z\n".repeat(100));
+        let blocks = cut(Rows::Quoted(b','), text.as_bytes(), 16, 64);
+        assert_eq!(rejected(&blocks).len(), 1);
+        assert_eq!(joined(&blocks), text[5..]);
+    }
+
+    #[test]
+    fn a_row_whose_last_quote_is_open_goes_with_it() {
+        // From outside as from inside, each line closes one quote and leaves another open.
+        let text = format!("{}2,z\n", "x\",\"\"\",y\n".repeat(50));
+        let blocks = cut(Rows::Quoted(b','), text.as_bytes(), 100, 2_000);
+        let reason = "the quote that opens on line 50 is never closed; its row begins on line 1";
+        assert_eq!(rejected(&blocks), [(50, reason.to_string())]);
+        assert_eq!(joined(&blocks), "2,z\n");
+        let blocks = cut(Rows::Quoted(b','), text.as_bytes(), 100, 200);
+        assert_eq!((rejected(&blocks).len(), joined(&blocks).as_str()), (3, "2,z\n"));
+    }
+
+    #[test]
+    fn overlong_rows_are_dropped_to_their_end() {
+        let long = "x".repeat(200);
+        for rows in [Rows::Lines, Rows::Quoted(b',')] {
+            let text = format!("a\n{long}\nb\n{long}");
+            let blocks = cut(rows, text.as_bytes(), 16, 100);
+            assert_eq!(joined(&blocks), "a\nb\n");
+            let reason = "a row of more than 100 bytes".to_string();
+            assert_eq!(rejected(&blocks), [(2, reason.clone()), (4, reason)]);
+            let text = format!("{}\n", "x".repeat(99));
+            assert_eq!(rejected(&cut(rows, text.as_bytes(), 16, 100)), []);
+        }
+    }
+
+    #[test]
+    fn a_last_row_needs_no_line_end_and_a_mark_no_header() {
+        let blocks = cut(Rows::Quoted(b','), b"\xef\xbb\xbfa,b\n1,\"2\"", 3, 100);
+        assert_eq!(joined(&blocks), "a,b\n1,\"2\"\n");
+        assert!(cut(Rows::Lines, b"", 3, 100).is_empty());
+        assert!(joined(&cut(Rows::Lines, b"\xef\xbb\xbf", 3, 100)).is_empty());
     }
 }

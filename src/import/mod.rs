@@ -23,6 +23,8 @@ mod read;
 mod rejects;
 mod rows;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use crate::catalog::ledger::LedgerEntry;
 use crate::error::{Error, Result};

@@ -35,11 +35,8 @@ struct Question<'a> {
 struct Prepared<'a> {
     /// `None`: totals alone answer it.
     job: Option<Job<'a>>,
-    figures: Box<ToFigures<'a>>,
+    figures: Box<dyn FnOnce(&Question<'a>, Tally) -> Result<Figures> + 'a>,
 }
-
-/// Turns what was counted into figures.
-type ToFigures<'a> = dyn FnOnce(&Question<'a>, Tally) -> Result<Figures> + 'a;
 
 impl<'a> Prepared<'a> {
     fn new(

@@ -1,16 +1,12 @@
 //! The laws of day files, on random rows: what is built comes back, and no damage passes.
 #![allow(clippy::unwrap_used)]
 
-mod damage;
-mod format_doc;
-
 use super::build::{BuiltSection, build_section};
 use super::file::{DayFile, DayFileWriter, FileIdentity};
 use super::rows::{Cell, DayRows, NO_USER};
-use super::section::{ActivityCode, IndexValue, Section};
-use super::summary::SectionPlace;
+use super::section::{ActivityCode, IndexValue, Presence, Section};
 use crate::codec::bits::Bits;
-use crate::fs::{Bytes, Fs};
+use crate::fs::{Bytes, Fs, RealFs};
 use crate::time::DaySpan;
 use crate::{ErrorKind, Value};
 use proptest::prelude::*;
