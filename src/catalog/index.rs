@@ -23,8 +23,8 @@ pub(crate) trait BatchIndex: Send + Debug {
     fn clear(&mut self) -> Result<()>;
 }
 
-/// Opens the index in `dir` (`catalog/`): sled where the feature is on, a table in memory elsewhere.
-/// Whatever is wrong with the folder, the answer is an index, maybe an empty one.
+/// Opens the index in `dir` (`catalog/`): sled where the feature is on, a table in memory
+/// elsewhere. Whatever is wrong with the folder, the answer is an index, maybe an empty one.
 pub(crate) fn open(dir: &Path, database: u128) -> Box<dyn BatchIndex> {
     #[cfg(feature = "sled")]
     if let Some(index) = super::sled_index::SledIndex::open(dir, database) {
@@ -77,7 +77,7 @@ mod tests {
             id,
             sequence: id as u64,
             time: -1,
-            bulk: id % 2 == 0,
+            bulk: id.is_multiple_of(2),
             accepted: 3,
             without_user: 1,
             duplicates: 2,

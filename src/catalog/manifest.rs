@@ -56,8 +56,8 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// Writes `MANIFEST.N.tmp`, syncs, renames, syncs the folder; then removes all but the two newest
-    /// (and those that `pinned` names). What cannot be removed stays: it harms nobody.
+    /// Writes `MANIFEST.N.tmp`, syncs, renames, syncs the folder; then removes all but the two
+    /// newest (and those that `pinned` names). What cannot be removed stays: it harms nobody.
     pub(crate) fn publish(&self, fs: &dyn Fs, root: &Path, pinned: &[u64]) -> Result<()> {
         let bytes = record::seal(&MAGIC, FORMAT_VERSION, self);
         NewFile::write(fs, &manifest_path(root, self.number), |file| file.append(&bytes))?;
@@ -69,8 +69,8 @@ impl Manifest {
         Ok(())
     }
 
-    /// The newest whole manifest. `NotFound` where there is none: "not a daybit database"; `NewerFormat`
-    /// where any was written by a newer version. A damaged newest one is `Corruption`, never passed
+    /// The newest whole manifest. `NotFound` where there is none: "not a daybit database";
+    /// `NewerFormat` where any was written by a newer version. A damaged newest one is `Corruption`, never passed
     /// over silently: what was published after the one before it would be lost without a word.
     pub(crate) fn newest(fs: &dyn Fs, root: &Path) -> Result<Manifest> {
         for _ in 0..LOOKS {

@@ -49,7 +49,8 @@ impl Catalog {
         }
     }
 
-    /// Keyed 128-bit hash of an insert id, a batch id or an erased user id; `domain` keeps them apart.
+    /// Keyed 128-bit hash of an insert id, a batch id or an erased user id; `domain` keeps them
+    /// apart.
     pub(crate) fn hash(&self, domain: HashDomain, bytes: &[u8]) -> u128 {
         let mut hasher = SipHasher24::new_with_key(&self.hash_key);
         hasher.write(&[domain as u8]);

@@ -263,7 +263,7 @@ pub(super) fn header_checksum(header: &Header) -> u32 {
 fn places(header: &Header, length: usize) -> Result<[Slice; 3], &'static str> {
     let count = u64::from(header.count.get());
     let slots = header.table.length.get() / 8;
-    if header.table.length.get() % 8 != 0 || !slots.is_power_of_two() || slots <= count {
+    if !header.table.length.get().is_multiple_of(8) || !slots.is_power_of_two() || slots <= count {
         return Err("the probe table has an impossible size");
     }
     let offsets_length = (count + 1) * offset_width(header.ids.length.get());
@@ -344,7 +344,7 @@ pub(super) mod tests {
             }
             prop_assert_eq!(file.find(b"ABSENT").unwrap(), None);
             prop_assert_eq!(file.id(first + ids.len() as u32).unwrap(), None);
-            prop_assert_eq!(first.checked_sub(1).map(|o| file.id(o).unwrap()).flatten(), None);
+            prop_assert_eq!(first.checked_sub(1).and_then(|o| file.id(o).unwrap()), None);
             file.verify().unwrap();
         }
 

@@ -83,7 +83,7 @@ impl LiveUsers {
     }
 
     fn store(&mut self, id: &[u8]) {
-        if self.count as usize % ARENA_IDS == 0 {
+        if (self.count as usize).is_multiple_of(ARENA_IDS) {
             if let Some(full) = self.arenas.last_mut() {
                 full.bytes.shrink_to_fit();
             }
@@ -151,7 +151,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_like_a_map(ids in prop::collection::vec("[a-c]{0,3}", 0..200), first in 0u32..9) {
+        fn numbers_like_a_map(
+            ids in prop::collection::vec("[a-c]{0,3}", 0..200),
+            first in 0u32..9,
+        ) {
             let mut live = LiveUsers::new(first);
             let mut model = HashMap::new();
             for id in &ids {

@@ -25,7 +25,8 @@ pub(crate) struct UsersFileEntry {
     pub(crate) checksum: u32,
 }
 
-/// The users that a snapshot knows: sealed files and the first part of the live table. Cheap to clone.
+/// The users that a snapshot knows: sealed files and the first part of the live table. Cheap to
+/// clone.
 #[derive(Debug, Clone)]
 pub(crate) struct UsersView {
     /// Ascending by ordinal.

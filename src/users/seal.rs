@@ -183,7 +183,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let (mut files, mut next) = (Vec::new(), 5u32);
             for count in &cuts {
-                let ids: Vec<String> = (0..*count).map(|i| format!("u{}", next as usize + i)).collect();
+                let ids = (0..*count).map(|i| format!("u{}", next as usize + i));
+                let ids: Vec<String> = ids.collect();
                 let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
                 files.push(Arc::new(open(next, &ids)));
                 next += *count as u32;
