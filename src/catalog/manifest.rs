@@ -70,8 +70,9 @@ impl Manifest {
     }
 
     /// The newest whole manifest. `NotFound` where there is none: "not a daybit database";
-    /// `NewerFormat` where any was written by a newer version. A damaged newest one is `Corruption`, never passed
-    /// over silently: what was published after the one before it would be lost without a word.
+    /// `NewerFormat` where any was written by a newer version. A damaged newest one is
+    /// `Corruption`, never passed over silently: what was published after the one before it would
+    /// be lost without a word.
     pub(crate) fn newest(fs: &dyn Fs, root: &Path) -> Result<Manifest> {
         for _ in 0..LOOKS {
             if let Some(manifest) = look(fs, root)? {
