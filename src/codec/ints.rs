@@ -58,20 +58,21 @@ pub(crate) fn width_of(value: u64) -> u32 {
     u64::BITS - value.leading_zeros()
 }
 
-/// Appends the low `width` bits of each value, least significant first.
+/// Appends values of `width` bits, least significant first.
 pub(crate) fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
-    let (mut word, mut used) = (0u128, 0);
+    let (mut word, mut used) = (0u64, 0);
     for value in values {
-        word |= u128::from(value) << used;
+        word |= value.checked_shl(used).unwrap_or(0);
         used += width;
         if used >= 64 {
-            out.extend((word as u64).to_le_bytes());
-            word >>= 64;
+            out.extend_from_slice(&word.to_le_bytes());
             used -= 64;
+            // What the full word had no room for; nothing where the value ended with it.
+            word = value.checked_shr(width - used).unwrap_or(0);
         }
     }
-    let bytes = (word as u64).to_le_bytes();
-    out.extend(&bytes[..used.div_ceil(8) as usize]);
+    let bytes = word.to_le_bytes();
+    out.extend_from_slice(&bytes[..used.div_ceil(8) as usize]);
 }
 
 /// Bytes that `pack` makes of so many values.

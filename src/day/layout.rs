@@ -1,7 +1,7 @@
 //! Rows in the order of a section, cut into blocks: what goes where before any byte is written.
 
 use super::format::{CHUNK_NONE, CHUNK_PACKED, PACKED_BELOW};
-use super::order::section_order;
+use super::order::{SortedRows, sort};
 use super::rows::{DayRows, NO_USER};
 use std::ops::Range;
 
@@ -44,8 +44,8 @@ struct Span {
 impl Layout {
     pub(crate) fn of(rows: &DayRows) -> Layout {
         let (ranks, activities) = rows.activity_ranks();
-        let sorted = section_order(rows, &ranks);
-        let mut spans = spans_of(rows, &ranks, &sorted);
+        let sorted = sort(rows, &ranks);
+        let mut spans = spans_of(&sorted.places);
         for span in &mut spans {
             if span.chunk != CHUNK_NONE && span.users < PACKED_BELOW {
                 span.chunk = CHUNK_PACKED;
@@ -54,28 +54,20 @@ impl Layout {
         // Stable: small chunks of an activity stay in order behind its large ones.
         spans.sort_by_key(|span| (span.activity, span.chunk));
         let mut layout = Layout { activities, ..Layout::default() };
-        layout.order.reserve(sorted.len());
+        layout.order.reserve(rows.len());
         for span in &spans {
-            layout.add(rows, &sorted, span);
+            layout.add(&sorted, span);
         }
         layout
     }
 
-    fn add(&mut self, rows: &DayRows, sorted: &[u32], span: &Span) {
+    fn add(&mut self, sorted: &SortedRows, span: &Span) {
         let (first_row, first_user) = (self.order.len(), self.users.len());
-        self.order.extend_from_slice(&sorted[span.rows.clone()]);
+        self.order.extend_from_slice(&sorted.order[span.rows.clone()]);
         if span.chunk != CHUNK_NONE {
-            let users = sorted[span.rows.clone()].iter().map(|&row| rows.users[row as usize]);
-            for user in users {
-                match self.users.last() {
-                    Some(&last) if last == user && self.users.len() > first_user => {
-                        self.counts[self.users.len() - 1] += 1;
-                    }
-                    _ => {
-                        self.users.push(user);
-                        self.counts.push(1);
-                    }
-                }
+            for of_user in sorted.places[span.rows.clone()].chunk_by(|a, b| a == b) {
+                self.users.push(of_user[0] as u32);
+                self.counts.push(of_user.len() as i64);
             }
         }
         let (end_row, end_user) = (self.order.len(), self.users.len());
@@ -103,21 +95,20 @@ impl Layout {
     }
 }
 
-fn spans_of(rows: &DayRows, ranks: &[u32], sorted: &[u32]) -> Vec<Span> {
+fn spans_of(places: &[u64]) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
-    let mut last_user = NO_USER;
-    for (at, &row) in sorted.iter().enumerate() {
-        let (user, activity) = (rows.users[row as usize], rows.activities[row as usize]);
-        let activity = ranks[activity as usize];
+    let mut last = None;
+    for (at, &place) in places.iter().enumerate() {
+        let (activity, user) = ((place >> 32) as u32, place as u32);
         let chunk = if user == NO_USER { CHUNK_NONE } else { user >> 16 };
         match spans.last_mut() {
             Some(span) if span.activity == activity && span.chunk == chunk => {
                 span.rows.end = at + 1;
-                span.users += usize::from(user != last_user);
+                span.users += usize::from(last != Some(place));
             }
             _ => spans.push(Span { activity, chunk, rows: at..at + 1, users: 1 }),
         }
-        last_user = user;
+        last = Some(place);
     }
     spans
 }

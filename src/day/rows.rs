@@ -145,7 +145,7 @@ impl DayRows {
     /// The order of a section: (activity name bytes, chunk, user, time, arrival); rows without a
     /// user come last in their activity, by (time, arrival).
     pub(crate) fn section_order(&self) -> Vec<u32> {
-        super::order::section_order(self, &self.activity_ranks().0)
+        super::order::sort(self, &self.activity_ranks().0).order
     }
 
     /// The rank of every string among the activity names of these rows, by bytes (`u32::MAX` for
@@ -206,7 +206,7 @@ impl DayRows {
             }
             self.check_cells(&column.cells)?;
         }
-        Ok(())
+        self.check_texts()
     }
 
     fn check_cells(&self, cells: &[Cell]) -> Result<(), String> {
@@ -225,6 +225,17 @@ impl DayRows {
             }
         });
         wrong.map_or(Ok(()), |cell| Err(format!("a cell cannot be: {cell:?}")))
+    }
+
+    /// Names are shorter than texts may be, so that every string has to be short enough.
+    fn check_texts(&self) -> Result<(), String> {
+        let lengths = (0..self.strings.len() as u32).map(|code| self.strings.get(code).len());
+        match lengths.max() {
+            Some(longest) if longest > TEXT_BYTES_MAX => {
+                Err(format!("a text of {longest} bytes; {TEXT_BYTES_MAX} at most"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Rough size in memory, in bytes.
@@ -333,6 +344,8 @@ mod tests {
         assert!(wrong(&|d| d.columns[0].name = 2).contains("unknown name"));
         assert!(wrong(&|d| d.columns.push(Column { name: 1, cells: vec![] })).contains("twice"));
         assert!(wrong(&|d| d.columns[0].cells.push(Cell::Null)).contains("2 cells"));
+        let long = vec![b'a'; TEXT_BYTES_MAX + 1];
+        assert!(wrong(&|d| d.activities[0] = d.strings.code(&long)).contains("65536 bytes"));
         for cell in [
             Cell::Text(2),
             Cell::WideDecimal(0, 0),
