@@ -4,7 +4,6 @@ use crate::codec::record;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs::{Fs, NewFile};
 use crate::limits::{RECORD_BYTES_MAX, USERS_MAX};
-use crate::users::UsersFileEntry;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,6 +20,18 @@ const LOOKS: usize = 10;
 pub(crate) struct DayFileEntry {
     pub(crate) generation: u64,
     pub(crate) length: u64,
+    pub(crate) checksum: u32,
+}
+
+/// A users file of the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UsersFileEntry {
+    /// Also the name: `users/0000000012.users`.
+    pub(crate) generation: u64,
+    pub(crate) first_ordinal: u32,
+    pub(crate) count: u32,
+    pub(crate) length: u64,
+    /// CRC32C of the header (which holds the checksums of the parts).
     pub(crate) checksum: u32,
 }
 

@@ -5,8 +5,7 @@
 //! that is not there is mostly refused without a look at any id. Linear probing, at most 3/4 full.
 //! Each part is checked against its CRC32C when it is first used.
 
-use super::UsersFileEntry;
-use crate::catalog::manifest::FORMAT_VERSION;
+use crate::catalog::manifest::{FORMAT_VERSION, UsersFileEntry};
 use crate::codec::checksum::crc;
 use crate::codec::record::newer_format;
 use crate::error::{Error, Result};

@@ -13,18 +13,6 @@ pub(crate) use file::UsersFile;
 pub(crate) use live::LiveUsers;
 pub(crate) use seal::merge_from;
 
-/// What MANIFEST keeps of a users file.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(crate) struct UsersFileEntry {
-    /// Also the name: `users/0000000012.users`.
-    pub(crate) generation: u64,
-    pub(crate) first_ordinal: u32,
-    pub(crate) count: u32,
-    pub(crate) length: u64,
-    /// CRC32C of the header (which holds the checksums of the parts).
-    pub(crate) checksum: u32,
-}
-
 /// The users that a snapshot knows: sealed files and the first part of the live table. Cheap to
 /// clone.
 #[derive(Debug, Clone)]

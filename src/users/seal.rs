@@ -1,12 +1,11 @@
 //! Writing sealed users files, and when they are merged.
 
-use super::UsersFileEntry;
 use super::file::{
     HEADER_BYTES, Header, MAGIC, Part, UsersFile, hash_seed, header_checksum, offset_width,
     slot_start,
 };
 use crate::catalog::ledger::tail_to_merge;
-use crate::catalog::manifest::FORMAT_VERSION;
+use crate::catalog::manifest::{FORMAT_VERSION, UsersFileEntry};
 use crate::codec::checksum::{crc, crc_append};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs::{Fs, NewFile};

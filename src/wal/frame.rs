@@ -66,7 +66,7 @@ pub(crate) struct InstallRecord {
     pub(crate) duplicates: u64,
     pub(crate) rejected: u64,
     /// The users file with the import's new ids, if there were any.
-    pub(crate) users: Option<crate::users::UsersFileEntry>,
+    pub(crate) users: Option<crate::catalog::manifest::UsersFileEntry>,
     /// Day files added, with their live sections.
     pub(crate) files: Vec<crate::catalog::manifest::DayFileEntry>,
     pub(crate) sections: Vec<crate::day::summary::SectionPlace>,

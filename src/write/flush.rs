@@ -3,14 +3,14 @@
 use super::sections;
 use super::state::{Draft, State};
 use crate::catalog::ledger::{self, LedgerFile};
-use crate::catalog::manifest::NumberedFile;
+use crate::catalog::manifest::{NumberedFile, UsersFileEntry};
 use crate::day::build::BuiltSection;
 use crate::day::file::{DayFileWriter, FileIdentity, FinishedDayFile};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::memtable::{Run, RunDay};
 use crate::snapshot::files::{day_name, ledger_name, map, users_name, wal_dir, write_catalog};
-use crate::users::{self, LiveUsers, UsersFile, UsersFileEntry};
+use crate::users::{self, LiveUsers, UsersFile};
 use crate::wal;
 use rayon::prelude::*;
 use std::mem;
