@@ -1,6 +1,9 @@
 //! The store as a whole: what was written is there, whatever happened in between.
 #![allow(clippy::unwrap_used)]
 
+mod bulk;
+mod compaction;
+mod crash;
 mod store;
 
 use super::*;
