@@ -42,15 +42,21 @@ impl Core {
         let pending = Arc::new(Pending { batch, outcome: Mutex::new(None) });
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(pending.clone());
         let mut state = self.state()?;
-        loop {
+        let mut flushed = false;
+        let outcome = loop {
             // Another caller may have committed it while this one waited for the lock.
             if let Some(outcome) = pending.take() {
-                return outcome;
+                break outcome;
             }
             let group = self.take_group();
             state.commit(&group);
-            self.flush_if_full(&mut state);
+            flushed |= self.flush_if_full(&mut state);
+        };
+        drop(state);
+        if flushed {
+            self.compact_inline();
         }
+        outcome
     }
 
     /// The oldest waiting batches that fit into one frame.
@@ -285,4 +291,69 @@ pub(crate) fn by_day(records: Vec<BatchRecord>) -> Vec<(DaySpan, DayRows)> {
         }
     }
     days.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::time::{Calendar, Zone, instant_of};
+    use crate::{Event, Value};
+    use proptest::prelude::*;
+    use std::sync::RwLock;
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::Integer),
+            "[0-9]{1,38}".prop_map(|digits| Value::Decimal(digits.parse().unwrap())),
+            "[0-9]{1,9}\\.[0-9]{2}".prop_map(|text| Value::Decimal(text.parse().unwrap())),
+            (-1e9..1e9).prop_map(Value::Float),
+            ".{0,40}".prop_map(|text| Value::Text(text.replace('\0', ""))),
+        ]
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        let user = prop::option::of("[a-z]{0,30}");
+        let properties = prop::collection::btree_map("[a-z]{1,4}", value(), 0..6);
+        let insert_id = prop::option::of("[a-z]{1,9}");
+        (user, "[a-c]", -3i64..3, 0..86_400i64, properties, insert_id).prop_map(
+            |(user, activity, day, second, properties, insert_id)| Event {
+                user,
+                activity,
+                time: Some(instant_of((day * 86_400 + second) * 1_000_000)),
+                insert_id,
+                properties: properties.into_iter().collect(),
+            },
+        )
+    }
+
+    proptest! {
+        /// The door bounds what a batch takes in a frame, so that no batch is refused after it.
+        #[test]
+        fn a_frame_is_never_longer_than_the_door_said(
+            events in prop::collection::vec(event(), 0..40),
+        ) {
+            let catalog = Catalog::new("Asia/Tokyo", "", 1, 0);
+            let calendar = Calendar::new(Zone::named("Asia/Tokyo").unwrap(), []);
+            let batch = check(Batch::new().id("b").events(events), &catalog, 0).unwrap();
+            prop_assert!(batch.rejected.is_empty());
+            let live = Arc::new(RwLock::new(LiveUsers::new(0)));
+            let users = UsersView { sealed: Arc::default(), live, count: 0 };
+            let fresh: Vec<Fresh<'_>> = batch
+                .events
+                .iter()
+                .map(|event| Fresh {
+                    event,
+                    span: calendar.span_of(event.time),
+                    user: event.user().map_or(Known::Nobody, Known::Live),
+                })
+                .collect();
+            let record = number(&fresh, &users, &batch, &mut Vec::new());
+            prop_assert_eq!(record.accepted, batch.events.len() as u64);
+            let bytes = crate::codec::record::encode(&Body::Batches(vec![record])).len();
+            prop_assert!(bytes <= batch.frame_bytes, "{bytes} > {}", batch.frame_bytes);
+        }
+    }
 }

@@ -151,11 +151,12 @@ impl State {
             return Ok(());
         }
         self.writing(|state| {
-            let mut draft = state.draft.clone();
-            draft.remove(&gone);
-            built.into_iter().for_each(|(generation, file)| draft.add_file(generation, file));
+            state.draft.remove(&gone);
+            for (generation, file) in built {
+                state.draft.add_file(generation, file);
+            }
             let spans = state.fresh_spans();
-            state.publish(draft, &spans)
+            state.publish(&spans)
         })?;
         self.show();
         Ok(())

@@ -12,6 +12,8 @@ const CELL_BYTES: usize = 16;
 /// Most bytes that the fixed fields of a row take in a frame: user, activity, time, insert id, and
 /// the lengths of its texts.
 const ROW_BYTES: usize = 96;
+/// Most bytes that a batch takes in a frame beside its days.
+const BATCH_BYTES: usize = 256;
 /// Most bytes that a day takes in a frame beside its rows, and that a column does beside its cells.
 const DAY_BYTES: usize = 256;
 const COLUMN_BYTES: usize = 32;
@@ -179,6 +181,6 @@ fn frame_bytes(events: &[Event], now: Micros) -> usize {
     // A UTC date falls on at most two of the zone's.
     let days = (2 * dates.len()).saturating_mul(columns + DAY_BYTES);
     let cells = events.len().saturating_mul(names.len()).saturating_mul(CELL_BYTES);
-    let rows = events.len() * ROW_BYTES;
+    let rows = events.len() * ROW_BYTES + BATCH_BYTES;
     days.saturating_add(texts).saturating_add(cells).saturating_add(rows)
 }

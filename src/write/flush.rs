@@ -1,7 +1,7 @@
 //! Flush: the whole memtable becomes one day file, and the log starts anew.
 
 use super::sections;
-use super::state::{Draft, State};
+use super::state::State;
 use crate::catalog::ledger::{self, LedgerFile};
 use crate::catalog::manifest::{NumberedFile, UsersFileEntry};
 use crate::day::build::BuiltSection;
@@ -29,37 +29,36 @@ impl State {
             return self.alive();
         }
         self.writing(|state| {
-            let mut draft = state.draft.clone();
-            let ledgers = state.write_files(&mut draft)?;
+            let ledgers = state.write_files()?;
             // Nothing is appended to the old log any more: it must be durable before the new one.
             state.sync()?;
             let log = state.new_log()?;
-            draft.manifest.applied = state.sequence;
-            draft.manifest.wal_from = log.number();
-            state.publish(draft, &[])?;
+            state.draft.manifest.applied = state.sequence;
+            state.draft.manifest.wal_from = log.number();
+            state.publish(&[])?;
             state.start_anew(log, ledgers);
             Ok(())
         })
     }
 
     /// All files of the flush, each durable with its name.
-    fn write_files(&mut self, draft: &mut Draft) -> Result<Vec<Arc<LedgerFile>>> {
+    fn write_files(&mut self) -> Result<Vec<Arc<LedgerFile>>> {
         if !self.memtable.is_empty() {
             let run = Run::merge(&self.memtable.runs);
             let (generation, file) = self.write_day_file(&run)?;
-            draft.add_file(generation, file);
+            self.draft.add_file(generation, file);
         }
         let live = self.users.live.clone();
         let live = live.read().unwrap_or_else(PoisonError::into_inner);
         if live.len() > 0 {
-            self.write_users(draft, &live)?;
+            self.write_users(&live)?;
         }
         if self.catalog_changed {
             let number = self.take_number();
-            draft.manifest.catalog =
+            self.draft.manifest.catalog =
                 write_catalog(&*self.env.fs, &self.root, number, &self.catalog)?;
         }
-        self.write_ledger(draft)
+        self.write_ledger()
     }
 
     fn write_day_file(&mut self, run: &Run) -> Result<(u64, FinishedDayFile)> {
@@ -93,20 +92,20 @@ impl State {
 
     /// The ids since the last flush become a users file, merged with older ones while that keeps
     /// their number small.
-    fn write_users(&mut self, draft: &mut Draft, live: &LiveUsers) -> Result<()> {
+    fn write_users(&mut self, live: &LiveUsers) -> Result<()> {
         let entry = self.write_users_file(live)?;
-        let files = &mut draft.manifest.users;
-        files.push(entry.clone());
-        let Some(from) = users::merge_from(files) else { return Ok(()) };
+        self.draft.manifest.users.push(entry.clone());
+        let Some(from) = users::merge_from(&self.draft.manifest.users) else { return Ok(()) };
         let newest = self.open_users(&entry)?;
         let mut merging: Vec<Arc<UsersFile>> =
             self.users.sealed.iter().skip(from).cloned().collect();
         merging.push(Arc::new(newest));
-        files.truncate(from);
+        self.draft.manifest.users.truncate(from);
         let generation = self.take_number();
         let path = self.root.join(users_name(generation));
-        let fs = &*self.env.fs;
-        files.push(UsersFile::merge(fs, &path, self.database(), generation, &merging)?);
+        let (fs, database) = (&*self.env.fs, self.database());
+        let merged = UsersFile::merge(fs, &path, database, generation, &merging)?;
+        self.draft.manifest.users.push(merged);
         Ok(())
     }
 
@@ -125,7 +124,7 @@ impl State {
     }
 
     /// The batch ids since the last flush become a ledger, merged like the users.
-    fn write_ledger(&mut self, draft: &mut Draft) -> Result<Vec<Arc<LedgerFile>>> {
+    fn write_ledger(&mut self) -> Result<Vec<Arc<LedgerFile>>> {
         let mut ledgers = self.batches.ledgers().to_vec();
         let entries = self.batches.unflushed();
         if entries.is_empty() {
@@ -145,7 +144,7 @@ impl State {
             let file = LedgerFile::merge(fs, &path, database, number, merging, now)?;
             ledgers.push(Arc::new(open_ledger(fs, &self.root, database, file)?));
         }
-        draft.manifest.ledgers = ledgers.iter().map(|ledger| ledger.file()).collect();
+        self.draft.manifest.ledgers = ledgers.iter().map(|ledger| ledger.file()).collect();
         Ok(ledgers)
     }
 

@@ -1,6 +1,6 @@
 //! Publishing: a new manifest makes finished files the database, and frees those that it replaces.
 
-use super::state::{Draft, State};
+use super::state::State;
 use crate::catalog::lease;
 use crate::catalog::manifest::Manifest;
 use crate::error::{Error, Result};
@@ -17,39 +17,40 @@ use std::sync::Arc;
 impl State {
     /// Publishes the draft, whose files are durable, and opens it. `spans`: of days in the memtable
     /// that stays. Readers of this process see it after `show`.
-    pub(crate) fn publish(&mut self, mut draft: Draft, spans: &[DaySpan]) -> Result<()> {
-        draft.tidy();
+    pub(crate) fn publish(&mut self, spans: &[DaySpan]) -> Result<()> {
         let (fs, root) = (self.env.fs.clone(), self.root.clone());
-        if std::mem::take(&mut draft.summary_changed) {
+        self.draft.tidy();
+        if std::mem::take(&mut self.draft.summary_changed) {
             let number = self.take_number();
-            draft.manifest.summary = write_summary(&*fs, &root, number, &draft.summary)?;
+            let summary = write_summary(&*fs, &root, number, &self.draft.summary)?;
+            self.draft.manifest.summary = summary;
         }
         let now = self.env.now();
-        draft.manifest.number += 1;
-        draft.manifest.published = now;
-        draft.manifest.next_generation = self.next_number;
         let max_age = i64::try_from(self.options.reader_max_age.as_micros()).unwrap_or(i64::MAX);
         let pinned = lease::pinned(&*fs, &root, now, max_age)?;
-        draft.manifest.publish(&*fs, &root, &pinned)?;
-        self.open_published(draft, spans)?;
+        let manifest = &mut self.draft.manifest;
+        manifest.number += 1;
+        manifest.published = now;
+        manifest.next_generation = self.next_number;
+        manifest.publish(&*fs, &root, &pinned)?;
+        self.open_draft(spans)?;
         // Files that could not be removed are tried again at the next publication.
         let _ = sweep(&*fs, &root, &self.draft.manifest, &|number| self.reserved.contains(&number));
         Ok(())
     }
 
-    /// Makes the draft the present state.
-    pub(crate) fn open_published(&mut self, draft: Draft, spans: &[DaySpan]) -> Result<()> {
+    /// Opens what the draft names.
+    pub(crate) fn open_draft(&mut self, spans: &[DaySpan]) -> Result<()> {
         self.published = Arc::new(Published::open(
             &*self.env.fs,
             &self.root,
             &mut self.open,
-            Arc::new(draft.manifest.clone()),
+            Arc::new(self.draft.manifest.clone()),
             self.catalog.clone(),
-            &draft.summary,
+            &self.draft.summary,
             spans,
         )?);
         self.users.sealed = self.published.sealed.clone();
-        self.draft = draft;
         Ok(())
     }
 

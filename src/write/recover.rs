@@ -23,8 +23,11 @@ use crate::time::Zone;
 use crate::users::LiveUsers;
 use crate::wal::{self, BatchRecord, Body, Frame, InstallRecord, Replay, WalWriter};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+
+/// A log's header is shorter than this, and a log with a frame longer.
+const EMPTY_LOG_BYTES_MAX: u64 = 64;
 
 /// What opening found beside the database itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,20 +45,16 @@ pub(crate) fn create(env: &Environment, root: &Path, options: &Options) -> Resul
     let zone = Zone::named(options.time_zone.as_deref().unwrap_or("UTC"))?;
     refuse_existing(&*env.fs, root)?;
     let fs = &*env.fs;
-    for dir in FOLDERS.iter().chain(&[SPILL_DIR]).map(|dir| root.join(dir)) {
-        fs.create_dir_all(&dir).map_err(|e| Error::io("cannot create", &dir, e))?;
-    }
+    make_folders(fs, root)?;
     let _lock = lock(fs, root)?;
     refuse_existing(fs, root)?;
+    clear_unfinished(fs, root)?;
     let mut random = env.random.clone();
     let (database, key, now) = (random.draw(), random.draw(), env.now());
     let catalog = Catalog::new(zone.name(), Zone::rules_version(), key, now);
     let catalog = write_catalog(fs, root, 1, &catalog)?;
     let summary = write_summary(fs, root, 2, &Summary::default())?;
     WalWriter::create(fs, &wal_dir(root), database, 1, 1)?;
-    for dir in [Some(root), root.parent().filter(|dir| !dir.as_os_str().is_empty())] {
-        dir.map_or(Ok(()), |dir| fs.sync_dir(dir).map_err(|e| Error::io("cannot sync", dir, e)))?;
-    }
     let manifest = Manifest {
         database,
         number: 1,
@@ -72,6 +71,29 @@ pub(crate) fn create(env: &Environment, root: &Path, options: &Options) -> Resul
     manifest.publish(fs, root, &[])
 }
 
+/// Makes the folders, and their names durable: those of the database in its own, its own in the
+/// one above, and those above that were not there.
+fn make_folders(fs: &dyn Fs, root: &Path) -> Result<()> {
+    let named = |dir: &Path| match dir.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => dir.to_path_buf(),
+    };
+    let is_missing =
+        |dir: &Path| fs.list(&named(dir)).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+    let missing = root.ancestors().take_while(|dir| is_missing(dir)).count();
+    for dir in FOLDERS.iter().chain(&[SPILL_DIR]).map(|dir| root.join(dir)) {
+        fs.create_dir_all(&dir).map_err(|e| Error::io("cannot create", &dir, e))?;
+    }
+    for dir in root.ancestors().take(missing.max(1) + 1).map(named) {
+        match fs.sync_dir(&dir) {
+            // A folder that may be passed but not read holds the database's name well enough.
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied && dir != root => {}
+            synced => synced.map_err(|e| Error::io("cannot sync", &dir, e))?,
+        }
+    }
+    Ok(())
+}
+
 fn refuse_existing(fs: &dyn Fs, root: &Path) -> Result<()> {
     match Manifest::newest(fs, root) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
@@ -81,6 +103,29 @@ fn refuse_existing(fs: &dyn Fs, root: &Path) -> Result<()> {
             Err(Error::new(ErrorKind::AlreadyExists, message))
         }
     }
+}
+
+/// Removes the empty log of a creation that was cut off. A folder with more than that has lost its
+/// manifest, and is not written over.
+fn clear_unfinished(fs: &dyn Fs, root: &Path) -> Result<()> {
+    let list = |dir: &Path| fs.list(dir).map_err(|e| Error::io("cannot list", dir, e));
+    let mut holds = list(&root.join("days"))?.iter().any(|name| name.ends_with(".day"));
+    holds |= !list(&root.join("users"))?.is_empty();
+    let wal = wal_dir(root);
+    for name in list(&wal)? {
+        let path = wal.join(name);
+        let bytes = fs.len(&path).map_err(|e| Error::io("cannot look at", &path, e))?;
+        holds |= bytes.is_some_and(|bytes| bytes > EMPTY_LOG_BYTES_MAX);
+    }
+    if holds {
+        let message = format!(
+            "{} has files of a database but no MANIFEST: nothing was changed; set the folder aside \
+             and make the database elsewhere",
+            root.display()
+        );
+        return Err(Error::new(ErrorKind::AlreadyExists, message));
+    }
+    wal::cut(fs, &wal, u64::MAX)
 }
 
 fn lock(fs: &dyn Fs, root: &Path) -> Result<Box<dyn FileLock>> {
@@ -121,7 +166,7 @@ pub(crate) fn open(
     }
     state.sequence = replay.last;
     let spans = state.fresh_spans();
-    state.open_published(state.draft.clone(), &spans)?;
+    state.open_draft(&spans)?;
     state.show();
     sweep(fs, root, &state.draft.manifest, &|_| false)?;
     let report =

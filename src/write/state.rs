@@ -29,7 +29,7 @@ pub(crate) struct State {
     pub(crate) view: Arc<CurrentView>,
     /// Held until the database is closed.
     pub(crate) lock: Option<Box<dyn FileLock>>,
-    /// What the files hold, frames that install files included.
+    /// What the files hold, those included that frames after the manifest installed.
     pub(crate) draft: Draft,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) catalog_changed: bool,
@@ -56,7 +56,8 @@ pub(crate) struct State {
     pub(crate) broken: Option<String>,
 }
 
-/// What the next manifest will say of files and sections.
+/// What the next manifest will say of files and sections. A failure on the way to it stops the
+/// writer, so that a half-made one is never published.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
     pub(crate) manifest: Manifest,
