@@ -1,6 +1,45 @@
 //! The `daybit` command: a thin front door that uses the library's public names only.
+//!
+//! Exit codes: 0 done, 1 the operating system or a full disk stopped it, 2 the command, a name or a
+//! value is wrong, 3 not a database, 4 another process is writing, 5 damage was found.
 
+#![forbid(unsafe_code)]
+
+mod args;
+mod ask;
+mod demo;
+mod failure;
+mod load;
+mod look;
+mod output;
 mod shade;
 mod table;
 
-fn main() {}
+use args::{Cli, Command};
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output::complain(&error.to_string());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Create(args) => look::create(&args),
+        Command::Import(args) => load::import(&args),
+        Command::Info(args) => look::info(&args),
+        Command::Verify(args) => look::verify(&args),
+        Command::Export(args) => look::export(&args),
+        Command::Query(args) => ask::query(&args),
+        Command::Demo(args) => demo::demo(&args),
+        Command::Report(report) => ask::report(&report),
+    }
+}

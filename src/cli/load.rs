@@ -1,0 +1,240 @@
+//! `daybit import`: flags to options, a progress bar on a terminal, and the receipt in words.
+
+use super::args::ImportArgs;
+use super::failure::Failure;
+use super::output::{complain, count, say};
+use daybit::{
+    Db, ErrorKind, ImportFormat, ImportOptions, ImportReceipt, ImportStage, ImportTime, Options,
+    Progress, ReplaceDays, Source, ValueType,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+/// Runs the import and tells what became of it.
+pub fn import(args: &ImportArgs) -> Result<u8, Failure> {
+    let rejects = args.rejects.clone().unwrap_or_else(|| beside(&args.db));
+    let options = options(args)?.rejects(&rejects);
+    let sources = args.files.iter().map(|file| source(file)).collect();
+    let db = open_or_create(&args.db)?;
+    let receipt = load(&db, &options, sources)?;
+    db.close()?;
+    receipt.warnings.iter().for_each(|w| complain(&format!("note: {w}")));
+    say(&if args.json { receipt_json(&receipt) } else { receipt_words(&receipt, &rejects) })?;
+    Ok(0)
+}
+
+/// Imports with a bar on a terminal, and quietly on a pipe.
+pub fn load(
+    db: &Db,
+    options: &ImportOptions,
+    sources: Vec<Source>,
+) -> Result<ImportReceipt, Failure> {
+    let bar = bar();
+    let receipt = db.import(options, sources, &|progress| show(&bar, progress));
+    bar.finish_and_clear();
+    Ok(receipt?)
+}
+
+/// `NAME.rejects.csv` beside the database's folder.
+fn beside(db: &Path) -> PathBuf {
+    let mut name = db.file_name().unwrap_or_default().to_os_string();
+    name.push(".rejects.csv");
+    db.with_file_name(name)
+}
+
+fn source(file: &Path) -> Source {
+    if file == Path::new("-") {
+        return Source::reader("standard input", Box::new(std::io::stdin()));
+    }
+    Source::file(file)
+}
+
+fn open_or_create(path: &Path) -> Result<Db, Failure> {
+    match Db::open(path, Options::new()) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Db::create(path, Options::new())?),
+        opened => Ok(opened?),
+    }
+}
+
+fn options(args: &ImportArgs) -> Result<ImportOptions, Failure> {
+    let mut options = ImportOptions::new()
+        .user(&args.user)
+        .activity(&args.activity)
+        .time(&args.time)
+        .strict(args.strict);
+    if let Some(format) = &args.input {
+        options = options.format(format_named(format)?);
+    }
+    if let Some(name) = &args.activity_name {
+        options = options.activity_name(name);
+    }
+    if let Some(format) = &args.time_format {
+        options = options.time_format(time_named(format)?);
+    }
+    if let Some(zone) = &args.zone {
+        options = options.time_zone(zone);
+    }
+    if let Some(column) = &args.insert_id {
+        options = options.insert_id(column);
+    }
+    for column in &args.skip {
+        options = options.skip(column);
+    }
+    for pair in &args.types {
+        let (column, of) = type_named(pair)?;
+        options = options.value_type(column, of);
+    }
+    bounds(options, args)
+}
+
+/// The options that limit or replace.
+fn bounds(mut options: ImportOptions, args: &ImportArgs) -> Result<ImportOptions, Failure> {
+    if let Some(time) = &args.not_before {
+        options = options.not_before(time);
+    }
+    if let Some(time) = &args.not_after {
+        options = options.not_after(time);
+    }
+    if let Some(what) = &args.replace_days {
+        options = options.replace_days(replace_named(what)?);
+    }
+    if let Some(id) = &args.batch_id {
+        options = options.batch_id(id);
+    }
+    if let Some(mib) = args.memory {
+        let bytes = usize::try_from(mib).ok().and_then(|mib| mib.checked_mul(1 << 20));
+        let bytes = bytes.ok_or_else(|| Failure::input(format!("--memory {mib} is too much")))?;
+        options = options.memory_bytes(bytes);
+    }
+    Ok(options)
+}
+
+fn format_named(name: &str) -> Result<ImportFormat, Failure> {
+    match name {
+        "csv" => Ok(ImportFormat::Csv),
+        "tsv" => Ok(ImportFormat::Tsv),
+        "ndjson" | "jsonl" => Ok(ImportFormat::Ndjson),
+        "parquet" => Ok(ImportFormat::Parquet),
+        _ => Err(unknown("--input", name, "csv, tsv, ndjson or parquet")),
+    }
+}
+
+fn time_named(name: &str) -> Result<ImportTime, Failure> {
+    match name {
+        "auto" => Ok(ImportTime::Auto),
+        "text" => Ok(ImportTime::Text),
+        "s" => Ok(ImportTime::Seconds),
+        "ms" => Ok(ImportTime::Millis),
+        "us" => Ok(ImportTime::Micros),
+        _ => Err(unknown("--time-format", name, "auto, text, s, ms or us")),
+    }
+}
+
+fn replace_named(name: &str) -> Result<ReplaceDays, Failure> {
+    match name {
+        "activities" => Ok(ReplaceDays::Activities),
+        "all" => Ok(ReplaceDays::All),
+        _ => Err(unknown("--replace-days", name, "activities (or no value) or all")),
+    }
+}
+
+fn type_named(pair: &str) -> Result<(&str, ValueType), Failure> {
+    let allowed = "NAME=integer, decimal, float, boolean or text";
+    let Some((column, name)) = pair.rsplit_once('=') else {
+        return Err(unknown("--type", pair, allowed));
+    };
+    let of = match name {
+        "integer" => ValueType::Integer,
+        "decimal" => ValueType::Decimal,
+        "float" => ValueType::Float,
+        "boolean" => ValueType::Boolean,
+        "text" => ValueType::Text,
+        _ => return Err(unknown("--type", pair, allowed)),
+    };
+    Ok((column, of))
+}
+
+fn unknown(flag: &str, value: &str, allowed: &str) -> Failure {
+    Failure::input(format!("{flag} {value:?} is not known: use {allowed}"))
+}
+
+/// A bar that draws on a terminal's standard error only.
+fn bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    let looks = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(looks) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    let rows = count(progress.rows);
+    let message = match progress.stage {
+        ImportStage::Building => format!("writing, {rows} rows"),
+        _ => format!("reading, {rows} rows"),
+    };
+    bar.set_message(message);
+    bar.set_length(progress.bytes_total.unwrap_or(progress.bytes));
+    bar.set_position(progress.bytes);
+}
+
+fn receipt_json(receipt: &ImportReceipt) -> String {
+    let rejects: Vec<_> = receipt
+        .first_rejects
+        .iter()
+        .map(|r| json!({"source": r.source, "line": r.line, "reason": r.reason}))
+        .collect();
+    let receipt = json!({
+        "accepted": receipt.accepted,
+        "without_user": receipt.without_user,
+        "duplicates": receipt.duplicates,
+        "rejected": receipt.rejected,
+        "first_rejects": rejects,
+        "repeated": receipt.repeated,
+        "removed": receipt.removed,
+        "days": receipt.days,
+        "new_users": receipt.new_users,
+        "warnings": receipt.warnings,
+    });
+    format!("{receipt}\n")
+}
+
+/// The receipt as sentences.
+pub fn receipt_words(receipt: &ImportReceipt, rejects: &Path) -> String {
+    if receipt.repeated {
+        let events = count(receipt.accepted);
+        return format!(
+            "Nothing changed: this very import was applied before ({events} events).\n"
+        );
+    }
+    let mut words = format!(
+        "{} events on {} days, {} new users",
+        count(receipt.accepted),
+        count(receipt.days),
+        count(receipt.new_users)
+    );
+    for (number, what) in [
+        (receipt.without_user, "without a user (counted in sums, never as people)"),
+        (receipt.duplicates, "duplicates left out"),
+        (receipt.removed, "events replaced"),
+    ] {
+        if number > 0 {
+            words.push_str(&format!("; {} {what}", count(number)));
+        }
+    }
+    words.push_str(".\n");
+    if receipt.rejected > 0 {
+        let all = rejects.display();
+        words.push_str(&format!("{} rows rejected, all in {all}:\n", count(receipt.rejected)));
+        for row in receipt.first_rejects.iter().take(5) {
+            words.push_str(&format!("  {} line {}: {}\n", row.source, row.line, row.reason));
+        }
+    }
+    words
+}

@@ -1,0 +1,167 @@
+//! Commands that make, describe, check and export a database.
+
+use super::args::{CreateArgs, DbArgs, ExportArgs, ExportWhat, InfoArgs};
+use super::failure::Failure;
+use super::output::{bytes, complain, count, say};
+use daybit::{Db, DbInfo, Options};
+use serde_json::json;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// `daybit create`.
+pub fn create(args: &CreateArgs) -> Result<u8, Failure> {
+    Db::create(&args.db, Options::new().time_zone(&args.time_zone))?.close()?;
+    say(&format!("Made {}; its days begin in {}.\n", args.db.display(), args.time_zone))?;
+    Ok(0)
+}
+
+/// `daybit info`.
+pub fn info(args: &InfoArgs) -> Result<u8, Failure> {
+    let info = Db::open_read_only(&args.db)?.info()?;
+    say(&if args.json { info_json(&info) } else { info_words(&info) })?;
+    Ok(0)
+}
+
+fn info_words(info: &DbInfo) -> String {
+    let held = &info.snapshot;
+    let days = match (held.first_day, held.last_day) {
+        (Some(first), Some(last)) => format!("{}, {first} to {last}", count(held.days)),
+        _ => "none yet".to_string(),
+    };
+    let newest = held.watermark.map_or("none".to_string(), |at| at.to_rfc3339());
+    let mut lines = vec![
+        ("days", days),
+        ("users", count(u64::from(held.users))),
+        (
+            "events",
+            format!("{}, {} without a user", count(held.events), count(held.events_without_user)),
+        ),
+        ("newest event", newest),
+        (
+            "on disk",
+            format!(
+                "{} in {} files, {} of them hold days",
+                bytes(info.file_bytes),
+                info.files,
+                info.day_files
+            ),
+        ),
+        ("time zone", format!("{}, rules {}", held.time_zone, held.zone_rules)),
+        (
+            "durability",
+            "chosen by each writer when it opens; sync unless it says otherwise".to_string(),
+        ),
+        ("made", held.created.to_rfc3339()),
+        ("format", info.format_version.to_string()),
+    ];
+    lines.extend(info.format_note.map(|note| ("note", note.to_string())));
+    let mut text: String =
+        lines.iter().map(|(name, value)| format!("{name:<13} {value}\n")).collect();
+    text.push_str(&activities_words(info));
+    text
+}
+
+/// A line per activity, numbers aligned.
+fn activities_words(info: &DbInfo) -> String {
+    let rows: Vec<[String; 3]> = info
+        .snapshot
+        .activities
+        .iter()
+        .map(|a| [a.name.escape_debug().to_string(), count(a.events), count(a.user_days)])
+        .collect();
+    let head = ["activity", "events", "user-days"].map(String::from);
+    let all: Vec<&[String; 3]> = std::iter::once(&head).chain(&rows).collect();
+    let width = |i: usize| all.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
+    let (name, events, user_days) = (width(0), width(1), width(2));
+    let line = |row: &&[String; 3]| {
+        format!("{:<name$}  {:>events$}  {:>user_days$}\n", row[0], row[1], row[2])
+    };
+    if rows.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}", all.iter().map(line).collect::<String>())
+    }
+}
+
+fn info_json(info: &DbInfo) -> String {
+    let held = &info.snapshot;
+    let activities: Vec<_> = held
+        .activities
+        .iter()
+        .map(|a| {
+            json!({"name": a.name, "events": a.events, "events_without_user": a.events_without_user,
+                   "user_days": a.user_days})
+        })
+        .collect();
+    let info = json!({
+        "days": held.days,
+        "first_day": held.first_day.map(|d| d.to_string()),
+        "last_day": held.last_day.map(|d| d.to_string()),
+        "users": held.users,
+        "events": held.events,
+        "events_without_user": held.events_without_user,
+        "activities": activities,
+        "watermark": held.watermark.map(|at| at.to_rfc3339()),
+        "time_zone": held.time_zone,
+        "zone_rules": held.zone_rules,
+        "created": held.created.to_rfc3339(),
+        "files": info.files,
+        "day_files": info.day_files,
+        "bytes": info.file_bytes,
+        "format_version": info.format_version,
+        "format_note": info.format_note,
+    });
+    format!("{info}\n")
+}
+
+/// `daybit verify`: exit code 5 where anything is damaged.
+pub fn verify(args: &DbArgs) -> Result<u8, Failure> {
+    let report = Db::open_read_only(&args.db)?.verify()?;
+    for damage in &report.damages {
+        complain(&damage.message);
+    }
+    let read = format!(
+        "{} files, {} day sections, {}",
+        count(report.files),
+        count(report.sections),
+        bytes(report.bytes)
+    );
+    if report.damages.is_empty() {
+        say(&format!("Whole: {read} read and checked.\n"))?;
+        return Ok(0);
+    }
+    say(&format!("Damaged: {} of what was read ({read}).\n", report.damages.len()))?;
+    Ok(5)
+}
+
+/// `daybit export`.
+pub fn export(args: &ExportArgs) -> Result<u8, Failure> {
+    let snapshot = Db::open_read_only(&args.db)?.snapshot()?;
+    match &args.what {
+        ExportWhat::Users { output } => {
+            let mut out = open(output.as_deref())?;
+            snapshot.export_users(&mut out)?;
+            out.flush()?;
+        }
+        ExportWhat::Presence { day, event, output } => {
+            let date = day.parse().map_err(|_| {
+                Failure::input(format!("--day {day:?} is not a date like 2024-03-01"))
+            })?;
+            let event = (event != "*").then_some(event.as_str());
+            let mut out = open(output.as_deref())?;
+            out.write_all(&snapshot.export_presence(date, event)?)?;
+            out.flush()?;
+        }
+    }
+    Ok(0)
+}
+
+/// The file, or standard output.
+fn open(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
+    let Some(path) = path else { return Ok(Box::new(BufWriter::new(io::stdout().lock()))) };
+    let file = File::create(path).map_err(|e| {
+        Failure::input(format!("cannot write {}: {e}", PathBuf::from(path).display()))
+    })?;
+    Ok(Box::new(BufWriter::new(file)))
+}

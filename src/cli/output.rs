@@ -1,0 +1,86 @@
+//! Where words go: answers to standard output, complaints to standard error.
+
+use super::args::Format;
+use super::failure::Failure;
+use super::table::{Style, render, render_rows_csv};
+use daybit::Answer;
+use std::io::{self, IsTerminal, Write};
+
+/// Says what went wrong, or what the asker should know, on standard error.
+pub fn complain(message: &str) {
+    // Nobody is left to tell when standard error is gone too.
+    let _ = writeln!(io::stderr().lock(), "daybit: {message}");
+}
+
+/// Writes to standard output; a reader that went away (`| head`) is no failure.
+pub fn say(text: &str) -> Result<(), Failure> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Colour on a terminal, unless `NO_COLOR` says otherwise; as wide as the terminal.
+pub fn style() -> Style {
+    let terminal = io::stdout().is_terminal();
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let width = std::env::var("COLUMNS").ok().and_then(|v| v.parse().ok());
+    Style { colour: terminal && !plain, width: width.unwrap_or_else(terminal_width) }
+}
+
+fn terminal_width() -> usize {
+    comfy_table::Table::new().width().map_or(120, usize::from)
+}
+
+/// Prints one answer; warnings go to standard error, since machines read the output.
+pub fn print(answer: &Answer, format: Format) -> Result<(), Failure> {
+    if format != Format::Json {
+        answer.info.warnings.iter().for_each(|w| complain(&format!("note: {w}")));
+    }
+    say(&match format {
+        Format::Table => render(answer, &style()),
+        Format::Json => format!("{}\n", answer.to_json_string()),
+        Format::Csv => render_rows_csv(&answer.to_table()),
+        Format::Rows => records(answer),
+    })
+}
+
+/// One JSON object a line.
+fn records(answer: &Answer) -> String {
+    let table = answer.to_table();
+    let mut text = String::new();
+    for row in &table.rows {
+        let fields: Vec<String> = table
+            .columns
+            .iter()
+            .zip(row)
+            .map(|(name, value)| format!("{}:{value}", serde_json::Value::from(name.as_str())))
+            .collect();
+        text.push_str(&format!("{{{}}}\n", fields.join(",")));
+    }
+    text
+}
+
+/// A number with thousands separators.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in the largest unit that keeps a digit before the point.
+pub fn bytes(number: u64) -> String {
+    let (mut value, mut units) = (number as f64, ["B", "KiB", "MiB", "GiB", "TiB"].iter());
+    let mut unit = units.next().unwrap_or(&"B");
+    while value >= 1024.0 {
+        let Some(next) = units.next() else { break };
+        (value, unit) = (value / 1024.0, next);
+    }
+    if *unit == "B" { format!("{number} B") } else { format!("{value:.1} {unit}") }
+}
