@@ -3,9 +3,10 @@
 use super::active::{Calendar, Trailing, window_edges};
 use super::{Prepared, Question, days, share};
 use crate::error::Result;
+use crate::query::Selector;
 use crate::query::answer::{Column, Figures};
 use crate::query::plan::Span;
-use crate::scan::{BucketOperator, ByBucket, Operator, Selector, Step, Tally, kernels};
+use crate::scan::{BucketOperator, ByBucket, Operator, Step, Tally, kernels};
 use crate::time::Day;
 
 /// Sums: the window's users per bucket, then the daily actives from `first` on.
@@ -54,10 +55,11 @@ fn columns(
     ]
 }
 
-/// Days that count: from the first event ever to the day of `as_of`.
+/// Days that count: from the first event ever to the last day that has ended by `as_of`; a day in
+/// progress would pull the mean down, so it is left out, as from every average.
 fn known_days(question: &Question<'_>) -> (Day, Day) {
     let plan = &question.plan;
-    (plan.first_day.unwrap_or(plan.reach.begun), plan.reach.begun)
+    (plan.first_day.unwrap_or(plan.reach.complete), plan.reach.complete)
 }
 
 fn mean(
