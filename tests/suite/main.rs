@@ -1,0 +1,18 @@
+//! What daybit must do as seen from outside, in one binary: linking is slow on small machines.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+mod docs;
+mod expected;
+mod house;
+mod kill;
+mod model;
+mod oracle;
+mod size;
+mod support;
