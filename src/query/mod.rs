@@ -12,7 +12,7 @@ mod json;
 mod normal;
 pub(crate) mod plan;
 mod render;
-mod set;
+pub(crate) mod selector;
 mod strict;
 #[cfg(test)]
 mod tests;
@@ -21,9 +21,9 @@ pub use answer::{Answer, Average, BucketInfo, Cohort, Column, Figures, Info, Ser
 pub use date::DateArg;
 pub use json::{Queries, queries_from_json};
 pub use render::Table;
-pub use set::Set;
+pub(crate) use selector::SetKind;
+pub use selector::{Selector, Set};
 
-use crate::scan::{Selector, SetKind};
 use crate::time::{Bucket, Day, Micros, WeekStart};
 
 /// A question: a report, the range it looks at, and whom it counts.
