@@ -131,25 +131,38 @@ pub(crate) struct StateInputs<'a> {
     pub(crate) tomorrow: &'a Bits,
 }
 
+/// One plain loop per figure: eleven of these run faster than one that the compiler cannot turn
+/// into vectors.
+#[inline(always)]
+fn count_words(word: impl Fn(usize) -> u64) -> u64 {
+    (0..1_024).map(|at| u64::from(word(at).count_ones())).sum()
+}
+
 /// Sorts everybody who was ever seen into the seven states.
 pub(crate) fn states(inputs: &StateInputs<'_>) -> States {
-    let StateInputs { today, seen, week, month, tomorrow } = inputs;
-    Arch::new().dispatch(|| {
-        let mut states = States::default();
-        for word in 0..1_024 {
-            let (today, seen, week) = (today.0[word], seen.0[word], week.0[word]);
-            let (month, tomorrow) = (month.0[word], tomorrow.0[word]);
-            let active =
-                [!seen, seen & week, seen & !week & month, seen & !month].map(|past| today & past);
-            let silent = [week, !week & month, !month].map(|past| seen & !today & past);
-            for (count, users) in states.users.iter_mut().zip(active.into_iter().chain(silent)) {
-                *count += u64::from(users.count_ones());
-            }
-            for (count, users) in states.back.iter_mut().zip(active) {
-                *count += u64::from((users & tomorrow).count_ones());
-            }
-        }
-        states
+    let [today, seen, week, month, tomorrow] =
+        [inputs.today, inputs.seen, inputs.week, inputs.month, inputs.tomorrow].map(|bits| &bits.0);
+    let new = |w: usize| today[w] & !seen[w];
+    let current = |w: usize| today[w] & seen[w] & week[w];
+    let reactivated = |w: usize| today[w] & seen[w] & !week[w] & month[w];
+    let resurrected = |w: usize| today[w] & seen[w] & !month[w];
+    let silent = |w: usize| seen[w] & !today[w];
+    Arch::new().dispatch(|| States {
+        users: [
+            count_words(new),
+            count_words(current),
+            count_words(reactivated),
+            count_words(resurrected),
+            count_words(|w| silent(w) & week[w]),
+            count_words(|w| silent(w) & !week[w] & month[w]),
+            count_words(|w| silent(w) & !month[w]),
+        ],
+        back: [
+            count_words(|w| new(w) & tomorrow[w]),
+            count_words(|w| current(w) & tomorrow[w]),
+            count_words(|w| reactivated(w) & tomorrow[w]),
+            count_words(|w| resurrected(w) & tomorrow[w]),
+        ],
     })
 }
 

@@ -213,6 +213,9 @@ pub(super) struct ByFirst {
     mark: Box<[u32]>,
     /// Offset to cell.
     cell_of: Vec<u32>,
+    /// A user may come back several times for what is counted once. False where every cell is
+    /// about one bucket of its own: then nothing needs to be marked.
+    once: bool,
 }
 
 impl ByFirst {
@@ -220,7 +223,9 @@ impl ByFirst {
         let cells = shape.cells.iter().zip(0_u32..);
         let cell_of =
             cells.flat_map(|(offsets, cell)| offsets.clone().map(move |_| cell)).collect();
+        let once = shape.count != CountKind::On || shape.columns() >= shape.cells.len();
         ByFirst {
+            once,
             starts,
             now: Gather::new(RETURN, returns),
             assigned: Box::new(Bits::EMPTY),
@@ -249,15 +254,17 @@ impl BucketOperator for ByFirst {
         self.assign(bucket, tally);
         let Some(returned) = self.now.take() else { return Ok(()) };
         kernels::and(returned, &self.assigned);
-        let count = self.shape.count;
+        let (count, once) = (self.shape.count, self.once);
         kernels::for_each(returned, |low| {
             let first = self.first[usize::from(low)] as usize;
             let Some(cell) = self.cell_of.get(bucket - first).copied() else { return };
-            let mark = std::mem::replace(&mut self.mark[usize::from(low)], cell + 1);
-            let counted = match count {
-                CountKind::On => mark == cell + 1,
-                CountKind::OnOrBefore => mark != 0,
-                CountKind::OnOrAfter => true,
+            let counted = once && {
+                let mark = std::mem::replace(&mut self.mark[usize::from(low)], cell + 1);
+                match count {
+                    CountKind::On => mark == cell + 1,
+                    CountKind::OnOrBefore => mark != 0,
+                    CountKind::OnOrAfter => true,
+                }
             };
             if !counted {
                 tally.add(self.shape.sum(first, cell as usize), 1);
