@@ -7,7 +7,7 @@ use crate::fs::Fs;
 use crate::snapshot::Snapshot;
 use crate::snapshot::files::{day_name, read_catalog, read_summary, users_name, wal_dir};
 use crate::wal;
-use crate::write::{Environment, open_ledger};
+use crate::write::{Body, Environment, open_ledger};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -105,5 +105,5 @@ fn verify_records(env: &Environment, root: &Path, snapshot: &Snapshot, report: &
 
 /// What is appended meanwhile may look like a torn end, which is no damage.
 fn verify_log(fs: &dyn Fs, root: &Path, manifest: &Manifest) -> Result<()> {
-    wal::replay(fs, &wal_dir(root), manifest.database, manifest.applied).map(|_| ())
+    wal::replay::<Body>(fs, &wal_dir(root), manifest.database, manifest.applied).map(|_| ())
 }

@@ -7,15 +7,17 @@
 //! the frame was written: where a bad frame is followed by a good one, it tells a write that a
 //! crash lost (dropped, reported) from damage (refused).
 //!
+//! What a body says is the business of those who write it: to the log it is a `FrameBody`.
+//!
 //! Recovery: `replay`, `settle`, `WalWriter::create` with the next number and `Replay::last + 1`.
 
-pub(crate) mod frame;
+mod frame;
 mod layout;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub(crate) use frame::{BatchRecord, Body, CatalogRecord, Frame, InstallRecord};
+pub(crate) use frame::{Frame, FrameBody};
 pub(crate) use reader::{Replay, replay};
 pub(crate) use writer::{WalWriter, cut, settle};

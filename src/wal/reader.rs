@@ -1,17 +1,17 @@
 //! Replay.
 
 use super::layout::{self, Candidate, FRAME_HEAD_BYTES, HEADER_BYTES, Header, RawFrame};
-use super::{Body, Frame};
+use super::{Frame, FrameBody};
 use crate::codec::record;
+use crate::error::{Error, Result};
 use crate::fs::Fs;
-use crate::{Error, Result};
 use std::path::Path;
 
 /// What replay found.
-#[derive(Debug, Default)]
-pub(crate) struct Replay {
+#[derive(Debug)]
+pub(crate) struct Replay<B> {
     /// Frames with a sequence above `after`, in order, across all logs; seals too.
-    pub(crate) frames: Vec<Frame>,
+    pub(crate) frames: Vec<Frame<B>>,
     /// The last sequence found, `after` where that is higher: the next frame is this plus 1.
     pub(crate) last: u64,
     /// Bytes of torn frames at the end that were dropped (and not cut from the file: a new log is
@@ -36,32 +36,42 @@ pub(super) fn numbers(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>> {
 ///
 /// What was read may not be durable yet: call `settle`, or have it in other durable files, before
 /// anything is built on it.
-pub(crate) fn replay(fs: &dyn Fs, dir: &Path, database: u128, after: u64) -> Result<Replay> {
+pub(crate) fn replay<B: FrameBody>(
+    fs: &dyn Fs,
+    dir: &Path,
+    database: u128,
+    after: u64,
+) -> Result<Replay<B>> {
     let logs = numbers(fs, dir)?;
-    let mut replayer =
-        Replayer { database, after, expected: None, torn: None, out: Replay::default() };
-    for number in &logs {
-        let path = dir.join(layout::name(*number));
+    let out = Replay {
+        frames: Vec::new(),
+        last: after,
+        dropped_bytes: 0,
+        sealed: false,
+        logs: logs.clone(),
+    };
+    let mut replayer = Replayer { database, after, expected: None, torn: None, out };
+    for number in logs {
+        let path = dir.join(layout::name(number));
         let bytes = fs.map(&path).map_err(|e| Error::io("cannot read", &path, e))?;
-        replayer.log(*number, &bytes)?;
+        replayer.log(number, &bytes)?;
     }
     let Replayer { expected, mut out, .. } = replayer;
     out.last = expected.map_or(after, |next| next.saturating_sub(1).max(after));
-    out.logs = logs;
     Ok(out)
 }
 
-struct Replayer {
+struct Replayer<B> {
     database: u128,
     after: u64,
     /// Sequence of the next frame, once a log was seen.
     expected: Option<u64>,
     /// File and offset of the torn end that was dropped last.
     torn: Option<(String, u64)>,
-    out: Replay,
+    out: Replay<B>,
 }
 
-impl Replayer {
+impl<B: FrameBody> Replayer<B> {
     fn log(&mut self, number: u64, bytes: &[u8]) -> Result<()> {
         let file = format!("wal/{}", layout::name(number));
         self.out.sealed = false;
@@ -118,9 +128,9 @@ impl Replayer {
         if raw.sequence != expected {
             return Err(format!("it is frame {}, not {expected}", raw.sequence));
         }
-        let body: Body = record::decode(raw.body)?;
+        let body: B = record::decode(raw.body)?;
         body.check()?;
-        if matches!(body, Body::Seal) {
+        if body.is_seal() {
             if rest > raw.bytes() {
                 return Err("bytes follow the seal of a clean close".into());
             }

@@ -1,9 +1,9 @@
 //! Appending.
 
 use super::layout::{self, Header};
-use super::{Body, Replay, reader};
+use super::{FrameBody, Replay, reader};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fs::{Fs, NewFile, WriteFile};
-use crate::{Error, ErrorKind, Result};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -69,13 +69,13 @@ impl WalWriter {
     /// seal syncs what precedes it, so that it vouches for all of it, and ends the log.
     /// After a failed write the writer refuses everything: `Poisoned`. A frame over the limit or
     /// out of order is refused without harm.
-    pub(crate) fn append(&mut self, sequence: u64, body: &Body) -> Result<()> {
+    pub(crate) fn append(&mut self, sequence: u64, body: &impl FrameBody) -> Result<()> {
         self.check_open()?;
         if sequence.checked_sub(1) != Some(self.last) {
             let what = format!("frame {sequence} cannot follow frame {} in the log", self.last);
             return Err(Error::input(what));
         }
-        let seals = matches!(body, Body::Seal);
+        let seals = body.is_seal();
         if seals {
             self.sync()?;
         }
@@ -156,7 +156,7 @@ fn sync_log(fs: &dyn Fs, path: &Path) -> Result<()> {
 /// Writes the logs that `replay` read once more, durably, unless they ended with a seal. What a
 /// failed sync left is read back as if it were on disk, and no later sync writes it: only a copy
 /// is safe to build on. Call it between `replay` and `WalWriter::create`.
-pub(crate) fn settle(fs: &dyn Fs, dir: &Path, replay: &Replay) -> Result<()> {
+pub(crate) fn settle<B>(fs: &dyn Fs, dir: &Path, replay: &Replay<B>) -> Result<()> {
     if replay.sealed {
         return Ok(());
     }

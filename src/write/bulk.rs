@@ -3,6 +3,7 @@
 use super::door::batch_id;
 use super::duplicates::is_stored;
 use super::flush::finish;
+use super::frame::{Body, InstallRecord};
 use super::publish::sweep_spill;
 use super::replace::Replacement;
 use super::state::State;
@@ -19,7 +20,6 @@ use crate::snapshot::SnapshotInner;
 use crate::snapshot::files::day_name;
 use crate::time::{Calendar, Day};
 use crate::users::{LiveUsers, UsersFile};
-use crate::wal::{Body, InstallRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -3,6 +3,7 @@
 use super::Core;
 use super::door::{Batch, Checked, Taken, check};
 use super::duplicates::batch_entry;
+use super::frame::{BatchRecord, Body};
 use super::settings::Durability;
 use super::state::State;
 use crate::catalog::ledger::LedgerEntry;
@@ -13,7 +14,6 @@ use crate::limits::FRAME_BYTES_MAX;
 use crate::memtable::Run;
 use crate::time::{Day, DaySpan};
 use crate::users::{LiveUsers, UsersView};
-use crate::wal::{BatchRecord, Body};
 use std::collections::{BTreeMap, HashSet};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,12 +1,12 @@
 //! What was stored before: events by their insert ids, batches by theirs.
 
 use super::door::Taken;
+use super::frame::BatchRecord;
 use crate::catalog::index::{self, BatchIndex};
 use crate::catalog::ledger::{LedgerEntry, LedgerFile};
 use crate::error::Result;
 use crate::snapshot::StoredDay;
 use crate::time::Day;
-use crate::wal::BatchRecord;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;

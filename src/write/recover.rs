@@ -3,6 +3,7 @@
 use super::commit::by_day;
 use super::duplicates::{BatchIds, InsertIds, batch_entry};
 use super::flush::open_ledger;
+use super::frame::{BatchRecord, Body, InstallRecord};
 use super::publish::{sweep, sweep_unfinished};
 use super::settings::{Environment, Options};
 use super::state::{Draft, State};
@@ -21,7 +22,7 @@ use crate::snapshot::files::{
 };
 use crate::time::Zone;
 use crate::users::LiveUsers;
-use crate::wal::{self, BatchRecord, Body, Frame, InstallRecord, Replay, WalWriter};
+use crate::wal::{self, Frame, Replay, WalWriter};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -190,7 +191,7 @@ fn check_zone(catalog: &Catalog, root: &Path, options: &Options) -> Result<()> {
 }
 
 /// The log that the manifest names was made durable before the manifest was.
-fn check_logs(manifest: &Manifest, replay: &Replay) -> Result<()> {
+fn check_logs(manifest: &Manifest, replay: &Replay<Body>) -> Result<()> {
     if replay.logs.contains(&manifest.wal_from) {
         return Ok(());
     }
@@ -205,7 +206,7 @@ fn published_state(
     root: &Path,
     options: &Options,
     (manifest, summary, catalog): (Manifest, Summary, Catalog),
-    replay: &Replay,
+    replay: &Replay<Body>,
 ) -> Result<State> {
     let (fs, catalog) = (&*env.fs, Arc::new(catalog));
     let mut open = OpenFiles::default();
@@ -247,7 +248,7 @@ fn published_state(
 
 impl State {
     /// Applies a frame that was committed before the open.
-    fn replay(&mut self, frame: Frame) -> Result<()> {
+    fn replay(&mut self, frame: Frame<Body>) -> Result<()> {
         let Frame { sequence, body } = frame;
         match body {
             Body::Batches(records) => self.replay_batches(sequence, records)?,

@@ -1,6 +1,7 @@
 //! What the one writer keeps: the log, the memtable, and what the next manifest will say.
 
 use super::duplicates::{BatchIds, InsertIds};
+use super::frame::{Body, InstallRecord};
 use super::settings::{Environment, Options};
 use super::view::{CurrentView, View};
 use crate::catalog::Catalog;
@@ -15,7 +16,7 @@ use crate::snapshot::Published;
 use crate::snapshot::files::{OpenFiles, commit_order, wal_dir};
 use crate::time::Micros;
 use crate::users::UsersView;
-use crate::wal::{Body, InstallRecord, WalWriter};
+use crate::wal::WalWriter;
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
