@@ -1,8 +1,9 @@
 //! The builder: a constructor per report, a method per field.
 
 use super::date::DateArg;
-use super::selector::{Selector, Set};
+use super::set::Set;
 use super::{CohortKind, CountKind, Query, Report, Retention, fields};
+use crate::scan::Selector;
 use crate::time::{self, Bucket, WeekStart};
 use chrono::{DateTime, Utc};
 

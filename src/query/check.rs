@@ -1,12 +1,12 @@
 //! What may stand together in a query, whichever door it came through.
 
-use super::selector::{Selector, SetKind};
 use super::{CountKind, FromDate, Query, Report, Retention, ToDate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{
     ACTIVITY_BYTES_MAX, RETENTION_COLUMNS_MAX, SET_DEPTH_MAX, SET_IDS_MAX, TRAILING_DAYS_MAX,
     USER_ID_BYTES_MAX, USERS_PAGE_MAX,
 };
+use crate::scan::{Selector, SetKind};
 use crate::time::{self, Bucket, Day, INSTANT_MAX, INSTANT_MIN};
 
 /// The last column of a retention table that names none.

@@ -3,11 +3,12 @@
 use super::check::{later, set_too_deep};
 use super::date::DateArg;
 use super::fields::{self, INTERVALS, LATER, NULLABLE, REPORTS, REPORTS_LATER, list};
-use super::selector::{Selector, Set};
+use super::set::Set;
 use super::strict::{Document, Strict};
 use super::{CohortKind, CountKind, Query, Report};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{QUERIES_MAX, QUERY_BYTES_MAX, SET_DEPTH_MAX};
+use crate::scan::Selector;
 use crate::time::{self, Bucket, WeekStart};
 use serde_json::{Map, Value};
 

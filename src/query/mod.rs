@@ -12,7 +12,7 @@ mod json;
 mod normal;
 pub(crate) mod plan;
 mod render;
-pub(crate) mod selector;
+mod set;
 mod strict;
 #[cfg(test)]
 mod tests;
@@ -21,9 +21,9 @@ pub use answer::{Answer, Average, BucketInfo, Cohort, Column, Figures, Info, Ser
 pub use date::DateArg;
 pub use json::{Queries, queries_from_json};
 pub use render::Table;
-pub(crate) use selector::SetKind;
-pub use selector::{Selector, Set};
+pub use set::Set;
 
+use crate::scan::{Selector, SetKind};
 use crate::time::{Bucket, Day, Micros, WeekStart};
 
 /// A question: a report, the range it looks at, and whom it counts.

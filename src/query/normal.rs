@@ -2,8 +2,8 @@
 
 use super::check::COLUMNS_DEFAULT;
 use super::date::{format_end, format_start};
-use super::selector::{Selector, SetKind};
 use super::{CohortKind, CountKind, Query, Report, Retention};
+use crate::scan::{Selector, SetKind};
 use crate::time::{self, Bucket, WeekStart, Zone};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 //! A query against a snapshot: its range, its buckets, what is complete.
 
 use super::answer::Info;
-use super::selector::Selector;
 use super::{FromDate, Query, Report, ToDate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{BUCKETS_MAX, RETENTION_CELLS_MAX};
+use crate::scan::Selector;
 use crate::snapshot::{SnapshotDay, SnapshotInner};
 use crate::time::{self, Bucket, Day, DaySpan, Micros, WeekStart, Zone};
 use std::collections::BTreeSet;

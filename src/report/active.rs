@@ -2,9 +2,10 @@
 
 use super::{Prepared, Question, days};
 use crate::error::Result;
-use crate::query::Selector;
 use crate::query::answer::Figures;
-use crate::scan::{BucketOperator, ByBucket, Edges, Gather, Operator, Step, Tally, Window};
+use crate::scan::{
+    BucketOperator, ByBucket, Edges, Gather, Operator, Selector, Step, Tally, Window,
+};
 use crate::time::{Bucket, Day};
 
 pub(super) fn prepare<'a>(

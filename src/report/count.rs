@@ -3,9 +3,8 @@
 use super::{Prepared, Question};
 use crate::codec::bits::Bits;
 use crate::error::Result;
-use crate::query::Selector;
 use crate::query::answer::Figures;
-use crate::scan::{Input, Operator, Step, Tally, kernels};
+use crate::scan::{Input, Operator, Selector, Step, Tally, kernels};
 use crate::time::Day;
 
 pub(super) fn prepare<'a>(question: &Question<'a>) -> Prepared<'a> {

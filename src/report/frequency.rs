@@ -2,10 +2,9 @@
 
 use super::{Prepared, Question};
 use crate::error::Result;
-use crate::query::Selector;
 use crate::query::answer::Figures;
 use crate::scan::kernels::SlicedCounters;
-use crate::scan::{BucketOperator, ByBucket, Gather, Step, Tally, Threshold};
+use crate::scan::{BucketOperator, ByBucket, Gather, Selector, Step, Tally, Threshold};
 
 /// The plan's buckets are the intervals. Sums: users of exactly 1, 2, ... intervals.
 pub(super) fn prepare<'a>(

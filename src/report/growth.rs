@@ -3,10 +3,10 @@
 use super::{Prepared, Question, days, share};
 use crate::codec::bits::Bits;
 use crate::error::Result;
-use crate::query::Selector;
 use crate::query::answer::{Column, Figures};
 use crate::scan::{
-    BucketOperator, ByBucket, Edges, Gather, Input, Operator, Step, Tally, Window, kernels,
+    BucketOperator, ByBucket, Edges, Gather, Input, Operator, Selector, Step, Tally, Window,
+    kernels,
 };
 use crate::time::{Bucket, Day, bucket_start};
 use std::collections::VecDeque;

@@ -3,9 +3,8 @@
 use super::{Prepared, Question, days, share};
 use crate::codec::bits::Bits;
 use crate::error::Result;
-use crate::query::Selector;
 use crate::query::answer::{Column, Figures};
-use crate::scan::{BucketOperator, ByBucket, Edges, Step, Tally, Window, kernels};
+use crate::scan::{BucketOperator, ByBucket, Edges, Selector, Step, Tally, Window, kernels};
 use crate::time::Day;
 
 const STATES: [&str; 7] =

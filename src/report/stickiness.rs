@@ -3,10 +3,9 @@
 use super::active::{Calendar, Trailing, window_edges};
 use super::{Prepared, Question, days, share};
 use crate::error::Result;
-use crate::query::Selector;
 use crate::query::answer::{Column, Figures};
 use crate::query::plan::Span;
-use crate::scan::{BucketOperator, ByBucket, Operator, Step, Tally, kernels};
+use crate::scan::{BucketOperator, ByBucket, Operator, Selector, Step, Tally, kernels};
 use crate::time::Day;
 
 /// Sums: the window's users per bucket, then the daily actives from `first` on.

@@ -1,11 +1,11 @@
 //! What the scan walks over: days with events, chunks of users, and who did what there.
 
 use super::layout::SelectorUse;
+use super::selector::Selector;
 use crate::codec::bits::Bits;
 use crate::day::section::{ActivityCode, Section};
 use crate::error::Result;
 use crate::memtable::RunDay;
-use crate::query::Selector;
 use crate::snapshot::{SnapshotDay, SnapshotInner, Source};
 use crate::time::Day;
 use rayon::prelude::*;

@@ -1,10 +1,9 @@
 //! What the jobs of one scan share: selectors, sets of users, and streams of bits.
 
 use super::Job;
-use super::sets::Members;
+use super::selector::Selector;
+use super::sets::{Members, SetKind};
 use crate::error::Result;
-use crate::query::Selector;
-use crate::query::selector::SetKind;
 use crate::time::Day;
 
 /// A selector that some job or set reads, with the days that any of them wants.

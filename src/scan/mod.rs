@@ -11,18 +11,19 @@ mod gather;
 mod grid;
 pub(crate) mod kernels;
 mod layout;
+mod selector;
 mod sets;
 mod walk;
 mod window;
 
 pub(crate) use buckets::{BucketOperator, ByBucket, Edges};
 pub(crate) use gather::{Gather, Threshold};
+pub use selector::Selector;
+pub(crate) use sets::SetKind;
 pub(crate) use window::Window;
 
 use crate::codec::bits::Bits;
 use crate::error::Result;
-use crate::query::Selector;
-use crate::query::selector::SetKind;
 use crate::snapshot::SnapshotInner;
 use crate::time::Day;
 

@@ -4,10 +4,41 @@ use super::gather::{Threshold, add_rows, counters};
 use super::grid::Grid;
 use super::kernels;
 use super::layout::{FindUser, Layout};
+use super::selector::Selector;
 use crate::codec::bits::Bits;
 use crate::error::Result;
-use crate::query::selector::SetKind;
 use crate::time::Day;
+
+/// What a set is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SetKind {
+    /// Did the event in `[from, to)` (an open end without) so many times.
+    Did { event: Selector, from: Option<Day>, to: Option<Day>, at_least: u64, at_most: Option<u64> },
+    /// Did the event for the first time ever in `[from, to)`.
+    FirstDid { event: Selector, from: Day, to: Day },
+    /// These ids, sorted and distinct.
+    Ids(Vec<String>),
+    /// In all of them.
+    And(Vec<SetKind>),
+    /// In one of them at least.
+    Or(Vec<SetKind>),
+    /// With a stored event, and not in it.
+    Not(Box<SetKind>),
+}
+
+impl SetKind {
+    /// Calls `visit` with every selector in the set.
+    pub(crate) fn selectors<'a>(&'a self, visit: &mut dyn FnMut(&'a Selector)) {
+        match self {
+            SetKind::Did { event, .. } | SetKind::FirstDid { event, .. } => visit(event),
+            SetKind::Ids(_) => {}
+            SetKind::And(sets) | SetKind::Or(sets) => {
+                sets.iter().for_each(|set| set.selectors(visit));
+            }
+            SetKind::Not(set) => set.selectors(visit),
+        }
+    }
+}
 
 /// A set of users with its selectors and ids resolved.
 ///

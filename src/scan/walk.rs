@@ -204,9 +204,7 @@ mod tests {
 
     use super::*;
     use crate::ErrorKind;
-    use crate::query::Selector;
-    use crate::query::selector::SetKind;
-    use crate::scan::Input;
+    use crate::scan::{Input, Selector, SetKind};
     use crate::time::Day;
     use std::collections::BTreeMap;
     use std::sync::Mutex;

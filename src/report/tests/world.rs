@@ -5,7 +5,7 @@ use crate::catalog::manifest::{Manifest, NumberedFile};
 use crate::day::rows::{DayRows, NO_USER};
 use crate::memtable::{Memtable, Run};
 use crate::query::answer::Answer;
-use crate::query::selector::SetKind;
+use crate::scan::SetKind;
 use crate::snapshot::{Published, Snapshot, SnapshotInner};
 use crate::time::{Calendar, Day, DaySpan, Zone};
 use crate::users::{LiveUsers, UsersView};

@@ -1,76 +1,8 @@
-//! Which events, and which users.
+//! Sets of users, as they are asked for.
 
 use super::date::DateArg;
+use crate::scan::{Selector, SetKind};
 use crate::time::Day;
-
-/// Which events count: any, or those of some names.
-///
-/// Builder methods take whatever turns into a selector: a name, `"*"` for any event, a list of names.
-///
-/// ```
-/// use daybit::Selector;
-/// assert_eq!(Selector::from("*"), Selector::Any);
-/// assert_eq!(Selector::from(["b", "a", "b"]), Selector::any_of(["a", "b"]));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Selector {
-    /// `"*"`: every event.
-    #[default]
-    Any,
-    /// Events of these names, sorted and distinct; one name or `{"any": [...]}`.
-    Names(Vec<String>),
-}
-
-impl Selector {
-    /// Events of one name; `"*"` means any event.
-    pub fn name(name: impl Into<String>) -> Selector {
-        Selector::any_of([name])
-    }
-
-    /// Events of any of these names.
-    pub fn any_of<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Selector {
-        Selector::Names(names.into_iter().map(Into::into).collect()).tidy()
-    }
-
-    /// The names; empty for any event.
-    #[must_use]
-    pub fn names(&self) -> &[String] {
-        match self {
-            Selector::Any => &[],
-            Selector::Names(names) => names,
-        }
-    }
-
-    /// Names sorted and distinct, however the value was made.
-    pub(crate) fn tidy(self) -> Selector {
-        let Selector::Names(mut names) = self else { return self };
-        if names.iter().any(|name| name == "*") {
-            return Selector::Any;
-        }
-        names.sort_unstable();
-        names.dedup();
-        Selector::Names(names)
-    }
-}
-
-impl From<&str> for Selector {
-    fn from(name: &str) -> Selector {
-        Selector::name(name)
-    }
-}
-
-impl From<String> for Selector {
-    fn from(name: String) -> Selector {
-        Selector::name(name)
-    }
-}
-
-impl<S: Into<String>, const N: usize> From<[S; N]> for Selector {
-    fn from(names: [S; N]) -> Selector {
-        Selector::any_of(names)
-    }
-}
 
 /// A set of users, evaluated when asked.
 ///
@@ -88,23 +20,6 @@ impl<S: Into<String>, const N: usize> From<[S; N]> for Selector {
 pub struct Set {
     pub(crate) kind: SetKind,
     pub(crate) fault: Option<String>,
-}
-
-/// What a set is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SetKind {
-    /// Did the event in `[from, to)` (an open end without) so many times.
-    Did { event: Selector, from: Option<Day>, to: Option<Day>, at_least: u64, at_most: Option<u64> },
-    /// Did the event for the first time ever in `[from, to)`.
-    FirstDid { event: Selector, from: Day, to: Day },
-    /// These ids, sorted and distinct.
-    Ids(Vec<String>),
-    /// In all of them.
-    And(Vec<SetKind>),
-    /// In one of them at least.
-    Or(Vec<SetKind>),
-    /// With a stored event, and not in it.
-    Not(Box<SetKind>),
 }
 
 impl Set {
@@ -260,33 +175,11 @@ impl std::ops::Not for Set {
     }
 }
 
-impl SetKind {
-    /// Calls `visit` with every selector in the set.
-    pub(crate) fn selectors<'a>(&'a self, visit: &mut dyn FnMut(&'a Selector)) {
-        match self {
-            SetKind::Did { event, .. } | SetKind::FirstDid { event, .. } => visit(event),
-            SetKind::Ids(_) => {}
-            SetKind::And(sets) | SetKind::Or(sets) => {
-                sets.iter().for_each(|set| set.selectors(visit));
-            }
-            SetKind::Not(set) => set.selectors(visit),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-
-    #[test]
-    fn a_selector_is_sorted_and_distinct_however_it_is_made() {
-        assert_eq!(Selector::any_of(["b", "a", "b"]).names(), ["a", "b"]);
-        assert_eq!(Selector::any_of(["a", "*"]), Selector::Any);
-        let by_hand = Selector::Names(vec!["z".into(), "a".into()]);
-        assert_eq!(by_hand.tidy().names(), ["a", "z"]);
-    }
 
     #[test]
     fn chains_stay_flat_and_faults_travel_up() {
