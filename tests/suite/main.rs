@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod cli;
 mod docs;
 mod expected;
 mod house;
