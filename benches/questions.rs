@@ -1,0 +1,73 @@
+//! The standard questions over a database that is already there, each first after opening and then
+//! the best of several:
+//!
+//!     cargo bench --bench questions -- PATH-OF-A-DATABASE [--answers FILE]
+//!
+//! Prints a JSON line per question; `--answers` writes all answers, for comparison with others'.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, missing_docs)]
+
+use daybit::{Db, Query};
+use serde_json::{Value as Json, json};
+use std::time::Instant;
+
+const REPEATS: usize = 7;
+
+fn questions() -> Vec<(&'static str, Json)> {
+    let retention =
+        |by: &str, columns: u32| json!({"report": "retention", "by": by, "columns": columns});
+    vec![
+        ("dau", json!({"report": "active", "by": "day"})),
+        ("wau", json!({"report": "active", "by": "week"})),
+        ("mau", json!({"report": "active", "by": "month"})),
+        ("trailing28", json!({"report": "active", "by": "day", "trailing": 28})),
+        ("retention_month", retention("month", 12)),
+        ("retention_day90", retention("day", 90)),
+        ("growth_week", json!({"report": "growth", "by": "week"})),
+        ("l28", json!({"report": "frequency", "from": "-28d"})),
+        ("states", json!({"report": "states"})),
+        ("stickiness_month", json!({"report": "stickiness", "by": "month", "trailing": null})),
+    ]
+}
+
+fn milliseconds(run: impl FnOnce()) -> f64 {
+    let started = Instant::now();
+    run();
+    started.elapsed().as_secs_f64() * 1e3
+}
+
+/// One question: opening, the first answer after it, the best of several; and the answer.
+fn ask(path: &str, name: &str, query: &Query) -> Json {
+    let (mut opened, mut answer) = (None, None);
+    let open_ms = milliseconds(|| opened = Some(Db::open_read_only(path).unwrap()));
+    let db = opened.unwrap();
+    let first_ms = milliseconds(|| answer = Some(db.query(query).unwrap()));
+    let repeats = (0..REPEATS).map(|_| milliseconds(|| drop(db.query(query).unwrap())));
+    let best_ms = repeats.fold(f64::INFINITY, f64::min);
+    let line =
+        json!({"question": name, "open_ms": open_ms, "first_ms": first_ms, "best_ms": best_ms});
+    println!("{line}");
+    answer.unwrap().to_json()
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let Some(path) = arguments.first() else {
+        eprintln!("name a database: cargo bench --bench questions -- shop.db");
+        return;
+    };
+    let parsed: Vec<(&str, Query)> =
+        questions().iter().map(|(name, q)| (*name, Query::from_value(q).unwrap())).collect();
+    let answers: serde_json::Map<String, Json> =
+        parsed.iter().map(|(name, query)| (name.to_string(), ask(path, name, query))).collect();
+    let db = Db::open_read_only(path).unwrap();
+    let all: Vec<Query> = parsed.into_iter().map(|(_, query)| query).collect();
+    let together_ms = (0..REPEATS)
+        .map(|_| milliseconds(|| drop(db.query_many(&all).unwrap())))
+        .fold(f64::INFINITY, f64::min);
+    println!("{}", json!({"question": "all in one call", "best_ms": together_ms}));
+    if let [_, flag, file] = &arguments[..] {
+        assert_eq!(flag, "--answers");
+        std::fs::write(file, Json::Object(answers).to_string()).unwrap();
+    }
+}
