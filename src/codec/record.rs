@@ -1,6 +1,7 @@
 //! Small records: serde through bincode, with a byte limit on both sides.
 
 use super::checksum::crc;
+use crate::error::{Error, ErrorKind, Result};
 use bincode::config;
 use bincode::de::read::{Reader, SliceReader};
 use bincode::de::{Decoder, DecoderImpl};
@@ -72,8 +73,8 @@ pub(crate) fn unseal<T: DeserializeOwned>(
     magic: &[u8; 8],
     version: u32,
     bytes: &[u8],
-) -> crate::Result<T> {
-    let damaged = |offset, what: String| crate::Error::corruption(file, offset, "record", what);
+) -> Result<T> {
+    let damaged = |offset, what: String| Error::corruption(file, offset, "record", what);
     let Some((head, body)) = bytes.split_first_chunk::<SEAL_BYTES>() else {
         return Err(damaged(0, format!("{} bytes are too few", bytes.len())));
     };
@@ -96,9 +97,9 @@ pub(crate) fn unseal<T: DeserializeOwned>(
 }
 
 /// A file of a version that this library does not know yet.
-pub(crate) fn newer_format(file: &str, found: u32, known: u32) -> crate::Error {
-    crate::Error::new(
-        crate::ErrorKind::NewerFormat,
+pub(crate) fn newer_format(file: &str, found: u32, known: u32) -> Error {
+    Error::new(
+        ErrorKind::NewerFormat,
         format!(
             "{file} has format {found}, this daybit reads up to {known}: use a newer daybit; \
              nothing was changed"

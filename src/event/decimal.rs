@@ -1,6 +1,6 @@
 //! Decimal numbers, exact to the last digit.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{DECIMAL_DIGITS_MAX, DECIMAL_SCALE_MAX};
 use std::cmp::Ordering;
 use std::fmt;
@@ -40,7 +40,7 @@ impl Decimal {
                 "decimal of {digits} digits, {scale} of them after the point: at most \
                  {DECIMAL_DIGITS_MAX} digits are kept, and as many after the point"
             );
-            return Err(Error::new(crate::ErrorKind::Limit, message));
+            return Err(Error::new(ErrorKind::Limit, message));
         }
         Ok(Decimal { unscaled, scale })
     }

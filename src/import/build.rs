@@ -3,10 +3,10 @@
 use super::partition::{Part, Spill};
 use super::pipeline::in_order;
 use super::rows::{RowCell, RowReader, Tables, Text};
-use crate::Decimal;
 use crate::day::build::{BuiltSection, build_section};
 use crate::day::rows::{Cell, DayRows};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::Decimal;
 use crate::time::{Calendar, Day, DaySpan};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

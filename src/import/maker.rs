@@ -4,13 +4,12 @@ use super::options::{ImportTime, ValueType};
 use super::rows::{Coder, EncodedRows, RowCell, RowHead, Shared, Text};
 use crate::catalog::{Catalog, HashDomain};
 use crate::error::Result;
-use crate::event::{check_id, check_name};
+use crate::event::{Decimal, Value, check_id, check_name};
 use crate::limits::{
     ACTIVITY_BYTES_MAX, INSERT_ID_BYTES_MAX, PROPERTIES_PER_EVENT_MAX, PROPERTY_BYTES_MAX,
     SECTION_NAMES_MAX, TEXT_BYTES_MAX, USER_ID_BYTES_MAX, YEAR_MAX, YEAR_MIN,
 };
 use crate::time::{self, Calendar, Day, DaySpan, Micros, TimeFormat, Zone};
-use crate::{Decimal, Value};
 use std::collections::HashMap;
 
 /// What all parsers of one import share and none changes.

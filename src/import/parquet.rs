@@ -10,8 +10,8 @@ use super::options::ValueType;
 use super::rejects::Refused;
 use super::rows::{RowCell, Text};
 use crate::error::{Error, Result};
+use crate::event::{Decimal, Value};
 use crate::time::{Local, Micros, Zone, format_day};
-use crate::{Decimal, Value};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,

@@ -7,9 +7,9 @@
 //! threads' timing; nothing that is stored depends on them.
 
 use crate::day::rows::Strings;
+use crate::event::{Decimal, Value};
 use crate::limits::SECTION_NAMES_MAX;
 use crate::time::{Day, Micros};
-use crate::{Decimal, Value};
 use std::sync::{PoisonError, RwLock};
 
 /// Longer strings are never shared.

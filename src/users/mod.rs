@@ -7,6 +7,7 @@ pub(crate) mod file;
 pub(crate) mod live;
 mod seal;
 
+use crate::error::Result;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) use file::UsersFile;
@@ -26,7 +27,7 @@ pub(crate) struct UsersView {
 
 impl UsersView {
     /// The ordinal of an id, where the snapshot knows it.
-    pub(crate) fn find(&self, id: &[u8]) -> crate::Result<Option<u32>> {
+    pub(crate) fn find(&self, id: &[u8]) -> Result<Option<u32>> {
         // A writer that panicked left the table whole: it only ever grows.
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner).find(id);
         if let Some(ordinal) = live {
@@ -41,7 +42,7 @@ impl UsersView {
     }
 
     /// The id of an ordinal; `None` where the snapshot does not know it.
-    pub(crate) fn id(&self, ordinal: u32) -> crate::Result<Option<Vec<u8>>> {
+    pub(crate) fn id(&self, ordinal: u32) -> Result<Option<Vec<u8>>> {
         if ordinal >= self.count {
             return Ok(None);
         }

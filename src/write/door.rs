@@ -2,9 +2,9 @@
 
 use crate::catalog::{Catalog, HashDomain};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Value};
 use crate::limits::{BATCH_EVENTS_MAX, BATCH_ID_BYTES_MAX, FRAME_BYTES_MAX};
 use crate::time::{Micros, micros_from};
-use crate::{Event, Value};
 use std::collections::HashSet;
 
 /// Most bytes that a cell takes in a frame, its text and the wide part of a decimal left out.
