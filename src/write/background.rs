@@ -53,6 +53,8 @@ fn run(core: &Core, stop: &Stop) {
     };
     let sleep = interval.into_iter().chain(core.options.flush_every).fold(SLEEP_MAX, Duration::min);
     let mut synced = Instant::now();
+    // The publication in which nothing was left to compact.
+    let mut tidied = None;
     while !asked_within(stop, sleep.max(SLEEP_MIN)) {
         if interval.is_some_and(|interval| synced.elapsed() >= interval) {
             synced = Instant::now();
@@ -60,8 +62,10 @@ fn run(core: &Core, stop: &Stop) {
             let _ = core.sync();
         }
         let flushed = core.flush_if_due();
-        if flushed.is_ok() {
-            let _ = core.compact(Extent::Due);
+        let published = core.view.get().published.manifest.number;
+        if flushed.is_ok() && tidied != Some(published) {
+            let compacted = core.compact(Extent::Due);
+            tidied = (!matches!(compacted, Ok(true))).then_some(published);
         }
     }
 }

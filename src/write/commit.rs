@@ -307,8 +307,8 @@ mod tests {
         prop_oneof![
             any::<bool>().prop_map(Value::Bool),
             any::<i64>().prop_map(Value::Integer),
-            "[0-9]{1,38}".prop_map(|digits| Value::Decimal(digits.parse().unwrap())),
-            "[0-9]{1,9}\\.[0-9]{2}".prop_map(|text| Value::Decimal(text.parse().unwrap())),
+            "[1-9][0-9]{0,37}".prop_map(|digits| Value::Decimal(digits.parse().unwrap())),
+            "[1-9][0-9]{0,8}\\.[0-9]{2}".prop_map(|text| Value::Decimal(text.parse().unwrap())),
             (-1e9..1e9).prop_map(Value::Float),
             ".{0,40}".prop_map(|text| Value::Text(text.replace('\0', ""))),
         ]

@@ -149,7 +149,7 @@ pub(crate) fn batch_id(catalog: &Catalog, id: &str) -> Result<u128> {
 }
 
 fn take(row: u64, event: Event, catalog: &Catalog, now: Micros) -> Taken {
-    let insert_id = event.insert_id.as_deref().filter(|id| !id.is_empty());
+    let insert_id = event.insert_id.as_deref();
     let insert_id = insert_id.map(|id| catalog.hash(HashDomain::InsertId, id.as_bytes()));
     let time = event.time.map_or(now, micros_from);
     Taken { row, time, timed_here: event.time.is_none(), insert_id, event }

@@ -169,7 +169,8 @@ pub(crate) fn open(
     let spans = state.fresh_spans();
     state.open_draft(&spans)?;
     state.show();
-    sweep(fs, root, &state.draft.manifest, &|_| false)?;
+    // Where an older manifest is damaged, nothing is removed that it might name.
+    let _ = sweep(fs, root, &state.draft.manifest, &|_| false);
     let report =
         OpenReport { replayed_frames: replayed as u64, dropped_bytes: replay.dropped_bytes };
     Ok((state, report))

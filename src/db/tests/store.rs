@@ -341,3 +341,31 @@ fn a_log_that_the_manifest_names_must_be_there() {
     crate::fs::Fs::remove(&world.disk, Path::new("db/wal/0000000001.wal")).unwrap();
     assert_eq!(world.try_open().unwrap_err().kind(), ErrorKind::Corruption);
 }
+
+#[test]
+fn on_the_real_disk_a_thread_publishes_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/b/db");
+    let often = std::time::Duration::from_millis(20);
+    let options = Options::new().flush_every(Some(often)).durability(Durability::Interval(10));
+    let db = Db::create(&path, options.clone()).unwrap();
+    assert_eq!(Db::open(&path, Options::new()).unwrap_err().kind(), ErrorKind::Locked);
+    let reader = Db::open_read_only(&path).unwrap();
+    let batch = || Batch::new().id("b").events([event("u", "a", 1, 1), event("v", "a", 2, 1)]);
+    db.writer().unwrap().write_batch(batch()).unwrap();
+    let seen = (0..500).any(|_| {
+        std::thread::sleep(often);
+        reader.refresh().unwrap();
+        reader.snapshot().unwrap().users_count() == 2
+    });
+    assert!(seen, "published within 10 seconds");
+    let all = rows(&db.snapshot().unwrap());
+    assert_eq!(rows(&reader.snapshot().unwrap()), all);
+    drop(db);
+    let db = Db::open(&path, options).unwrap();
+    assert!(db.writer().unwrap().write_batch(batch()).unwrap().repeated);
+    assert!(db.verify().unwrap().damages.is_empty());
+    assert_eq!(rows(&db.snapshot().unwrap()), all);
+    db.close().unwrap();
+    assert_eq!(rows(&Db::open_read_only(&path).unwrap().snapshot().unwrap()), all);
+}
