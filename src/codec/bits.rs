@@ -1,6 +1,7 @@
 //! Sets of users in one chunk: roaring's three containers in the portable layout, and plain bits.
 
-/// One chunk as bits: word `w`, bit `b` is the user `w * 64 + b` of the chunk. 8 KiB: it fits in L1.
+/// One chunk as bits: word `w`, bit `b` is the user `w * 64 + b` of the chunk. 8 KiB: it fits in
+/// L1.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Bits(pub(crate) [u64; 1_024]);
 
@@ -357,7 +358,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_comes_back(values in value_sets(), probes in prop::array::uniform8(any::<u16>())) {
+        fn what_is_encoded_comes_back(
+            values in value_sets(),
+            probes in prop::array::uniform8(any::<u16>()),
+        ) {
             let (kind, bytes) = encoded(&values);
             let container = Container::parse(kind as u8, values.len() as u32, &bytes).unwrap();
             let mut back = Vec::new();

@@ -75,7 +75,8 @@ struct Builder<'a> {
     groups: Vec<Vec<IndexGroup>>,
     /// Codes of the property names, sorted by bytes.
     properties: Vec<u32>,
-    /// The text dictionary: where each property's begins, and all texts as codes of the rows' strings.
+    /// The text dictionary: where each property's begins, and all texts as codes of the rows'
+    /// strings.
     text_starts: Vec<u32>,
     texts: Vec<u32>,
     text_bytes: u64,

@@ -1,5 +1,5 @@
-//! One page of one property: which kinds of value occur, which row has which, and the values kind by
-//! kind, packed. Encoder and decoder.
+//! One page of one property: which kinds of value occur, which row has which, and the values kind
+//! by kind, packed. Encoder and decoder.
 
 use super::format::{COLUMN_PER_USER, value_kind};
 use super::rows::{Cell, Strings};

@@ -7,7 +7,7 @@ use super::format::{
 };
 use super::names::StringList;
 use crate::codec::checksum::crc;
-use crate::limits::SECTION_NAMES_MAX;
+use crate::limits::{SECTION_NAMES_MAX, SECTION_ROWS_MAX};
 use crate::time::DaySpan;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -84,6 +84,10 @@ impl Opened {
         for (at, record) in records.iter().enumerate() {
             check_block(record, at.checked_sub(1).and_then(|a| records.get(a)), limit)
                 .map_err(|e| at_blocks(format!("record {at}: {e}")))?;
+        }
+        let rows = records.iter().map(|record| u64::from(record.rows.get())).sum::<u64>();
+        if rows > SECTION_ROWS_MAX as u64 {
+            return Err(at_blocks(format!("{rows} rows; {SECTION_ROWS_MAX} at most")));
         }
         let starts = starts_of(records, activities.len()).map_err(at_blocks)?;
         let (index, entries) = read_part::<IndexRecord>(data, &footer.index)?;

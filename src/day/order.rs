@@ -156,7 +156,10 @@ mod tests {
 
         #[test]
         fn radix_and_comparing_agree(
-            rows in prop::collection::vec((0usize..9, any::<u32>(), 0i64..1 << TIME_BITS), 1..5_000),
+            rows in prop::collection::vec(
+                (0usize..9, any::<u32>(), 0i64..1 << TIME_BITS),
+                1..5_000,
+            ),
             user_bits in 1u32..32,
             unit in prop::sample::select(vec![1i64, 1_000, 1_000_000]),
         ) {

@@ -286,8 +286,8 @@ impl Section {
         Ok(self.presence(activity, chunk)?.or_into(bits))
     }
 
-    /// Calls `visit(user's low 16 bits, rows)` for each user of an activity in the chunk, ascending.
-    /// For any activity, once for each activity of a user.
+    /// Calls `visit(user's low 16 bits, rows)` for each user of an activity in the chunk,
+    /// ascending. For any activity, once for each activity of a user.
     pub(crate) fn counts(
         &self,
         activity: ActivityCode,
