@@ -224,7 +224,7 @@ fn sets_nest_so_deep_and_no_deeper() {
     let nested = |depth: usize| {
         let mut set = json!({"did": "a"});
         for _ in 1..depth {
-            set = json!({ "not": set });
+            set = Value::Object([("not".to_owned(), set)].into_iter().collect());
         }
         Query::from_value(&json!({"report": "count", "users": set}))
     };

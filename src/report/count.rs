@@ -16,9 +16,13 @@ pub(super) fn prepare<'a>(question: &Question<'a>) -> Prepared<'a> {
     Prepared::new(job, figures)
 }
 
-/// People are those with a stored event, whenever it was.
+/// People are those with a stored event: in the range where the query names one, else whenever.
 pub(super) fn everybody(question: &Question<'_>) -> Input {
-    question.input(&Selector::Any, Day::MIN, Day::MAX)
+    let (from, to) = match question.query.is_ranged() {
+        true => (question.plan.from, question.plan.to),
+        false => (Day::MIN, Day::MAX),
+    };
+    question.input(&Selector::Any, from, to)
 }
 
 /// Everybody with an event: counted into sum 0, or listed.

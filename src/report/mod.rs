@@ -35,8 +35,11 @@ struct Question<'a> {
 struct Prepared<'a> {
     /// `None`: totals alone answer it.
     job: Option<Job<'a>>,
-    figures: Box<dyn FnOnce(&Question<'a>, Tally) -> Result<Figures> + 'a>,
+    figures: Box<ToFigures<'a>>,
 }
+
+/// Turns what was counted into figures.
+type ToFigures<'a> = dyn FnOnce(&Question<'a>, Tally) -> Result<Figures> + 'a;
 
 impl<'a> Prepared<'a> {
     fn new(

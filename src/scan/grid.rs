@@ -55,7 +55,7 @@ struct ResolvedSelector<'a> {
 
 /// One source of a day, with what a selector reads there.
 enum Place<'a> {
-    Section { section: &'a Section, presence: Vec<ActivityCode>, counts: Vec<ActivityCode> },
+    Section { section: &'a Section, codes: Vec<ActivityCode> },
     Run { run: &'a RunDay, names: Names<'a> },
 }
 
@@ -116,20 +116,14 @@ fn place<'a>(source: Source<'a>, selector: &'a Selector) -> Result<Option<Place<
             return Ok(Some(Place::Run { run, names: Names::These(names) }));
         }
     };
-    let (presence, counts): (Vec<_>, Vec<_>) = match selector {
-        // Rows are counted by name: any activity has a presence of its own, but no rows.
-        Selector::Any => {
-            let names = u16::try_from(section.activities()?.len()).unwrap_or(u16::MAX);
-            (vec![ActivityCode::Any], (0..names).map(ActivityCode::Named).collect())
-        }
+    let codes: Vec<_> = match selector {
+        Selector::Any => vec![ActivityCode::Any],
         Selector::Names(names) => {
-            let codes =
-                names.iter().filter_map(|name| section.activity(name.as_bytes()).transpose());
-            let codes: Vec<_> = codes.collect::<Result<_>>()?;
-            (codes.clone(), codes)
+            let codes = names.iter().map(|name| section.activity(name.as_bytes()));
+            codes.filter_map(Result::transpose).collect::<Result<_>>()?
         }
     };
-    Ok((!presence.is_empty()).then_some(Place::Section { section, presence, counts }))
+    Ok((!codes.is_empty()).then_some(Place::Section { section, codes }))
 }
 
 impl Grid for SnapshotGrid<'_> {
@@ -151,15 +145,15 @@ impl Grid for SnapshotGrid<'_> {
         let mut any = false;
         for place in self.places(day, selector) {
             match place {
-                Place::Section { section, presence, .. } => {
-                    for code in presence {
+                Place::Section { section, codes } => {
+                    for code in codes {
                         any |= section.presence_into(*code, chunk, bits)?;
                     }
                 }
                 Place::Run { run, names } => {
-                    any |= names
-                        .each()
-                        .fold(false, |any, name| run.presence_into(name, chunk, bits) || any);
+                    for name in names.each() {
+                        any |= run.presence_into(name, chunk, bits);
+                    }
                 }
             }
         }
@@ -175,8 +169,8 @@ impl Grid for SnapshotGrid<'_> {
     ) -> Result<()> {
         for place in self.places(day, selector) {
             match place {
-                Place::Section { section, counts, .. } => {
-                    for code in counts {
+                Place::Section { section, codes } => {
+                    for code in codes {
                         section.counts(*code, chunk, visit)?;
                     }
                 }

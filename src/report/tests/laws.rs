@@ -93,6 +93,24 @@ proptest! {
     }
 
     #[test]
+    fn a_range_counts_the_people_with_an_event_in_it(
+        world in any_world(),
+        set in any_set(),
+        from in 0..DAYS,
+        length in 1..DAYS,
+    ) {
+        let (start, end) = (day_text(from), day_text(from + length));
+        let later = instant(i64::from(3 * DAYS) * DAY_US);
+        let ranged = |query: Query| query.from(start.clone()).to(end.clone()).as_of(later);
+        let count = world.ask(&ranged(Query::count(set.clone())));
+        let users = world.ask(&ranged(Query::users(set.clone())));
+        let active = world.ask(&ranged(Query::active("*").by(Bucket::All).only(set)));
+        let active = counts(&active, "users")[0];
+        prop_assert_eq!(count.count(), active);
+        prop_assert_eq!(Some(users.ids().len() as u64), active);
+    }
+
+    #[test]
     fn many_at_once_answer_as_each_alone(asked in any_asked(), other in any_asked(), n in 1u32..30) {
         let bad = Query::active("a").from("2024-02-30");
         let queries = [
@@ -134,7 +152,7 @@ proptest! {
 
 #[test]
 fn an_empty_database_answers_every_report() {
-    let world = World::new(Vec::new());
+    let world = World::new(Vec::new(), (0, 0));
     for query in [
         Query::active("*"),
         Query::stickiness("a"),
@@ -151,4 +169,23 @@ fn an_empty_database_answers_every_report() {
     let answer =
         world.ask(&Query::active("*").from("1970-01-01").to("1970-01-03").as_of(instant(DAY_US)));
     assert_eq!(counts(&answer, "users"), [Some(0), None]);
+}
+
+#[test]
+fn damage_fails_the_queries_that_read_it_and_no_others() {
+    let events: Vec<Did> = (0..2).flat_map(|day| PEOPLE.map(|user| (day, user, "a"))).collect();
+    let half = events.len() / 2;
+    let world = World::damaged(events, (half, half * 2), |file| {
+        // Sections lie between the header and the outer directory.
+        let (from, to) = (file.len() / 8, file.len() / 2);
+        file[from..to].iter_mut().for_each(|byte| *byte = !*byte);
+    });
+    let day =
+        |from, to| Query::active("a").trailing(1).from(from).to(to).as_of(instant(3 * DAY_US));
+    let (whole, hurt) = (day("1970-01-01", "1970-01-02"), day("1970-01-02", "1970-01-03"));
+    let error = world.snapshot.query(&hurt).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corruption);
+    let answers = world.snapshot.query_many(&[hurt, whole.clone()]);
+    assert!(answers[0].is_err());
+    assert_eq!(answers[1].as_ref().unwrap().series, world.ask(&whole).series);
 }

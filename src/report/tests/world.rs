@@ -1,18 +1,25 @@
 //! A small database in memory, and the same events as plain sets.
 
 use crate::catalog::Catalog;
-use crate::catalog::manifest::{Manifest, NumberedFile};
+use crate::catalog::manifest::{DayFileEntry, Manifest, NumberedFile};
+use crate::day::build::build_section;
+use crate::day::file::{DayFileWriter, FileIdentity};
 use crate::day::rows::{DayRows, NO_USER};
+use crate::day::summary::Summary;
+use crate::fs::Fs;
+use crate::fs::simulated::SimulatedFs;
 use crate::memtable::{Memtable, Run};
 use crate::query::answer::Answer;
 use crate::scan::SetKind;
+use crate::snapshot::files::{OpenFiles, day_name};
 use crate::snapshot::{Published, Snapshot, SnapshotInner};
-use crate::time::{Calendar, Day, DaySpan, Zone};
+use crate::time::{Day, DaySpan};
 use crate::users::{LiveUsers, UsersView};
 use crate::{Query, Selector, Set};
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, OnceLock, RwLock};
 
 pub(super) const DAY_US: i64 = 86_400_000_000;
@@ -28,6 +35,23 @@ pub(super) type Did = (Day, u32, &'static str);
 pub(super) struct World {
     pub(super) events: Vec<Did>,
     pub(super) snapshot: Snapshot,
+}
+
+fn manifest(days: Vec<DayFileEntry>) -> Manifest {
+    let file = NumberedFile { number: 0, length: 0, checksum: 0 };
+    Manifest {
+        database: 0,
+        number: 0,
+        applied: 2,
+        published: 0,
+        next_generation: 3,
+        wal_from: 0,
+        catalog: file,
+        summary: file,
+        days,
+        users: Vec::new(),
+        ledgers: Vec::new(),
+    }
 }
 
 impl std::fmt::Debug for World {
@@ -52,46 +76,69 @@ pub(super) fn id(ordinal: u32) -> String {
     format!("u{ordinal}")
 }
 
-fn run(sequence: u64, events: &[Did]) -> Run {
+fn by_day(events: &[Did]) -> Vec<(DaySpan, DayRows)> {
     let mut days: BTreeMap<Day, DayRows> = BTreeMap::new();
     for (time, (day, user, activity)) in (0..).zip(events) {
         days.entry(*day).or_default().push(*user, activity.as_bytes(), time);
     }
-    let span = |day: Day| DaySpan {
-        day,
-        start: i64::from(day) * DAY_US,
-        end: i64::from(day + 1) * DAY_US,
+    let span = |day: Day| {
+        let start = i64::from(day) * DAY_US;
+        DaySpan { day, start, end: start + DAY_US }
     };
-    Run::new(sequence, days.into_iter().map(|(day, rows)| (span(day), rows)).collect())
+    days.into_iter().map(|(day, rows)| (span(day), rows)).collect()
 }
 
+/// Writes a day file of these events and answers its entry, with its sections in the summary.
+fn day_file(fs: &SimulatedFs, generation: u64, events: &[Did], all: &mut Summary) -> DayFileEntry {
+    let identity = FileIdentity {
+        database: 0,
+        generation,
+        sequence_first: generation,
+        sequence_last: generation,
+        replaces: Vec::new(),
+    };
+    let path = Path::new(ROOT).join(day_name(generation));
+    let mut file = DayFileWriter::create(fs, &path, identity).unwrap();
+    for (span, rows) in by_day(events) {
+        file.add(&build_section(span, &rows).unwrap(), generation, generation).unwrap();
+    }
+    let done = file.finish(fs).unwrap();
+    all.sections.extend(done.places);
+    DayFileEntry { generation, length: done.length, checksum: done.checksum }
+}
+
+const ROOT: &str = "db";
+
 impl World {
-    /// The events in several runs, as if committed in batches.
-    pub(super) fn new(events: Vec<Did>) -> World {
-        let file = || NumberedFile { number: 0, length: 0, checksum: 0 };
-        let manifest = Manifest {
-            database: 0,
-            number: 0,
-            applied: 0,
-            published: 0,
-            next_generation: 0,
-            wal_from: 0,
-            catalog: file(),
-            summary: file(),
-            days: Vec::new(),
-            users: Vec::new(),
-            ledgers: Vec::new(),
-        };
-        let published = Published {
-            manifest: Arc::new(manifest),
-            catalog: Arc::new(Catalog::new("UTC", "", 0, 0)),
-            calendar: Calendar::new(Zone::utc(), []),
-            days: Vec::new(),
-            sealed: Arc::new(Vec::new()),
-        };
+    /// The events in two day files up to these places, the rest in several runs.
+    pub(super) fn new(events: Vec<Did>, filed: (usize, usize)) -> World {
+        World::damaged(events, filed, |_| {})
+    }
+
+    /// The same, after something has happened to the second day file.
+    pub(super) fn damaged(
+        events: Vec<Did>,
+        filed: (usize, usize),
+        damage: impl FnOnce(&mut Vec<u8>),
+    ) -> World {
+        let fs = SimulatedFs::new();
+        fs.create_dir_all(&Path::new(ROOT).join("days")).unwrap();
+        let mut summary = Summary::default();
+        let parts = [(1, &events[..filed.0]), (2, &events[filed.0..filed.1])];
+        let parts = parts.into_iter().filter(|(_, part)| !part.is_empty());
+        let days = parts.map(|(generation, part)| day_file(&fs, generation, part, &mut summary));
+        let manifest = Arc::new(manifest(days.collect()));
+        if filed.1 > filed.0 {
+            fs.edit(&Path::new(ROOT).join(day_name(2)), damage);
+        }
+        let catalog = Arc::new(Catalog::new("UTC", "", 0, 0));
+        let mut open = OpenFiles::default();
+        let root = Path::new(ROOT);
+        let published =
+            Published::open(&fs, root, &mut open, manifest, catalog, &summary, &[]).unwrap();
         let mut memtable = Memtable::default();
-        for (sequence, batch) in (1..).zip(events.chunks(7)) {
-            memtable.push(run(sequence, batch));
+        for (sequence, batch) in (3..).zip(events[filed.1..].chunks(7)) {
+            memtable.push(Run::new(sequence, by_day(batch)));
         }
         let inner = SnapshotInner::new(&published, memtable, users(), 0);
         World { events, snapshot: Snapshot { inner: Arc::new(inner) } }
@@ -185,7 +232,12 @@ pub(super) fn instant(at: i64) -> DateTime<Utc> {
 pub(super) fn any_world() -> impl Strategy<Value = Arc<World>> {
     let person = prop_oneof![9 => proptest::sample::select(&PEOPLE[..]), 1 => Just(NO_USER)];
     let event = (-DAYS..DAYS, person, proptest::sample::select(&["a", "b", "c"][..]));
-    proptest::collection::vec(event, 0..150).prop_map(|events| Arc::new(World::new(events)))
+    let events = proptest::collection::vec(event, 0..150);
+    (events, 0.0..1.0, 0.0..1.2).prop_map(|(events, first, both): (Vec<Did>, f64, f64)| {
+        let place = |share: f64| ((events.len() as f64 * share) as usize).min(events.len());
+        let filed = (place(first.min(both)), place(both));
+        Arc::new(World::new(events, filed))
+    })
 }
 
 pub(super) fn any_event() -> impl Strategy<Value = Selector> {
