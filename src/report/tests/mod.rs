@@ -138,8 +138,8 @@ proptest! {
             let window = asked.count(cut, |user| asked.active(user, start, cut.end));
             prop_assert_eq!(users[place], window);
             let known = asked.world.first_day().unwrap_or(Day::MAX);
-            let begun = |day: &Day| i64::from(*day) * DAY_US < asked.as_of;
-            let days = (start..cut.end).filter(|day| *day >= known && begun(day));
+            let over = |day: &Day| i64::from(*day + 1) * DAY_US <= asked.as_of;
+            let days = (start..cut.end).filter(|day| *day >= known && over(day));
             let daily = days.map(|day| asked.count(cut, |user| asked.active(user, day, day + 1)));
             let daily: Vec<u64> = daily.flatten().collect();
             let mean = (!daily.is_empty() && cut.begun)
