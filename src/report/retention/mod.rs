@@ -3,7 +3,6 @@
 mod operator;
 
 use super::{Prepared, Question};
-use crate::error::Result;
 use crate::query::answer::{Average, Cohort, Figures};
 use crate::query::plan::Span;
 use crate::query::{CohortKind, CountKind, Retention};
