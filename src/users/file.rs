@@ -458,6 +458,23 @@ pub(super) mod tests {
         assert!(error.to_string().contains("offset 2 is out of order"), "{error}");
     }
 
+    #[test]
+    fn an_id_with_the_hash_of_another_is_still_unknown() {
+        let (mut bytes, mut entry) = written(0, &["anna"]);
+        let mut header = Header::read_from_prefix(&bytes).unwrap().0;
+        let hash = xxh3_64_with_seed(b"bob", hash_seed(DATABASE));
+        // Both slots lead from bob's hash to anna.
+        let slot = U64::new(hash >> 32 << 32 | 1);
+        bytes[HEADER_BYTES..HEADER_BYTES + 16].copy_from_slice([slot, slot].as_bytes());
+        header.table.checksum = crc(&bytes[HEADER_BYTES..HEADER_BYTES + 16]).into();
+        header.checksum = header_checksum(&header).into();
+        bytes[..HEADER_BYTES].copy_from_slice(header.as_bytes());
+        entry.checksum = header.checksum.get();
+        let file = opened(&bytes, &entry).unwrap();
+        assert_eq!(file.find(b"bob").unwrap(), None);
+        assert_eq!(file.verify().unwrap_err().kind(), ErrorKind::Corruption);
+    }
+
     /// What `docs/file-format.md` says.
     #[test]
     fn bytes_lie_where_the_format_says() {
