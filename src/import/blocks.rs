@@ -71,7 +71,7 @@ impl<F: FnMut(&mut Vec<u8>, usize) -> Result<bool>> Cutter<F> {
     pub(super) fn first_row(&mut self) -> Result<Option<TextBlock>> {
         while let Some(mut block) = self.next()? {
             let mut start = 0;
-            while let Some(end) = row_end(self.rows, &block.bytes, start).ok() {
+            while let Ok(end) = row_end(self.rows, &block.bytes, start) {
                 let row = block.bytes.get(start..end).unwrap_or_default();
                 if !row.trim_ascii().is_empty() {
                     // The rest goes back: it is the first block of rows.
@@ -148,11 +148,11 @@ impl<F: FnMut(&mut Vec<u8>, usize) -> Result<bool>> Cutter<F> {
         TextBlock { bytes, first_line, rejects }
     }
 
-    /// Drops a row that is too long.
+    /// Drops a row that is too long: all of what was looked at, and the line that it ends in.
     fn drop_overlong(&mut self) -> Result<Reject> {
         let line = self.line;
         let raw = self.buffer.get(..OVERLONG_BYTES_SHOWN).unwrap_or_default().to_vec();
-        self.drop_line(0)?;
+        self.drop_line(self.buffer.len())?;
         let max = self.row_bytes_max;
         Ok(Reject { line, reason: format!("a row of more than {max} bytes"), raw })
     }
@@ -357,6 +357,14 @@ mod tests {
             let text = format!("{}\n", "x".repeat(99));
             assert_eq!(rejected(&cut(rows, text.as_bytes(), 16, 100)), []);
         }
+    }
+
+    #[test]
+    fn an_overlong_row_of_many_lines_goes_as_one() {
+        let text = format!("a,b\n{}\nc,d\n", "\"x\n\",".repeat(100));
+        let blocks = cut(Rows::Quoted(b','), text.as_bytes(), 16, 300);
+        assert!((1..=3).contains(&rejected(&blocks).len()), "{:?}", rejected(&blocks));
+        assert!(joined(&blocks).starts_with("a,b\n") && joined(&blocks).ends_with("c,d\n"));
     }
 
     #[test]
