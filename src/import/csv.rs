@@ -143,12 +143,13 @@ fn add(
         std::str::from_utf8(fields.get(row, index))
             .map_err(|_| format!("column {} is not UTF-8", columns.quoted(index)))
     };
-    maker.start(RowFields {
+    let fixed = RowFields {
         user: text(columns.user)?,
-        activity: columns.activity.map_or(Ok(constant), text)?,
+        activity: maker.activity(columns.activity.map_or(Ok(constant), text)?)?,
         time: maker.settings.times.read(fields.get(row, columns.time))?,
         insert_id: columns.insert_id.map_or(Ok(""), text)?,
-    })?;
+    };
+    maker.start(fixed)?;
     for property in &columns.properties {
         let cell = text(property.index)?;
         if !cell.is_empty() {

@@ -153,7 +153,8 @@ impl DayFinder {
 pub(super) struct RowFields<'a> {
     /// Empty: no user.
     pub(super) user: &'a str,
-    pub(super) activity: &'a str,
+    /// Of `Maker::activity`.
+    pub(super) activity: Text<'a>,
     pub(super) time: Micros,
     /// Empty: none.
     pub(super) insert_id: &'a str,
@@ -186,10 +187,15 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// An activity's name, checked.
+    pub(super) fn activity<'t>(&mut self, name: &'t str) -> Result<Text<'t>, String> {
+        check_name("activity", name, ACTIVITY_BYTES_MAX)?;
+        Ok(self.text_of(name))
+    }
+
     /// Begins a row. Cells follow, then `end`; after an error, `reject`.
     pub(super) fn start(&mut self, fields: RowFields<'_>) -> Result<(), String> {
         check_id("user id", fields.user, USER_ID_BYTES_MAX)?;
-        check_name("activity", fields.activity, ACTIVITY_BYTES_MAX)?;
         check_id("insert id", fields.insert_id, INSERT_ID_BYTES_MAX)?;
         let calendar = &self.settings.calendar;
         self.settings.bounds.check(fields.time, calendar.zone())?;
@@ -197,7 +203,7 @@ impl<'a> Maker<'a> {
         let id = fields.insert_id.as_bytes();
         let head = RowHead {
             time: fields.time - span.start,
-            activity: text_of(&mut self.coder, fields.activity),
+            activity: fields.activity,
             insert_id: (!id.is_empty())
                 .then(|| self.settings.catalog.hash(HashDomain::InsertId, id)),
         };

@@ -78,12 +78,13 @@ fn add(
     };
     let time = needed(field(&mut fields, &options.time)?, &options.time)?;
     let insert_id = options.insert_id.as_deref().map(|name| id(&mut fields, name)).transpose()?;
-    maker.start(RowFields {
+    let fixed = RowFields {
         user: &user.unwrap_or_default(),
-        activity: &activity,
+        activity: maker.activity(&activity)?,
         time: maker.settings.times.read(time.as_bytes())?,
         insert_id: &insert_id.flatten().unwrap_or_default(),
-    })?;
+    };
+    maker.start(fixed)?;
     refuse_doubled(&fields)?;
     for (name, value) in &fields {
         if !options.skip.contains(name.as_ref()) {

@@ -271,6 +271,16 @@ impl<'a> Column<'a> {
         Some(Column { array, cells })
     }
 
+    /// The cell's code in a column of codes.
+    fn code(&self, row: usize) -> Option<usize> {
+        match &self.cells {
+            Cells::Codes(codes, texts, _) if codes.is_valid(row) => {
+                index(codes.value(row), texts.len())
+            }
+            _ => None,
+        }
+    }
+
     /// The cell as text, for ids, names and forced types.
     fn text<'t>(&'t self, row: usize, scratch: &'t mut String) -> Refused<Option<&'t str>> {
         if self.array.is_null(row) {
@@ -369,6 +379,7 @@ pub(super) fn parse(
     };
     let user = of(columns.user, maker)?;
     let activity = columns.activity.map(|index| of(index, maker)).transpose()?;
+    let names = names(activity.as_ref(), maker);
     let time = of(columns.time, maker)?;
     let insert_id = columns.insert_id.map(|index| of(index, maker)).transpose()?;
     let properties = columns.properties.iter();
@@ -379,6 +390,7 @@ pub(super) fn parse(
         let fixed = Fixed {
             user: &user,
             activity: activity.as_ref(),
+            names: &names,
             time: &time,
             insert_id: insert_id.as_ref(),
         };
@@ -397,10 +409,22 @@ pub(super) fn parse(
     Ok(())
 }
 
+/// The activities of a column of codes, each checked once; none for other columns.
+fn names<'a>(activity: Option<&'a Column<'a>>, maker: &mut Maker<'_>) -> Vec<Refused<Text<'a>>> {
+    match activity.map(|column| &column.cells) {
+        Some(Cells::Codes(_, texts, _)) => {
+            (0..texts.len()).map(|index| maker.activity(texts.value(index))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// The columns that are no properties.
 struct Fixed<'a> {
     user: &'a Column<'a>,
     activity: Option<&'a Column<'a>>,
+    /// By code, where the activities are codes.
+    names: &'a [Refused<Text<'a>>],
     time: &'a Column<'a>,
     insert_id: Option<&'a Column<'a>>,
 }
@@ -415,8 +439,11 @@ impl Fixed<'_> {
     ) -> Refused<()> {
         let time = self.time.time(row, &maker.settings.times, first)?;
         let activity = match self.activity {
-            None => constant,
-            Some(column) => column.text(row, first)?.unwrap_or_default(),
+            None => maker.activity(constant)?,
+            Some(column) => match column.code(row).and_then(|code| self.names.get(code)) {
+                Some(name) => name.clone()?,
+                None => maker.activity(column.text(row, first)?.unwrap_or_default())?,
+            },
         };
         let insert_id = match self.insert_id {
             None => "",
