@@ -13,7 +13,7 @@ use super::rows::{Cell, Column, DayRows};
 use super::summary::{ActivityTotals, SectionTotals};
 use crate::codec::bits::{Bits, Container};
 use crate::codec::{checksum::crc, ints};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{SECTION_NAMES_MAX, SECTION_ROWS_MAX};
 use crate::time::DaySpan;
 use zerocopy::IntoBytes;
@@ -26,7 +26,7 @@ pub(crate) struct BuiltSection {
 }
 
 /// Builds a section of rows in any order. Pure; runs on any thread.
-pub(crate) fn build_section(span: DaySpan, rows: &DayRows) -> crate::Result<BuiltSection> {
+pub(crate) fn build_section(span: DaySpan, rows: &DayRows) -> Result<BuiltSection> {
     check(span, rows)?;
     let layout = Layout::of(rows);
     if layout.activities.len() > SECTION_NAMES_MAX || rows.columns.len() > SECTION_NAMES_MAX {
@@ -48,7 +48,7 @@ fn limit_error(span: DaySpan, what: String) -> Error {
     Error::new(ErrorKind::Limit, format!("a section of day {}: {what}", span.day))
 }
 
-fn check(span: DaySpan, rows: &DayRows) -> crate::Result<()> {
+fn check(span: DaySpan, rows: &DayRows) -> Result<()> {
     if rows.len() > SECTION_ROWS_MAX {
         let what = format!("{} rows; {SECTION_ROWS_MAX} fit, split them", rows.len());
         return Err(limit_error(span, what));

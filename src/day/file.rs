@@ -6,7 +6,7 @@ use super::section::Section;
 use super::summary::{SectionPlace, Summary};
 use crate::codec::checksum::crc;
 use crate::codec::record::newer_format;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::fs::{BufferedFile, Bytes, Fs, WriteFile, tmp_path};
 use crate::time::DaySpan;
 use std::fmt;
@@ -45,7 +45,7 @@ impl DayFileWriter {
         fs: &dyn Fs,
         path: &Path,
         identity: FileIdentity,
-    ) -> crate::Result<DayFileWriter> {
+    ) -> Result<DayFileWriter> {
         let header = header_of(&identity)?;
         let tmp = tmp_path(path);
         let file = fs.create(&tmp).map_err(|e| Error::io("cannot create", &tmp, e))?;
@@ -55,7 +55,7 @@ impl DayFileWriter {
         Ok(writer)
     }
 
-    fn append(&mut self, bytes: &[u8]) -> crate::Result<()> {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.append(bytes).map_err(|e| Error::io("cannot write", &self.tmp, e))
     }
 
@@ -66,7 +66,7 @@ impl DayFileWriter {
         section: &BuiltSection,
         sequence_first: u64,
         sequence_last: u64,
-    ) -> crate::Result<()> {
+    ) -> Result<()> {
         let offset = self.file.bytes();
         self.append(&section.bytes)?;
         self.places.push(SectionPlace {
@@ -87,7 +87,7 @@ impl DayFileWriter {
     /// Writes the outer directory, syncs, gives the file its name (the folder's sync is the
     /// caller's), and answers the places for the summary and the whole file's length and the
     /// checksum that MANIFEST keeps.
-    pub(crate) fn finish(mut self, fs: &dyn Fs) -> crate::Result<FinishedDayFile> {
+    pub(crate) fn finish(mut self, fs: &dyn Fs) -> Result<FinishedDayFile> {
         let replaces = self.identity.replaces.iter().flat_map(|g| g.to_le_bytes());
         let mut outer: Vec<u8> = replaces.collect();
         let summary = Summary { sections: std::mem::take(&mut self.places) };
@@ -120,7 +120,7 @@ pub(crate) struct FinishedDayFile {
     pub(crate) checksum: u32,
 }
 
-fn header_of(identity: &FileIdentity) -> crate::Result<FileHeader> {
+fn header_of(identity: &FileIdentity) -> Result<FileHeader> {
     let replaces = u32::try_from(identity.replaces.len())
         .map_err(|_| Error::input("a day file replaces too many others"))?;
     let mut header = FileHeader {
@@ -172,7 +172,7 @@ impl DayFile {
         database: u128,
         generation: u64,
         checksum: u32,
-    ) -> crate::Result<DayFile> {
+    ) -> Result<DayFile> {
         let damage = |(at, part, what): Damage| Error::corruption(name, at, part, what);
         let header = read_header(name, &bytes)?;
         let told = (header.database.get(), header.generation.get(), header.kind.get());
@@ -209,7 +209,7 @@ impl DayFile {
     }
 
     /// A section's reader; its directory is checked and parsed at first use.
-    pub(crate) fn section(&self, place: &SectionPlace) -> crate::Result<Section> {
+    pub(crate) fn section(&self, place: &SectionPlace) -> Result<Section> {
         let range = self.range(place)?;
         let totals = &place.totals;
         let span = DaySpan { day: totals.day, start: totals.start, end: totals.end };
@@ -217,12 +217,12 @@ impl DayFile {
     }
 
     /// A section's bytes as they are, to be copied into another file.
-    pub(crate) fn section_bytes(&self, place: &SectionPlace) -> crate::Result<&[u8]> {
+    pub(crate) fn section_bytes(&self, place: &SectionPlace) -> Result<&[u8]> {
         let range = self.range(place)?;
         Ok(self.bytes.get(range).unwrap_or_default())
     }
 
-    fn range(&self, place: &SectionPlace) -> crate::Result<Range<usize>> {
+    fn range(&self, place: &SectionPlace) -> Result<Range<usize>> {
         let range = usize::try_from(place.offset).ok().and_then(|start| {
             let end = start.checked_add(usize::try_from(place.length).ok()?)?;
             (end <= self.bytes.len() && place.file == self.identity.generation)
@@ -239,7 +239,7 @@ impl DayFile {
 /// Offset, part, and what is wrong.
 type Damage = (u64, &'static str, String);
 
-fn read_header(name: &str, bytes: &[u8]) -> crate::Result<FileHeader> {
+fn read_header(name: &str, bytes: &[u8]) -> Result<FileHeader> {
     let damage = |what: String| Error::corruption(name, 0, "header", what);
     let (header, _) = FileHeader::read_from_prefix(bytes)
         .map_err(|_| damage(format!("only {} bytes", bytes.len())))?;
@@ -277,7 +277,7 @@ fn read_outer(
     name: &str,
     bytes: &[u8],
     header: &FileHeader,
-) -> crate::Result<(Vec<u64>, Vec<SectionPlace>)> {
+) -> Result<(Vec<u64>, Vec<SectionPlace>)> {
     let length = (header.replaces.get() as usize).saturating_mul(size_of::<u64>());
     let Some((replaces, summary)) = bytes.split_at_checked(length) else {
         let what = format!("no room for {} replaced files", header.replaces.get());

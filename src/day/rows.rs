@@ -2,8 +2,8 @@
 //! built from.
 
 pub(crate) use super::strings::Strings;
+use crate::event::{Decimal, Value};
 use crate::limits::{DECIMAL_SCALE_MAX, TEXT_BYTES_MAX};
-use crate::{Decimal, Value};
 use serde::{Deserialize, Serialize};
 
 /// The ordinal of rows without a user.

@@ -7,7 +7,7 @@ use super::names::TextList;
 use super::opened::Opened;
 use crate::codec::bits::{Bits, Container};
 use crate::codec::{checksum::crc, ints};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::fs::Bytes;
 use crate::time::DaySpan;
 use std::fmt;
@@ -115,7 +115,7 @@ impl Section {
     }
 
     /// The footer, directory and names, checked at first use.
-    pub(super) fn opened(&self) -> crate::Result<&Opened> {
+    pub(super) fn opened(&self) -> Result<&Opened> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
         }
@@ -131,7 +131,7 @@ impl Section {
     }
 
     /// The bytes of a part, after their checksum.
-    pub(super) fn checked(&self, part: &PartRecord, name: &str) -> crate::Result<&[u8]> {
+    pub(super) fn checked(&self, part: &PartRecord, name: &str) -> Result<&[u8]> {
         let bytes = self.unchecked(part, name)?;
         if crc(bytes) != part.crc.get() {
             return Err(self.damage(part.offset.get(), name, "wrong checksum"));
@@ -139,42 +139,42 @@ impl Section {
         Ok(bytes)
     }
 
-    fn unchecked(&self, part: &PartRecord, name: &str) -> crate::Result<&[u8]> {
+    fn unchecked(&self, part: &PartRecord, name: &str) -> Result<&[u8]> {
         let data = self.data();
         part.range(data.len())
             .and_then(|range| data.get(range))
             .ok_or_else(|| self.damage(part.offset.get(), name, "beyond the section"))
     }
 
-    pub(super) fn blocks(&self) -> crate::Result<&[BlockRecord]> {
+    pub(super) fn blocks(&self) -> Result<&[BlockRecord]> {
         let range = self.opened()?.blocks.clone();
         Ok(records(self.data(), range))
     }
 
-    pub(super) fn index(&self) -> crate::Result<&[IndexRecord]> {
+    pub(super) fn index(&self) -> Result<&[IndexRecord]> {
         let range = self.opened()?.index.clone();
         Ok(records(self.data(), range))
     }
 
     /// `None`: no row of that name here.
-    pub(crate) fn activity(&self, name: &[u8]) -> crate::Result<Option<ActivityCode>> {
+    pub(crate) fn activity(&self, name: &[u8]) -> Result<Option<ActivityCode>> {
         let names = &self.opened()?.activities;
         let found = names.binary_search_by(|known| known.as_bytes().cmp(name));
         Ok(found.ok().and_then(|at| u16::try_from(at).ok()).map(ActivityCode::Named))
     }
 
     /// Names of the activities, sorted by bytes; position = code.
-    pub(crate) fn activities(&self) -> crate::Result<Vec<&str>> {
+    pub(crate) fn activities(&self) -> Result<Vec<&str>> {
         Ok(self.opened()?.activities.iter().map(|name| &**name).collect())
     }
 
     /// Highest chunk with a user, plus one.
-    pub(crate) fn chunks(&self) -> crate::Result<u32> {
+    pub(crate) fn chunks(&self) -> Result<u32> {
         Ok(self.opened()?.chunks)
     }
 
     /// Users of the activity in the chunk, from the directory alone (or from the packed users).
-    pub(crate) fn cardinality(&self, activity: ActivityCode, chunk: u32) -> crate::Result<u32> {
+    pub(crate) fn cardinality(&self, activity: ActivityCode, chunk: u32) -> Result<u32> {
         match self.find(activity, chunk)? {
             Some((_, record)) => Ok(record.cardinality.get()),
             None => Ok(self.packed(activity, chunk)?.map_or(0, |(_, _, of)| of.len() as u32)),
@@ -186,7 +186,7 @@ impl Section {
         &self,
         activity: ActivityCode,
         chunk: u32,
-    ) -> crate::Result<Option<(usize, &BlockRecord)>> {
+    ) -> Result<Option<(usize, &BlockRecord)>> {
         let opened = self.opened()?;
         let records: &[BlockRecord] = records(self.data(), opened.blocks.clone());
         let of_activity = opened.of_activity(activity.key());
@@ -209,7 +209,7 @@ impl Section {
         &self,
         activity: ActivityCode,
         chunk: u32,
-    ) -> crate::Result<Option<(usize, &[U32], Range<usize>)>> {
+    ) -> Result<Option<(usize, &[U32], Range<usize>)>> {
         let Some((at, record)) = self.find(activity, CHUNK_PACKED)? else { return Ok(None) };
         let users = self.packed_users(at, record)?;
         let from = users.partition_point(|user| user.get() >> 16 < chunk);
@@ -219,7 +219,7 @@ impl Section {
     }
 
     /// All users of a packed block.
-    pub(super) fn packed_users(&self, at: usize, record: &BlockRecord) -> crate::Result<&[U32]> {
+    pub(super) fn packed_users(&self, at: usize, record: &BlockRecord) -> Result<&[U32]> {
         let checked = &self.opened()?.checked;
         let bytes = self.unchecked(&record.presence, "presence")?;
         let users = <[U32]>::ref_from_bytes(bytes).unwrap_or_default();
@@ -238,11 +238,7 @@ impl Section {
     }
 
     /// The container of a block that is not packed.
-    pub(super) fn container(
-        &self,
-        at: usize,
-        record: &BlockRecord,
-    ) -> crate::Result<Container<'_>> {
+    pub(super) fn container(&self, at: usize, record: &BlockRecord) -> Result<Container<'_>> {
         let checked = &self.opened()?.checked;
         let (kind, cardinality) = (record.presence_kind, record.cardinality.get());
         let parsed = if checked.presence(at) {
@@ -259,11 +255,7 @@ impl Section {
     }
 
     /// The activity's users of the chunk, in place: arrays can be taken as arrays.
-    pub(crate) fn presence(
-        &self,
-        activity: ActivityCode,
-        chunk: u32,
-    ) -> crate::Result<Presence<'_>> {
+    pub(crate) fn presence(&self, activity: ActivityCode, chunk: u32) -> Result<Presence<'_>> {
         if chunk >= CHUNK_PACKED {
             return Ok(Presence::None);
         }
@@ -282,7 +274,7 @@ impl Section {
         activity: ActivityCode,
         chunk: u32,
         bits: &mut Bits,
-    ) -> crate::Result<bool> {
+    ) -> Result<bool> {
         Ok(self.presence(activity, chunk)?.or_into(bits))
     }
 
@@ -293,7 +285,7 @@ impl Section {
         activity: ActivityCode,
         chunk: u32,
         visit: &mut dyn FnMut(u16, u32),
-    ) -> crate::Result<()> {
+    ) -> Result<()> {
         if activity == ActivityCode::Any {
             let codes = 0..self.opened()?.activities.len() as u16;
             return codes
@@ -324,7 +316,7 @@ impl Section {
         at: usize,
         record: &BlockRecord,
         users: Range<usize>,
-    ) -> crate::Result<Vec<u32>> {
+    ) -> Result<Vec<u32>> {
         if record.counts.length.get() == 0 {
             return Ok(vec![1; users.len()]);
         }
@@ -346,12 +338,12 @@ impl Section {
     }
 
     /// Is this insert id in the section?
-    pub(crate) fn has_insert_id(&self, id: u128) -> crate::Result<bool> {
+    pub(crate) fn has_insert_id(&self, id: u128) -> Result<bool> {
         Ok(self.insert_ids()?.binary_search_by_key(&id, |known| known.get()).is_ok())
     }
 
     /// The sorted insert ids, checked at first use.
-    pub(super) fn insert_ids(&self) -> crate::Result<&[U128]> {
+    pub(super) fn insert_ids(&self) -> Result<&[U128]> {
         let opened = self.opened()?;
         let part = &opened.footer.insert_ids;
         let bytes = self.unchecked(part, "insert ids")?;
@@ -368,7 +360,7 @@ impl Section {
     }
 
     /// The dictionary of texts, its checksum checked at first use.
-    pub(super) fn texts(&self) -> crate::Result<TextList<'_>> {
+    pub(super) fn texts(&self) -> Result<TextList<'_>> {
         let opened = self.opened()?;
         let part = &opened.footer.texts;
         if opened.texts_checked.get().is_none() {
@@ -388,7 +380,7 @@ impl Section {
         value: IndexValue,
         chunk: u32,
         bits: &mut Bits,
-    ) -> crate::Result<Option<bool>> {
+    ) -> Result<Option<bool>> {
         let names = &self.opened()?.properties;
         let found = names.binary_search_by(|known| known.as_bytes().cmp(property));
         let Some(property) = found.ok().and_then(|at| u16::try_from(at).ok()) else {
@@ -413,11 +405,7 @@ impl Section {
     }
 
     /// `None`: a text that the property never has.
-    fn index_key(
-        &self,
-        property: u16,
-        value: IndexValue,
-    ) -> crate::Result<Option<super::index::Key>> {
+    fn index_key(&self, property: u16, value: IndexValue) -> Result<Option<super::index::Key>> {
         use super::format::value_kind as kind;
         Ok(Some(match value {
             IndexValue::Bool(value) => (kind::BOOL, 0, u64::from(value)),
@@ -435,7 +423,7 @@ impl Section {
         }))
     }
 
-    pub(super) fn index_container(&self, record: &IndexRecord) -> crate::Result<Container<'_>> {
+    pub(super) fn index_container(&self, record: &IndexRecord) -> Result<Container<'_>> {
         let bytes = self.checked(&record.presence, "index")?;
         Container::parse(record.presence_kind, record.cardinality.get(), bytes)
             .map_err(|e| self.damage(record.presence.offset.get(), "index", e))

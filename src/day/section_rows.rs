@@ -8,6 +8,7 @@ use super::pages::{PagePlace, PartPlace, UserRuns, decode_head, decode_times};
 use super::rows::{Cell, DayRows, NO_USER};
 use super::section::Section;
 use crate::codec::checksum::crc;
+use crate::error::Result;
 use std::ops::Range;
 
 /// Rows being read back: the section's codes as codes of the rows' strings.
@@ -21,7 +22,7 @@ struct Reading {
 
 impl Section {
     /// All rows back, in section order, for compaction and replaced days.
-    pub(crate) fn rows(&self) -> crate::Result<DayRows> {
+    pub(crate) fn rows(&self) -> Result<DayRows> {
         let mut reading = self.reading()?;
         let (mut chunks_of, mut mixed) = (ANY, false);
         for (at, record) in self.blocks()?.iter().enumerate() {
@@ -44,7 +45,7 @@ impl Section {
         Ok(reading.rows)
     }
 
-    fn reading(&self) -> crate::Result<Reading> {
+    fn reading(&self) -> Result<Reading> {
         let opened = self.opened()?;
         let mut rows = DayRows::default();
         let mut codes = |names: &[Box<str>]| -> Vec<u32> {
@@ -63,12 +64,7 @@ impl Section {
         Ok(Reading { rows, activities, properties, texts: coded })
     }
 
-    fn read_block(
-        &self,
-        at: usize,
-        record: &BlockRecord,
-        reading: &mut Reading,
-    ) -> crate::Result<()> {
+    fn read_block(&self, at: usize, record: &BlockRecord, reading: &mut Reading) -> Result<()> {
         let users = self.block_users(at, record)?;
         let counts = match record.chunk.get() {
             CHUNK_NONE => Vec::new(),
@@ -95,7 +91,7 @@ impl Section {
     }
 
     /// The ordinals of a block, ascending.
-    fn block_users(&self, at: usize, record: &BlockRecord) -> crate::Result<Vec<u32>> {
+    fn block_users(&self, at: usize, record: &BlockRecord) -> Result<Vec<u32>> {
         match record.chunk.get() {
             CHUNK_NONE => Ok(Vec::new()),
             CHUNK_PACKED => {
@@ -111,7 +107,7 @@ impl Section {
     }
 
     /// The pages of a block: their heads, and all of the pages' bytes for each.
-    fn pages(&self, record: &BlockRecord) -> crate::Result<Vec<(PagePlace, &[u8])>> {
+    fn pages(&self, record: &BlockRecord) -> Result<Vec<(PagePlace, &[u8])>> {
         let head = self.checked(&record.head, "head")?;
         let data = self.data();
         let place = PartRecord {
@@ -133,7 +129,7 @@ impl Section {
         bytes: &[u8],
         users: &[usize],
         reading: &mut Reading,
-    ) -> crate::Result<()> {
+    ) -> Result<()> {
         let damage = |part: &PartPlace, what: String| {
             let pages_at = record.head.offset.get() + record.head.length.get();
             self.damage(pages_at + part.offset as u64, "page", what)
@@ -152,7 +148,7 @@ impl Section {
     }
 
     /// Reads and checks every byte; the error names the first damage.
-    pub(crate) fn verify(&self) -> crate::Result<()> {
+    pub(crate) fn verify(&self) -> Result<()> {
         let fresh = self.reopened();
         let rows = fresh.rows()?;
         let texts_at = fresh.opened()?.footer.texts.offset.get();
@@ -165,7 +161,7 @@ impl Section {
     }
 
     /// The users of any activity are those of all activities.
-    fn verify_any(&self, rows: &DayRows) -> crate::Result<()> {
+    fn verify_any(&self, rows: &DayRows) -> Result<()> {
         let mut any = Vec::new();
         for (at, record) in self.blocks()?.iter().enumerate() {
             if record.activity.get() == ANY {
@@ -184,7 +180,7 @@ impl Section {
     }
 
     /// Every byte belongs to exactly one part.
-    fn verify_tiles(&self) -> crate::Result<()> {
+    fn verify_tiles(&self) -> Result<()> {
         let footer = &self.opened()?.footer;
         let PartList(mut parts) = [footer.names, footer.texts, footer.insert_ids].into();
         parts.extend(PartList::from([footer.blocks, footer.index]).0);

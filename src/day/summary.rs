@@ -3,7 +3,7 @@
 
 use super::rows::Strings;
 use crate::codec::record;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::limits::SUMMARY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 
@@ -106,7 +106,7 @@ impl Summary {
         record::seal(&SUMMARY_MAGIC, SUMMARY_VERSION, &SummaryRecord { names, sections })
     }
 
-    pub(crate) fn decode(file: &str, bytes: &[u8]) -> crate::Result<Summary> {
+    pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<Summary> {
         let damage = |what: String| Error::corruption(file, 0, "summary", what);
         if bytes.len() > SUMMARY_BYTES_MAX {
             return Err(damage(format!("{} bytes; {SUMMARY_BYTES_MAX} at most", bytes.len())));

@@ -7,7 +7,6 @@
 //! threads' timing; nothing that is stored depends on them.
 
 use crate::day::rows::Strings;
-use crate::event::{Decimal, Value};
 use crate::limits::SECTION_NAMES_MAX;
 use crate::time::{Day, Micros};
 use std::sync::{PoisonError, RwLock};
