@@ -1,8 +1,6 @@
 //! Reading a day section in place.
 
-use super::format::{
-    ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, IndexRecord, PRESENCE_PACKED, PartRecord,
-};
+use super::format::{ANY, BlockRecord, CHUNK_PACKED, IndexRecord, PartRecord};
 use super::names::TextList;
 use super::opened::Opened;
 use crate::codec::bits::{Bits, Container};

@@ -9,7 +9,6 @@ use super::rows::{Cell, DayRows, NO_USER};
 use super::section::Section;
 use crate::codec::checksum::crc;
 use crate::error::Result;
-use std::ops::Range;
 
 /// Rows being read back: the section's codes as codes of the rows' strings.
 struct Reading {
