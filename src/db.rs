@@ -56,7 +56,7 @@ impl Db {
     /// `AlreadyExists` where the folder is a database, `Input` for an unknown time zone, and the
     /// disk's errors.
     pub fn create(path: impl AsRef<Path>, options: Options) -> Result<Db> {
-        Db::create_in(&Environment::machine(), path.as_ref(), options)
+        Db::create_in(&Environment::machine(options.map_files), path.as_ref(), options)
     }
 
     /// Opens a database for writing and reading.
@@ -66,7 +66,7 @@ impl Db {
     /// `NewerFormat` where a newer version wrote it, `Input` for another time zone than its own,
     /// `Corruption` where bytes are not what was written, and the disk's errors.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Db> {
-        Db::open_in(&Environment::machine(), path.as_ref(), options)
+        Db::open_in(&Environment::machine(options.map_files), path.as_ref(), options)
     }
 
     /// Opens a database for reading, also while another process writes to it: it sees what that
@@ -75,7 +75,7 @@ impl Db {
     /// # Errors
     /// As [`open`](Db::open), `Locked` left out.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Db> {
-        Db::read_only_in(&Environment::machine(), path.as_ref())
+        Db::read_only_in(&Environment::machine(true), path.as_ref())
     }
 
     pub(crate) fn create_in(env: &Environment, path: &Path, options: Options) -> Result<Db> {

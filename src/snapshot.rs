@@ -36,10 +36,9 @@ pub(crate) struct SnapshotInner {
     pub(crate) calendar: Calendar,
     /// Days with a stored event, ascending.
     pub(crate) days: Vec<SnapshotDay>,
+    #[cfg(test)]
     pub(crate) memtable: Memtable,
     pub(crate) users: UsersView,
-    /// Last sequence in this view.
-    pub(crate) sequence: u64,
     watermark: Option<Micros>,
 }
 
@@ -152,7 +151,6 @@ impl SnapshotInner {
         published: &Published,
         memtable: Memtable,
         users: UsersView,
-        sequence: u64,
     ) -> SnapshotInner {
         let days = days_of(&published.days, &memtable);
         let stored = days.iter().flat_map(|d| &*d.sections).map(|s| s.place.totals.last);
@@ -164,9 +162,9 @@ impl SnapshotInner {
             catalog: published.catalog.clone(),
             calendar: published.calendar.clone(),
             days,
+            #[cfg(test)]
             memtable,
             users,
-            sequence,
             watermark,
         }
     }

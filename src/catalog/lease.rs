@@ -22,8 +22,10 @@ const TRIES: usize = 10;
 /// A reader process's hold on MANIFEST.N: a locked file in `readers/`. Dropping it lets go.
 #[derive(Debug)]
 pub(crate) struct Lease {
+    #[cfg(test)]
     pub(crate) manifest: u64,
-    pub(crate) lock: Box<dyn FileLock>,
+    /// Held, never asked: the operating system tells others that it is.
+    _lock: Box<dyn FileLock>,
     fs: SharedFs,
     path: PathBuf,
 }
@@ -47,7 +49,13 @@ impl Lease {
             let path = dir.join(name);
             match fs.try_lock(&path) {
                 Ok(Some(lock)) => {
-                    return Ok(Some(Lease { manifest, lock, fs: SharedFs::clone(fs), path }));
+                    return Ok(Some(Lease {
+                        #[cfg(test)]
+                        manifest,
+                        _lock: lock,
+                        fs: SharedFs::clone(fs),
+                        path,
+                    }));
                 }
                 // The writer is just trying it, and will take it for a dead reader's.
                 Ok(None) => {}

@@ -188,6 +188,7 @@ impl LedgerFile {
     }
 
     /// All entries, ascending by id.
+    #[cfg(test)]
     pub(crate) fn entries(&self) -> Vec<LedgerEntry> {
         self.iter().collect()
     }

@@ -9,6 +9,7 @@ pub(crate) enum Random {
     /// Unpredictable: from the operating system.
     System,
     /// The same numbers from the same seed, for tests.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests draw from a seed"))]
     Seeded(u64),
 }
 

@@ -19,6 +19,7 @@ pub struct Cli {
 
 /// One command.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "parsed once, and a box hides the flags from clap")]
 pub enum Command {
     /// Make a new, empty database.
     Create(CreateArgs),

@@ -252,16 +252,13 @@ impl<'a> Container<'a> {
         pairs.iter().map(|p| (u16::from_le_bytes([p[0], p[1]]), u16::from_le_bytes([p[2], p[3]])))
     }
 
+    #[cfg(test)]
     pub(crate) fn kind(&self) -> ContainerKind {
         self.kind
     }
 
     pub(crate) fn cardinality(&self) -> u32 {
         self.cardinality
-    }
-
-    pub(crate) fn bytes(&self) -> &'a [u8] {
-        self.bytes
     }
 
     /// ORs the container into `bits`.
@@ -309,6 +306,7 @@ impl<'a> Container<'a> {
     }
 
     /// Is the value in the container?
+    #[cfg(test)]
     pub(crate) fn contains(&self, low: u16) -> bool {
         match self.kind {
             ContainerKind::Array => {

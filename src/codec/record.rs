@@ -17,6 +17,7 @@ const DECODE_BYTES_MAX: usize = crate::limits::SUMMARY_BYTES_MAX;
 const SEAL_BYTES: usize = 8 + 4 + 4 + 4;
 
 /// The record's bytes. Whoever writes them to a file compares their length with the file's limit.
+#[cfg(test)]
 pub(crate) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_onto(record, &mut bytes);

@@ -80,10 +80,6 @@ impl DayFileWriter {
         Ok(())
     }
 
-    pub(crate) fn bytes_written(&self) -> u64 {
-        self.file.bytes()
-    }
-
     /// Writes the outer directory, syncs, gives the file its name (the folder's sync is the
     /// caller's), and answers the places for the summary and the whole file's length and the
     /// checksum that MANIFEST keeps.
@@ -199,6 +195,7 @@ impl DayFile {
         Ok(DayFile { name: name.into(), bytes, identity, places })
     }
 
+    #[cfg(test)]
     pub(crate) fn identity(&self) -> &FileIdentity {
         &self.identity
     }

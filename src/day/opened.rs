@@ -21,6 +21,7 @@ type Damage = (u64, String);
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) footer: SectionFooter,
+    #[cfg(test)]
     pub(crate) chunks: u32,
     /// Sorted by bytes.
     pub(crate) activities: Vec<Box<str>>,
@@ -97,6 +98,7 @@ impl Opened {
         }
         let checked = Checked::new(records.len());
         Ok(Opened {
+            #[cfg(test)]
             chunks: footer.chunks.get().min(CHUNKS_MAX),
             footer,
             activities,

@@ -67,8 +67,15 @@ impl Presence<'_> {
     }
 }
 
+/// The place of a packed block's record, all its users, and the places of those of one chunk.
+type PackedUsers<'a> = (usize, &'a [U32], Range<usize>);
+
 /// A value by which index containers are found.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "conditions on properties are answered through these")
+)]
 pub(crate) enum IndexValue<'a> {
     Bool(bool),
     Integer(i64),
@@ -162,16 +169,19 @@ impl Section {
     }
 
     /// Names of the activities, sorted by bytes; position = code.
+    #[cfg(test)]
     pub(crate) fn activities(&self) -> Result<Vec<&str>> {
         Ok(self.opened()?.activities.iter().map(|name| &**name).collect())
     }
 
     /// Highest chunk with a user, plus one.
+    #[cfg(test)]
     pub(crate) fn chunks(&self) -> Result<u32> {
         Ok(self.opened()?.chunks)
     }
 
     /// Users of the activity in the chunk, from the directory alone (or from the packed users).
+    #[cfg(test)]
     pub(crate) fn cardinality(&self, activity: ActivityCode, chunk: u32) -> Result<u32> {
         match self.find(activity, chunk)? {
             Some((_, record)) => Ok(record.cardinality.get()),
@@ -203,11 +213,7 @@ impl Section {
     }
 
     /// The packed block, all its users, and the places of those of the chunk.
-    fn packed(
-        &self,
-        activity: ActivityCode,
-        chunk: u32,
-    ) -> Result<Option<(usize, &[U32], Range<usize>)>> {
+    fn packed(&self, activity: ActivityCode, chunk: u32) -> Result<Option<PackedUsers<'_>>> {
         let Some((at, record)) = self.find(activity, CHUNK_PACKED)? else { return Ok(None) };
         let users = self.packed_users(at, record)?;
         let from = users.partition_point(|user| user.get() >> 16 < chunk);
@@ -371,6 +377,10 @@ impl Section {
 
     /// ORs the users of a chunk who have this value of a property on a row of the activity into
     /// `bits`; `None` where the property is not indexed there, so that rows must tell.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "conditions on properties are answered through these")
+    )]
     pub(crate) fn index_into(
         &self,
         activity: ActivityCode,

@@ -9,7 +9,7 @@ use crate::limits::{
     ACTIVITY_BYTES_MAX, INSERT_ID_BYTES_MAX, PROPERTIES_PER_EVENT_MAX, PROPERTY_BYTES_MAX,
     SECTION_NAMES_MAX, TEXT_BYTES_MAX, USER_ID_BYTES_MAX, YEAR_MAX, YEAR_MIN,
 };
-use crate::time::{self, Calendar, Day, DaySpan, Micros, TimeFormat, Zone};
+use crate::time::{self, Calendar, DaySpan, Micros, TimeFormat, Zone};
 use std::collections::HashMap;
 
 /// What all parsers of one import share and none changes.

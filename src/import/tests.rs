@@ -30,7 +30,7 @@ struct Row {
 
 fn database(zone: &str) -> Database {
     let dir = tempfile::tempdir().unwrap();
-    let (env, path) = (Environment::machine(), dir.path().join("db"));
+    let (env, path) = (Environment::machine(true), dir.path().join("db"));
     let options = Options::new().time_zone(zone).background(false);
     recover::create(&env, &path, &options).unwrap();
     let (core, _) = Core::open(&env, &path, &options).unwrap();

@@ -39,6 +39,7 @@ pub(crate) struct Plan {
     /// `frequency`: its interval. `count`, `users`: `All`.
     pub(crate) by: Bucket,
     pub(crate) week_start: WeekStart,
+    #[cfg(test)]
     pub(crate) as_of: Micros,
     pub(crate) reach: Reach,
     /// Buckets of the range in order; at least one unless the range is empty or the report
@@ -133,6 +134,7 @@ impl Plan {
             to,
             by,
             week_start: query.week_start,
+            #[cfg(test)]
             as_of,
             reach,
             buckets: Vec::new(),

@@ -120,6 +120,7 @@ impl LiveUsers {
     }
 
     /// Bytes of memory held.
+    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         let arenas: usize =
             self.arenas.iter().map(|a| a.bytes.capacity() + 4 * a.ends.capacity()).sum();

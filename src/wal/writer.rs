@@ -104,6 +104,7 @@ impl WalWriter {
     }
 
     /// Last sequence known to be durable.
+    #[cfg(test)]
     pub(crate) fn durable(&self) -> u64 {
         self.durable
     }

@@ -1,7 +1,6 @@
 //! A bulk import in the making: finished files first, then one frame that installs them.
 
 use super::door::batch_id;
-use super::duplicates::is_stored;
 use super::flush::finish;
 use super::frame::{Body, InstallRecord};
 use super::publish::sweep_spill;
@@ -15,7 +14,7 @@ use crate::day::file::{DayFileWriter, FinishedDayFile};
 use crate::day::rows::NO_USER;
 use crate::day::summary::SectionPlace;
 use crate::error::{Error, Result};
-use crate::fs::{SharedFs, tmp_path};
+use crate::fs::tmp_path;
 use crate::snapshot::SnapshotInner;
 use crate::snapshot::files::day_name;
 use crate::time::{Calendar, Day};
@@ -75,6 +74,7 @@ pub(crate) struct BulkNumbers {
 
 impl BulkNumbers {
     /// The id's ordinal, new at first sight; `None` when ordinals have run out. Ids must not be empty.
+    #[cfg(test)]
     pub(crate) fn number(&self, id: &[u8]) -> Result<Option<u32>> {
         let mut live = self.live();
         self.number_in(&mut live, id)
@@ -154,25 +154,9 @@ impl Bulk<'_> {
         &self.snapshot
     }
 
-    /// The disk, for spill files.
-    pub(crate) fn fs(&self) -> SharedFs {
-        self.core.env.fs.clone()
-    }
-
     /// The import's numbering, to share among threads.
     pub(crate) fn numbers(&self) -> BulkNumbers {
         self.numbers.clone()
-    }
-
-    /// The id's ordinal, new at first sight; `None` when ordinals have run out. Ids must not be empty.
-    pub(crate) fn number(&mut self, id: &[u8]) -> Result<Option<u32>> {
-        self.numbers.number(id)
-    }
-
-    /// Is an event of this insert id stored on the day? On days whose rows this import replaces, do
-    /// not ask: what goes away makes no duplicates.
-    pub(crate) fn has_insert_id(&self, day: Day, id: u128) -> Result<bool> {
-        is_stored(&self.state.published.days, day, id)
     }
 
     /// A new day file; its generation is the second value. The sections' sequences are `sequence()`.

@@ -180,8 +180,7 @@ fn build(fs: &dyn Fs, root: &Path, job: &Job, identity: FileIdentity) -> Result<
             bytes <= MERGE_BYTES
         };
         let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
-        let built: Vec<Vec<BuiltSection>> =
-            now.par_iter().map(|merge| merged(merge)).collect::<Result<_>>()?;
+        let built: Vec<Vec<BuiltSection>> = now.par_iter().map(merged).collect::<Result<_>>()?;
         for (merge, built) in now.iter().zip(&built) {
             let first = merge.iter().map(|s| s.place.sequence_first).min().unwrap_or(0);
             let last = merge.iter().map(|s| s.place.sequence_last).max().unwrap_or(0);

@@ -13,7 +13,6 @@ use crate::snapshot::files::{day_name, ledger_name, map, users_name, wal_dir, wr
 use crate::users::{self, LiveUsers, UsersFile};
 use crate::wal;
 use rayon::prelude::*;
-use std::mem;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 

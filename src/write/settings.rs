@@ -55,6 +55,7 @@ pub struct Options {
     pub(crate) flush_every: Option<Duration>,
     pub(crate) reader_max_age: Duration,
     pub(crate) background: bool,
+    pub(crate) map_files: bool,
 }
 
 impl Default for Options {
@@ -66,6 +67,7 @@ impl Default for Options {
             flush_every: Some(Duration::from_secs(5)),
             reader_max_age: Duration::from_secs(3_600),
             background: true,
+            map_files: true,
         }
     }
 }
@@ -114,6 +116,14 @@ impl Options {
         self
     }
 
+    /// Whether finished files are mapped into memory (the default) or read into it: on a network
+    /// disk a map may fail at any access, so there they should be read.
+    #[must_use]
+    pub fn map_files(mut self, on: bool) -> Options {
+        self.map_files = on;
+        self
+    }
+
     /// Whether a thread of the database's own flushes, syncs and compacts. Without it flushes and
     /// compaction happen within the calls that write, `flush_every` is not heeded, and
     /// `Interval` syncs with the first write after the interval.
@@ -135,9 +145,9 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    pub(crate) fn machine() -> Environment {
+    pub(crate) fn machine(map_files: bool) -> Environment {
         Environment {
-            fs: Arc::new(RealFs::default()),
+            fs: Arc::new(if map_files { RealFs::default() } else { RealFs::unmapped() }),
             clock: Arc::new(crate::time::now),
             random: Random::System,
             on_machine: true,

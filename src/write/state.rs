@@ -194,6 +194,6 @@ impl State {
     /// Lets readers of this process see the present state.
     pub(crate) fn show(&self) {
         let (published, memtable) = (self.published.clone(), self.memtable.clone());
-        self.view.show(View::new(published, memtable, self.users.clone(), self.sequence));
+        self.view.show(View::new(published, memtable, self.users.clone()));
     }
 }

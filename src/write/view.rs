@@ -12,31 +12,24 @@ pub(crate) struct View {
     pub(crate) published: Arc<Published>,
     pub(crate) memtable: Memtable,
     pub(crate) users: UsersView,
-    pub(crate) sequence: u64,
     snapshot: OnceLock<Arc<SnapshotInner>>,
 }
 
 impl View {
-    pub(crate) fn new(
-        published: Arc<Published>,
-        memtable: Memtable,
-        users: UsersView,
-        sequence: u64,
-    ) -> View {
-        View { published, memtable, users, sequence, snapshot: OnceLock::new() }
+    pub(crate) fn new(published: Arc<Published>, memtable: Memtable, users: UsersView) -> View {
+        View { published, memtable, users, snapshot: OnceLock::new() }
     }
 
     /// Only what was published.
     pub(crate) fn of(published: Arc<Published>) -> View {
         let users = published.users();
-        let applied = published.manifest.applied;
-        View::new(published, Memtable::default(), users, applied)
+        View::new(published, Memtable::default(), users)
     }
 
     fn snapshot(&self) -> Snapshot {
         let inner = self.snapshot.get_or_init(|| {
             let (memtable, users) = (self.memtable.clone(), self.users.clone());
-            Arc::new(SnapshotInner::new(&self.published, memtable, users, self.sequence))
+            Arc::new(SnapshotInner::new(&self.published, memtable, users))
         });
         Snapshot { inner: inner.clone() }
     }

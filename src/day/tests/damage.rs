@@ -1,5 +1,7 @@
 //! No damage of a day file passes, and no bytes at all make a reader panic.
 
+#![allow(clippy::expect_used)]
+
 use super::*;
 use crate::codec::{checksum::crc, cursor};
 use crate::day::column;

@@ -33,7 +33,7 @@ fn add(bulk: &mut Bulk<'_>, days: &mut BTreeMap<Day, DayRows>, event: &Event) {
     let time = crate::time::micros_from(event.time.unwrap());
     let span = bulk.calendar().span_of(time);
     let user = event.user.as_deref().filter(|id| !id.is_empty());
-    let user = user.map(|id| bulk.number(id.as_bytes()).unwrap().unwrap());
+    let user = user.map(|id| bulk.numbers().number(id.as_bytes()).unwrap().unwrap());
     let rows = days.entry(span.day).or_default();
     let user = user.unwrap_or(crate::day::rows::NO_USER);
     rows.push(user, event.activity.as_bytes(), time - span.start);

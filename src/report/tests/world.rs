@@ -140,7 +140,7 @@ impl World {
         for (sequence, batch) in (3..).zip(events[filed.1..].chunks(7)) {
             memtable.push(Run::new(sequence, by_day(batch)));
         }
-        let inner = SnapshotInner::new(&published, memtable, users(), 0);
+        let inner = SnapshotInner::new(&published, memtable, users());
         World { events, snapshot: Snapshot { inner: Arc::new(inner) } }
     }
 
