@@ -82,7 +82,8 @@ impl RunDay {
         RunDay { span, activities: activities_of(&rows), rows, times }
     }
 
-    /// ORs the users of an activity (`None`: of any) in the chunk into `bits`; false where there are none.
+    /// ORs the users of an activity (`None`: of any) in the chunk into `bits`; false where there
+    /// are none.
     pub(crate) fn presence_into(
         &self,
         activity: Option<&[u8]>,
@@ -97,7 +98,8 @@ impl RunDay {
         found
     }
 
-    /// Rows per user of a named activity (`None`: of any) in the chunk, in no order; a user may come twice.
+    /// Rows per user of a named activity (`None`: of any) in the chunk, in no order; a user may
+    /// come twice.
     pub(crate) fn counts(
         &self,
         activity: Option<&[u8]>,
@@ -242,7 +244,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_merged_memtable_answers_like_a_set(
-            events in prop::collection::vec((prop_oneof![0u32..5, 65_535u32..65_540, Just(NO_USER)], 0u8..3, 0i64..50), 0..80),
+            events in prop::collection::vec(
+                (prop_oneof![0u32..5, 65_535u32..65_540, Just(NO_USER)], 0u8..3, 0i64..50),
+                0..80,
+            ),
             cut in 1usize..9,
         ) {
             let mut memtable = Memtable::default();

@@ -98,7 +98,8 @@ impl SnapshotDay {
 }
 
 impl Source<'_> {
-    /// ORs the users of an activity (`None`: of any) in the chunk into `bits`; false where there are none.
+    /// ORs the users of an activity (`None`: of any) in the chunk into `bits`; false where there
+    /// are none.
     pub(crate) fn presence_into(
         &self,
         activity: Option<&str>,
@@ -200,7 +201,8 @@ impl SnapshotInner {
         })
     }
 
-    /// Distinct users of the activity (`None`: any) on the day, where totals alone tell: one section and no run.
+    /// Distinct users of the activity (`None`: any) on the day, where totals alone tell: one
+    /// section and no run.
     pub(crate) fn day_total(&self, day: &SnapshotDay, activity: Option<&str>) -> Option<u64> {
         match (&*day.sections, &*day.runs) {
             ([only], []) => match activity {
@@ -211,7 +213,8 @@ impl SnapshotInner {
         }
     }
 
-    /// Calls `visit(chunk, bits)` for each chunk with a user of the activity (`None`: any) on the day.
+    /// Calls `visit(chunk, bits)` for each chunk with a user of the activity (`None`: any) on the
+    /// day.
     pub(crate) fn each_chunk(
         &self,
         day: &SnapshotDay,

@@ -173,7 +173,8 @@ pub struct ImportArgs {
     /// Column of times.
     #[arg(long, value_name = "COLUMN", default_value = "time")]
     pub time: String,
-    /// `text` (RFC 3339, dates, date and time), `s`, `ms` or `us` since 1970; told from the value without it.
+    /// `text` (RFC 3339, dates, local times), `s`, `ms` or `us` since 1970; told from the value
+    /// without it.
     #[arg(long, value_name = "FORMAT")]
     pub time_format: Option<String>,
     /// Zone of times written without an offset; the database's without it.

@@ -1,4 +1,4 @@
-//! The report commands: flags become the JSON of a query, which is checked in one place for all doors.
+//! The report commands: flags become the JSON of a query, which is checked where every query is.
 
 use super::args::{
     ActiveArgs, CommonArgs, CountArgs, EventArgs, FrequencyArgs, GrowthArgs, QueryArgs,

@@ -165,7 +165,8 @@ pub struct Receipt {
     pub duplicates: u64,
     /// Events refused: index in the batch and the reason.
     pub rejected: Vec<(u64, String)>,
-    /// The batch id was applied before: nothing was stored now, and the counts are the first receipt's.
+    /// The batch id was applied before: nothing was stored now, and the counts are the first
+    /// receipt's.
     pub repeated: bool,
 }
 

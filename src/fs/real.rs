@@ -171,8 +171,16 @@ impl WriteFile for RealFile {
 /// Closing the file lets go of the lock.
 #[derive(Debug)]
 struct RealLock {
-    #[expect(dead_code, reason = "held, not used")]
     file: File,
+}
+
+/// Closing the file would do, unless another thread is starting a process just now: until that has
+/// replaced itself it holds a copy of every open file, and so of the lock.
+impl Drop for RealLock {
+    fn drop(&mut self) {
+        // A failure leaves what closing does.
+        let _ = self.file.unlock();
+    }
 }
 
 impl FileLock for RealLock {}

@@ -302,7 +302,10 @@ mod tests {
             // Every block ends where a row ends.
             let mut row_ends = std::collections::BTreeSet::new();
             rows.iter().fold(0, |at, row| { row_ends.insert(at + row.len()); at + row.len() });
-            ends.iter().fold(0, |at, length| { assert!(row_ends.contains(&(at + length))); at + length });
+            ends.iter().fold(0, |at, length| {
+                assert!(row_ends.contains(&(at + length)));
+                at + length
+            });
         }
     }
 

@@ -209,7 +209,8 @@ impl ImportOptions {
         self
     }
 
-    /// Rejects rows before this: a date (`YYYY-MM-DD`, a day of the database) or an RFC 3339 instant.
+    /// Rejects rows before this: a date (`YYYY-MM-DD`, a day of the database) or an RFC 3339
+    /// instant.
     #[must_use]
     pub fn not_before(mut self, date: impl Into<String>) -> ImportOptions {
         self.not_before = Some(date.into());

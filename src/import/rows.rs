@@ -419,7 +419,13 @@ pub(super) mod tests {
         #[test]
         fn rows_come_back(
             rows in prop::collection::vec(
-                (any::<i32>(), any::<Vec<u8>>(), 0..90_000_000_000i64, any::<Option<u128>>(), cells()),
+                (
+                    any::<i32>(),
+                    any::<Vec<u8>>(),
+                    0..90_000_000_000i64,
+                    any::<Option<u128>>(),
+                    cells(),
+                ),
                 0..20,
             ),
             abandoned in any::<u8>(),

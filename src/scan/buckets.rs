@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 /// A state machine over adjacent buckets of days.
 pub(crate) trait BucketOperator {
-    /// A day before the last bucket's end, given first to last. `bucket` is `None` before the first.
+    /// A day before the last bucket's end, given first to last. `bucket` is `None` before the
+    /// first.
     fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>, tally: &mut Tally) -> Result<()>;
     /// A bucket is over: every bucket, in order, idle ones too. `next` is the first day after it
     /// with an event, if there is one.

@@ -110,7 +110,8 @@ pub(crate) fn flows(now: &Bits, seen: &Bits, before: &Bits) -> Flows {
     })
 }
 
-/// Users in each of the seven states of a day, and how many of the first four come back the day after.
+/// Users in each of the seven states of a day, and how many of the first four come back the day
+/// after.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct States {
     /// New, current, reactivated, resurrected, at risk this week, at risk this month, dormant.

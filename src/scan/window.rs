@@ -84,7 +84,11 @@ mod tests {
     proptest! {
         #[test]
         fn the_union_is_that_of_the_last_days(
-            days in proptest::collection::btree_map(-20i32..60, proptest::collection::btree_set(any::<u16>(), 0..8), 0..50),
+            days in proptest::collection::btree_map(
+                -20i32..60,
+                proptest::collection::btree_set(any::<u16>(), 0..8),
+                0..50,
+            ),
             width in 1i32..40,
         ) {
             let mut window = Window::new();

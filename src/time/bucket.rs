@@ -296,7 +296,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn buckets_tile_the_line(day in -800_000..3_000_000i32, bucket in any_bucket(), week in any_week()) {
+        fn buckets_tile_the_line(
+            day in -800_000..3_000_000i32,
+            bucket in any_bucket(),
+            week in any_week(),
+        ) {
             let start = bucket_start(day, bucket, week);
             let next = bucket_next(start, bucket);
             prop_assert!(start <= day && day < next);

@@ -115,7 +115,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn dates_and_instants_round_trip(day in -800_000..3_000_000i32, at in INSTANT_MIN..=INSTANT_MAX) {
+        fn dates_and_instants_round_trip(
+            day in -800_000..3_000_000i32,
+            at in INSTANT_MIN..=INSTANT_MAX,
+        ) {
             prop_assert_eq!(day_from(date_of(day)), day);
             prop_assert_eq!(micros_from(instant_of(at)), at);
         }

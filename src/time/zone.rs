@@ -91,7 +91,8 @@ impl Zone {
         Day::try_from(date).map_or(segment.floor, |date| date.max(segment.floor))
     }
 
-    /// The first instant of a civil date; for a date that the zone skipped, the start of the next one.
+    /// The first instant of a civil date; for a date that the zone skipped, the start of the next
+    /// one.
     pub(crate) fn day_start(&self, day: Day) -> Micros {
         let midnight = i64::from(day.clamp(-DAY_BOUND, DAY_BOUND)) * DAY_US;
         let (midnight, cycles) = fold(midnight);

@@ -73,7 +73,8 @@ pub(crate) struct BulkNumbers {
 }
 
 impl BulkNumbers {
-    /// The id's ordinal, new at first sight; `None` when ordinals have run out. Ids must not be empty.
+    /// The id's ordinal, new at first sight; `None` when ordinals have run out. Ids must not be
+    /// empty.
     #[cfg(test)]
     pub(crate) fn number(&self, id: &[u8]) -> Result<Option<u32>> {
         let mut live = self.live();
@@ -112,7 +113,8 @@ impl Writer {
     pub(crate) fn bulk(&self, id: Option<&str>) -> Result<BulkStart<'_>> {
         let core = &*self.core;
         let mut state = core.state()?;
-        // Everything that the import may meet or replace, and all users before its own, is in files.
+        // Everything that the import may meet or replace, and all users before its own, is in
+        // files.
         state.flush()?;
         let snapshot = core.view.snapshot().inner;
         let live = Mutex::new(LiveUsers::new(snapshot.users.count));
@@ -134,7 +136,8 @@ impl Writer {
 }
 
 impl Bulk<'_> {
-    /// Sets the batch id; the first receipt's entry where it was applied before (drop the bulk then).
+    /// Sets the batch id; the first receipt's entry where it was applied before (drop the bulk
+    /// then).
     pub(crate) fn name(&mut self, id: &str) -> Result<Option<LedgerEntry>> {
         let id = batch_id(&self.snapshot.catalog, id)?;
         self.batch_id = Some(id);
@@ -159,7 +162,8 @@ impl Bulk<'_> {
         self.numbers.clone()
     }
 
-    /// A new day file; its generation is the second value. The sections' sequences are `sequence()`.
+    /// A new day file; its generation is the second value. The sections' sequences are
+    /// `sequence()`.
     pub(crate) fn day_file(&mut self) -> Result<(DayFileWriter, u64)> {
         let sequence = self.sequence();
         let (writer, generation) =
@@ -168,7 +172,8 @@ impl Bulk<'_> {
         Ok((writer, generation))
     }
 
-    /// The sequence number of the frame that will install the files: both sequences of each section.
+    /// The sequence number of the frame that will install the files: both sequences of each
+    /// section.
     pub(crate) fn sequence(&self) -> u64 {
         self.state.sequence + 1
     }

@@ -1,4 +1,5 @@
-//! Group commit: whoever gets the lock first commits for all that wait, with one frame and one sync.
+//! Group commit: whoever gets the lock first commits for all that wait, with one frame and one
+//! sync.
 
 use super::Core;
 use super::door::{Batch, Checked, Taken, check};

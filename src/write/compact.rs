@@ -78,7 +78,8 @@ struct Part {
 
 impl Core {
     /// Compacts, without holding up writers but for the publication. Answers whether there was
-    /// anything to do. Two compactions at once make no sense: of what is due, the second does nothing.
+    /// anything to do. Two compactions at once make no sense: of what is due, the second does
+    /// nothing.
     pub(crate) fn compact(&self, extent: Extent) -> Result<bool> {
         let _alone = match extent {
             Extent::All => self.compacting.lock().unwrap_or_else(PoisonError::into_inner),

@@ -164,7 +164,8 @@ impl BatchIds {
     }
 }
 
-/// `applied` moves on only with the last of the entries, so that half of them are never taken for all.
+/// `applied` moves on only with the last of the entries, so that half of them are never taken for
+/// all.
 fn add_all(
     index: &mut dyn BatchIndex,
     entries: impl Iterator<Item = LedgerEntry>,

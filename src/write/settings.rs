@@ -102,7 +102,8 @@ impl Options {
     }
 
     /// How long events stay in memory only, beside the log, before they are written to a day file
-    /// that readers of other processes see; `None`: until the memory is full or a flush is asked for.
+    /// that readers of other processes see; `None`: until the memory is full or a flush is asked
+    /// for.
     #[must_use]
     pub fn flush_every(mut self, interval: Option<Duration>) -> Options {
         self.flush_every = interval;

@@ -1,4 +1,5 @@
-//! The command line as a stranger meets it: the main job, wrong turns, and what each exit code says.
+//! The command line as a stranger meets it: the main job, wrong turns, and what each exit code
+//! says.
 
 use crate::support::folder;
 use serde_json::{Value as Json, json};

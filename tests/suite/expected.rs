@@ -1,7 +1,8 @@
 //! Real event files, and answers that other software worked out over them.
 //!
-//! The project ships one of the files. Where the whole collection lies beside the checkout (or where
-//! `DAYBIT_DATA` points), all eight are compared; elsewhere the test says that it ran on one alone.
+//! The project ships one of the files. Where the whole collection lies beside the checkout (or
+//! where `DAYBIT_DATA` points), all eight are compared; elsewhere the test says that it ran on one
+//! alone.
 
 use crate::support::{ask_json, create, folder, import};
 use daybit::Db;

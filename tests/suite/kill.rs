@@ -1,5 +1,5 @@
-//! A real process, killed with SIGKILL at random moments while it writes, flushes and compacts: what
-//! it acknowledged is there afterwards, whole and once.
+//! A real process, killed with SIGKILL at random moments while it writes, flushes and compacts:
+//! what it acknowledged is there afterwards, whole and once.
 //!
 //! `KILLS=n` sets how often; the child is this very test program, asked to run one ignored test.
 
@@ -98,7 +98,8 @@ fn start(path: &Path, from: u64) -> Child {
         .unwrap()
 }
 
-/// All acknowledged batches are there; at most one more is, whole. Answers the next number to write.
+/// All acknowledged batches are there; at most one more is, whole. Answers the next number to
+/// write.
 fn check(path: &Path, acknowledged: u64, round: u64) -> u64 {
     let db = open(path, &Options::new());
     let users = db.query(&Query::count(Set::did("write"))).unwrap().count().unwrap();

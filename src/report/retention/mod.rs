@@ -12,7 +12,8 @@ use operator::{ByFirst, Pairs, Starts};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// Up to so many cohorts or columns every pair of bitmaps is met; above, users are looked up one by one.
+/// Up to so many cohorts or columns every pair of bitmaps is met; above, users are looked up one by
+/// one.
 const PAIRS_MAX: usize = 32;
 
 /// The table: cohorts down, cells across, and the buckets after the cohort's that a cell is about.

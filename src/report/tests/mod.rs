@@ -167,7 +167,8 @@ proptest! {
         for user in asked.people() {
             let holds = |span: &&Cut| {
                 let times = asked.world.times(&asked.event, user, span.start, span.end);
-                times >= at_least.into() && more.is_none_or(|more| times <= (at_least + more).into())
+                times >= at_least.into()
+                    && more.is_none_or(|more| times <= (at_least + more).into())
             };
             if let Some(k) = spans.iter().filter(holds).count().checked_sub(1) {
                 model[k] += 1;
@@ -202,7 +203,8 @@ proptest! {
                 asked.active(user, before, oldest) && !asked.active(user, oldest, cut.end)
             };
             let was = |user| asked.active(user, before, cut.start);
-            check_growth(&asked, &answer, (place, cut, cut.start), any, (&now, &retained, &lost, &was))?;
+            let place = (place, cut, cut.start);
+            check_growth(&asked, &answer, place, any, (&now, &retained, &lost, &was))?;
         }
     }
 
@@ -221,7 +223,8 @@ proptest! {
             let was = |user| asked.active(user, start - n, start);
             let retained = |user| now(user) && was(user);
             let lost = |user| was(user) && !now(user);
-            check_growth(&asked, &answer, (place, cut, start), any, (&now, &retained, &lost, &was))?;
+            let place = (place, cut, start);
+            check_growth(&asked, &answer, place, any, (&now, &retained, &lost, &was))?;
         }
     }
 

@@ -97,7 +97,8 @@ impl Table<'_> {
         reach: Reach,
     ) -> (Option<usize>, bool) {
         let buckets = self.buckets_after(cohort, reach.to);
-        // The bucket that the column is named after decides; a bracket's first makes it known, its last final.
+        // The bucket that the column is named after decides; a bracket's first makes it known, its
+        // last final.
         let brackets = self.asked.query["brackets"].is_array();
         let (known, last) = if brackets { (reach.from, reach.to) } else { (k, k) };
         if !buckets[known].begun {
