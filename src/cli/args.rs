@@ -27,7 +27,7 @@ pub enum Command {
     Import(Box<ImportArgs>),
     /// Show days, users, activities, bytes and settings.
     Info(InfoArgs),
-    /// Read and check every byte.
+    /// Read and check every byte of what is published.
     Verify(DbArgs),
     /// Write the users, or one activity-day as a portable Roaring file.
     Export(ExportArgs),
@@ -125,7 +125,7 @@ pub struct ExportArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum ExportWhat {
-    /// `ordinal,user` as CSV: which number stands for which user in exported presence files.
+    /// `ordinal,id` as CSV: which number stands for which user in exported presence files.
     Users {
         /// The file to write; standard output without it.
         #[arg(long, short)]
@@ -201,7 +201,8 @@ pub struct ImportArgs {
     /// On each day of the file, replace the activities that it holds (`all`: everything).
     #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "activities", require_equals = true)]
     pub replace_days: Option<String>,
-    /// Where bad rows go; `DB.rejects.csv` beside the database without it.
+    /// Where bad rows go; `DB.rejects.csv` beside the database without it. Where the file is there,
+    /// the next free of `DB.rejects.2.csv` and so on: nothing is overwritten.
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
     /// An id of this import: the same one again changes nothing.

@@ -1,10 +1,10 @@
 //! The report commands: flags become the JSON of a query, which is checked where every query is.
 
 use super::args::{
-    ActiveArgs, CommonArgs, CountArgs, EventArgs, FrequencyArgs, GrowthArgs, QueryArgs,
+    ActiveArgs, CommonArgs, CountArgs, EventArgs, Format, FrequencyArgs, GrowthArgs, QueryArgs,
     ReportCommand, RetentionArgs, StatesArgs, StickinessArgs, UsersArgs,
 };
-use super::failure::Failure;
+use super::failure::{Failure, exit_code};
 use super::output::{print, say};
 use daybit::{Answer, Db, Queries, Query, queries_from_json};
 use serde_json::{Map, Value as Json, json};
@@ -190,7 +190,12 @@ pub fn query(args: &QueryArgs) -> Result<u8, Failure> {
     let db = Db::open_read_only(&args.db)?;
     match queries_from_json(&text)? {
         Queries::One(query) => print(&db.query(&query)?, args.format)?,
-        Queries::Many(queries) => return several(&db, queries),
+        Queries::Many(queries) if args.format == Format::Json => return several(&db, queries),
+        Queries::Many(_) => {
+            return Err(Failure::input(
+                "several queries at once are answered as --format json only",
+            ));
+        }
     }
     Ok(0)
 }
@@ -206,18 +211,20 @@ fn standard_input() -> Result<String, Failure> {
 fn several(db: &Db, parsed: Vec<Result<Query, daybit::Error>>) -> Result<u8, Failure> {
     let good: Vec<Query> = parsed.iter().filter_map(|q| q.as_ref().ok().cloned()).collect();
     let mut answers = db.query_many(&good)?.into_iter();
-    let mut failed = false;
+    let mut code = 0;
     let mut parts = Vec::new();
     for query in parsed {
         let answer = match query {
             Ok(_) => answers.next(),
             Err(error) => Some(Err(error)),
         };
-        failed |= matches!(answer, Some(Err(_)));
+        if let Some(Err(error)) = &answer {
+            code = code.max(exit_code(error.kind()));
+        }
         parts.extend(answer.map(in_its_place));
     }
     say(&format!("[{}]\n", parts.join(",\n ")))?;
-    Ok(if failed { 2 } else { 0 })
+    Ok(code)
 }
 
 fn in_its_place(answer: Result<Answer, daybit::Error>) -> String {

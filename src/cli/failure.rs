@@ -31,7 +31,8 @@ impl Failure {
     }
 }
 
-fn exit_code(kind: ErrorKind) -> u8 {
+/// The exit code of a kind of error.
+pub fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Io | ErrorKind::DiskFull | ErrorKind::Permission | ErrorKind::Poisoned => 1,
         ErrorKind::NotFound | ErrorKind::NewerFormat => 3,

@@ -14,15 +14,65 @@ use std::path::{Path, PathBuf};
 
 /// Runs the import and tells what became of it.
 pub fn import(args: &ImportArgs) -> Result<u8, Failure> {
-    let rejects = args.rejects.clone().unwrap_or_else(|| beside(&args.db));
-    let options = options(args)?.rejects(&rejects);
-    let sources = args.files.iter().map(|file| source(file)).collect();
+    check_files(args)?;
+    let options = options(args)?;
     let db = open_or_create(&args.db)?;
-    let receipt = load(&db, &options, sources)?;
+    for files in commits(args) {
+        let rejects = rejects_of(args)?;
+        let sources = files.iter().map(|file| source(file)).collect();
+        let receipt = load(&db, &options.clone().rejects(&rejects), sources)?;
+        receipt.warnings.iter().for_each(|w| complain(&format!("note: {w}")));
+        let name = if args.files.len() > files.len() { title(files) } else { String::new() };
+        let words =
+            if args.json { receipt_json(&receipt) } else { receipt_words(&receipt, &rejects) };
+        say(&(name + &words))?;
+    }
     db.close()?;
-    receipt.warnings.iter().for_each(|w| complain(&format!("note: {w}")));
-    say(&if args.json { receipt_json(&receipt) } else { receipt_words(&receipt, &rejects) })?;
     Ok(0)
+}
+
+/// Each file is a commit of its own, so that one that was imported before changes nothing in
+/// whatever company it comes again. All files are one commit where they must stand or fall together.
+fn commits(args: &ImportArgs) -> Vec<&[PathBuf]> {
+    let together = args.strict || args.replace_days.is_some() || args.batch_id.is_some();
+    if together || args.json { vec![&args.files] } else { args.files.chunks(1).collect() }
+}
+
+fn title(files: &[PathBuf]) -> String {
+    files.iter().map(|file| format!("{}: ", file.display())).collect()
+}
+
+/// What is wrong with the files is said before a database is made for them.
+fn check_files(args: &ImportArgs) -> Result<(), Failure> {
+    let mut seen = std::collections::BTreeSet::new();
+    for file in args.files.iter().filter(|file| *file != Path::new("-")) {
+        let there = std::fs::canonicalize(file)
+            .map_err(|e| Failure::input(format!("cannot open {}: {e}", file.display())))?;
+        if args.rejects.as_ref().is_some_and(|r| std::fs::canonicalize(r).is_ok_and(|r| r == there))
+        {
+            let file = file.display();
+            return Err(Failure::input(format!(
+                "--rejects {file} would overwrite what is imported"
+            )));
+        }
+        if !seen.insert(there) {
+            return Err(Failure::input(format!("{} is named twice", file.display())));
+        }
+    }
+    Ok(())
+}
+
+/// Where the rejects of the next commit go: never over a file that is there.
+fn rejects_of(args: &ImportArgs) -> Result<PathBuf, Failure> {
+    let first = args.rejects.clone().unwrap_or_else(|| beside(&args.db));
+    if !first.exists() {
+        return Ok(first);
+    }
+    let extension = first.extension().unwrap_or_default().to_string_lossy().into_owned();
+    let numbered = (2..10_000).map(|n| first.with_extension(format!("{n}.{extension}")));
+    numbered.into_iter().find(|path| !path.exists()).ok_or_else(|| {
+        Failure::input(format!("{} and its like are there already: name another", first.display()))
+    })
 }
 
 /// Imports with a bar on a terminal, and quietly on a pipe.
@@ -34,7 +84,11 @@ pub fn load(
     let bar = bar();
     let receipt = db.import(options, sources, &|progress| show(&bar, progress));
     bar.finish_and_clear();
-    Ok(receipt?)
+    receipt.map_err(|error| match error.kind() {
+        // The database is there: what was not found is a file of the caller's.
+        ErrorKind::NotFound => Failure::input(error.to_string()),
+        _ => error.into(),
+    })
 }
 
 /// `NAME.rejects.csv` beside the database's folder.

@@ -149,6 +149,13 @@ pub fn export(args: &ExportArgs) -> Result<u8, Failure> {
                 Failure::input(format!("--day {day:?} is not a date like 2024-03-01"))
             })?;
             let event = (event != "*").then_some(event.as_str());
+            let known = snapshot.info()?.activities;
+            if event.is_some_and(|name| known.iter().all(|a| a.name != name)) {
+                complain(&format!(
+                    "note: event {event:?} was never seen",
+                    event = event.unwrap_or("*")
+                ));
+            }
             let mut out = open(output.as_deref())?;
             out.write_all(&snapshot.export_presence(date, event)?)?;
             out.flush()?;

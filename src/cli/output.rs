@@ -3,7 +3,7 @@
 use super::args::Format;
 use super::failure::Failure;
 use super::table::{Style, render, render_rows_csv};
-use daybit::Answer;
+use daybit::{Answer, Figures};
 use std::io::{self, IsTerminal, Write};
 
 /// Says what went wrong, or what the asker should know, on standard error.
@@ -29,7 +29,7 @@ pub fn style() -> Style {
 }
 
 fn terminal_width() -> usize {
-    comfy_table::Table::new().width().map_or(120, usize::from)
+    comfy_table::Table::new().width().filter(|width| *width > 0).map_or(120, usize::from)
 }
 
 /// Prints one answer; warnings go to standard error, since machines read the output.
@@ -37,11 +37,22 @@ pub fn print(answer: &Answer, format: Format) -> Result<(), Failure> {
     if format != Format::Json {
         answer.info.warnings.iter().for_each(|w| complain(&format!("note: {w}")));
     }
+    if let (Format::Csv | Format::Rows, Some(next)) = (format, next_page(answer)) {
+        complain(&format!("note: more users follow: --after {next:?}, or a larger --limit"));
+    }
     say(&match format {
         Format::Table => render(answer, &style()),
         Format::Json => format!("{}\n", answer.to_json_string()),
         Format::Csv => render_rows_csv(&answer.to_table()),
         Format::Rows => records(answer),
+    })
+}
+
+/// The id after which the next page of a list of users begins.
+fn next_page(answer: &Answer) -> Option<&str> {
+    answer.series.iter().find_map(|series| match &series.figures {
+        Figures::Users { next, .. } => next.as_deref(),
+        _ => None,
     })
 }
 

@@ -14,6 +14,8 @@ pub struct Style {
 }
 
 /// The longest bar, and the shortest that is worth showing.
+/// Rows of a table: nobody reads more on a terminal, and laying them out takes long.
+const ROWS_MAX: usize = 1_000;
 const BAR_MAX: usize = 24;
 const BAR_MIN: usize = 8;
 /// Stands for null: over nobody, or not begun.
@@ -49,6 +51,10 @@ pub fn render(answer: &Answer, style: &Style) -> String {
     let mut text = blocks.join("\n");
     if incomplete(answer) {
         text.push_str("* not over yet: the figure may change\n");
+    }
+    // Without a range people are counted over all history, which no range of the answer says.
+    if ["count", "users"].contains(&answer.report) {
+        return text;
     }
     text + &dim(&range(&answer.info), style) + "\n"
 }
@@ -343,7 +349,8 @@ fn draw<'a>(strips: impl IntoIterator<Item = &'a Strip>, style: &Style) -> Strin
         let tile = Tile { text: strip.heading.clone(), look: Look::Dim };
         cell(Some(&tile), at > 0 && !strip.is_bars())
     }));
-    for row in 0..rows {
+    let left_out = rows.saturating_sub(ROWS_MAX);
+    for row in left_out..rows {
         table.add_row(
             strips
                 .iter()
@@ -354,7 +361,11 @@ fn draw<'a>(strips: impl IntoIterator<Item = &'a Strip>, style: &Style) -> Strin
     if let Some(first) = table.column_mut(0) {
         first.set_padding((0, 1));
     }
-    table.trim_fmt() + "\n"
+    let text = table.trim_fmt() + "\n";
+    match left_out {
+        0 => text,
+        _ => format!("{text}the first {left_out} rows are left out: --format csv has all\n"),
+    }
 }
 
 fn cell(tile: Option<&Tile>, right: bool) -> Cell {

@@ -59,6 +59,13 @@ impl Columns {
                 ))
             })
         };
+        // A misspelt column would be stored against the caller's word.
+        for name in &options.skip {
+            find(name, "columns to leave out")?;
+        }
+        for name in options.types.keys() {
+            find(name, "value types")?;
+        }
         let mut columns = Columns {
             names: header.to_vec(),
             user: find(&options.user, "user")?,

@@ -3,7 +3,7 @@
 use super::options::{ImportTime, ValueType};
 use super::rows::{Coder, EncodedRows, RowCell, RowHead, Shared, Text};
 use crate::catalog::{Catalog, HashDomain};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Decimal, Value, check_id, check_name};
 use crate::limits::{
     ACTIVITY_BYTES_MAX, INSERT_ID_BYTES_MAX, PROPERTIES_PER_EVENT_MAX, PROPERTY_BYTES_MAX,
@@ -103,11 +103,15 @@ impl Bounds {
             Ok(day) => Ok((calendar.span(day).end, text.to_string())),
             Err(_) => Ok((time::parse_instant(text)?.saturating_add(1), text.to_string())),
         };
-        Ok(Bounds {
-            years,
-            not_before: not_before.map(before).transpose()?,
-            not_after: not_after.map(after).transpose()?,
-        })
+        let (not_before, not_after) =
+            (not_before.map(before).transpose()?, not_after.map(after).transpose()?);
+        if let (Some((first, since)), Some((end, until))) = (&not_before, &not_after)
+            && first >= end
+        {
+            let message = format!("no time is both not before {since} and not after {until}");
+            return Err(Error::input(message));
+        }
+        Ok(Bounds { years, not_before, not_after })
     }
 
     fn check(&self, at: Micros, zone: &Zone) -> Result<(), String> {

@@ -44,6 +44,8 @@ pub(crate) use view::CurrentView;
 /// The file that the one writer locks.
 pub(crate) const LOCK_FILE: &str = "LOCK";
 /// The folder of an import's working files; empty at all other times.
+/// Rounds of compaction that closing waits for.
+const CLOSING_ROUNDS_MAX: usize = 16;
 pub(crate) const SPILL_DIR: &str = "spill";
 
 /// The one writer of a database: what its handles share.
@@ -124,6 +126,11 @@ impl Core {
         if state.lock.is_none() {
             return Ok(());
         }
+        if state.flush().is_ok() {
+            drop(state);
+            self.tidy_before_closing();
+            state = self.state()?;
+        }
         let flushed = state.flush().and_then(|()| {
             state.writing(|state| match state.log {
                 Some(_) => state.append(&Body::Seal).and_then(|_| state.sync()),
@@ -132,6 +139,16 @@ impl Core {
         });
         state.lock = None;
         flushed
+    }
+
+    /// Files stay few also where processes live shorter than the thread's rounds. A day that cannot
+    /// be read stays as it is: it does not keep the database from closing.
+    fn tidy_before_closing(&self) {
+        for _ in 0..CLOSING_ROUNDS_MAX {
+            if !matches!(self.compact(Extent::Due), Ok(true)) {
+                return;
+            }
+        }
     }
 
     /// What a drop does: syncs if that is possible, and lets go of the lock.

@@ -46,6 +46,7 @@ pub(crate) fn create(env: &Environment, root: &Path, options: &Options) -> Resul
     let zone = Zone::named(options.time_zone.as_deref().unwrap_or("UTC"))?;
     refuse_existing(&*env.fs, root)?;
     let fs = &*env.fs;
+    refuse_foreign(fs, root)?;
     make_folders(fs, root)?;
     let _lock = lock(fs, root)?;
     refuse_existing(fs, root)?;
@@ -103,6 +104,34 @@ fn refuse_existing(fs: &dyn Fs, root: &Path) -> Result<()> {
             let message = format!("{} is a daybit database already: open it", root.display());
             Err(Error::new(ErrorKind::AlreadyExists, message))
         }
+    }
+}
+
+/// A folder that holds anything but what a creation that was cut off leaves is somebody else's:
+/// opening a database clears names that look like its own, so it must not begin there.
+fn refuse_foreign(fs: &dyn Fs, root: &Path) -> Result<()> {
+    let refuse = |what: String| {
+        let message = format!("{} {what}: name a new folder", root.display());
+        Err(Error::new(ErrorKind::AlreadyExists, message))
+    };
+    let names = match fs.list(root) {
+        Ok(names) => names,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => {
+            return refuse("is a file".to_string());
+        }
+        Err(e) => return Err(Error::io("cannot list", root, e)),
+    };
+    let own = |name: &str| {
+        let begun =
+            ["catalog.1", "MANIFEST.1"].map(|file| [file.to_string(), format!("{file}.tmp")]);
+        FOLDERS.contains(&name)
+            || [SPILL_DIR, LOCK_FILE].contains(&name)
+            || begun.as_flattened().iter().any(|file| file == name)
+    };
+    match names.iter().find(|name| !own(name)) {
+        Some(name) => refuse(format!("is no daybit database and not empty (it holds {name})")),
+        None => Ok(()),
     }
 }
 

@@ -296,3 +296,55 @@ fn days_can_be_replaced() {
     // Whoever has no event left is nobody.
     assert_eq!(place.json(&["count", "shop", "--format", "json"])["series"][0]["count"], 3);
 }
+
+#[test]
+fn a_folder_of_somebody_else_is_left_alone() {
+    let place = Place::new();
+    place.file("events.csv", EVENTS);
+    std::fs::create_dir(place.0.path().join("home")).unwrap();
+    place.file("home/notes.tmp", "precious");
+    place.file("home/catalog.9", "mine");
+    place.bad(2, &["import", "home", "events.csv"], &["home", "not empty"]);
+    place.bad(2, &["create", "home"], &["home", "not empty"]);
+    place.bad(2, &["create", "events.csv"], &["events.csv", "is a file"]);
+    let left: Vec<_> = std::fs::read_dir(place.0.path().join("home")).unwrap().collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn rejects_never_overwrite_a_file() {
+    let place = Place::new();
+    let bad = "user,activity,time\nanna,a,never\nben,a,2024-01-01\n";
+    place.file("bad.csv", bad);
+    place.bad(2, &["import", "db", "bad.csv", "--rejects", "bad.csv"], &["overwrite"]);
+    place.file("db.rejects.csv", "my own notes");
+    let words = place.good(&["import", "db", "bad.csv"]);
+    assert!(words.contains("db.rejects.2.csv"), "{words}");
+    let read = |name: &str| std::fs::read_to_string(place.0.path().join(name)).unwrap();
+    assert_eq!((read("db.rejects.csv").as_str(), read("bad.csv").as_str()), ("my own notes", bad));
+}
+
+#[test]
+fn a_growing_list_of_files_adds_only_the_new_one() {
+    let place = Place::new();
+    for day in 1..4 {
+        place.file(&format!("{day}.csv"), format!("user,activity,time\nanna,a,2024-01-0{day}\n"));
+    }
+    place.good(&["import", "db", "1.csv", "2.csv"]);
+    let words = place.good(&["import", "db", "1.csv", "2.csv", "3.csv"]);
+    assert_eq!(words.matches("Nothing changed").count(), 2, "{words}");
+    assert_eq!(place.json(&["info", "db", "--json"])["events"], 3);
+    place.bad(2, &["import", "db", "1.csv", "1.csv"], &["named twice"]);
+    place.bad(2, &["import", "other", "absent.csv"], &["absent.csv"]);
+    assert!(!place.0.path().join("other").exists(), "nothing is made for a file that is not there");
+}
+
+#[test]
+fn a_misspelt_column_is_not_stored_against_the_callers_word() {
+    let place = Place::new();
+    place.file("events.csv", EVENTS);
+    place.bad(2, &["import", "db", "events.csv", "--skip", "pirce"], &["pirce", "price"]);
+    place.bad(2, &["import", "db", "events.csv", "--type", "paln=text"], &["paln", "plan"]);
+    let bounds = ["--not-before", "2024-02-02", "--not-after", "2024-01-01"];
+    place.bad(2, &[&["import", "db", "events.csv"], &bounds[..]].concat(), &["2024-02-02"]);
+}

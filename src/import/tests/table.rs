@@ -183,7 +183,8 @@ fn other_types_are_named_and_can_be_skipped() {
     for (index, message) in [(0, "no ids or names"), (1, "no ids or names"), (2, "are no times")] {
         let mut columns = base(1);
         columns[index].1 = Arc::new(BooleanArray::from(vec![true]));
-        let error = db.import_all(&options, vec![file(&db, &parquet(columns))]).unwrap_err();
+        let plain = ImportOptions::new();
+        let error = db.import_all(&plain, vec![file(&db, &parquet(columns))]).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
     }
     let error = db.import_all(&options, vec![file(&db, &bytes[..bytes.len() - 20])]).unwrap_err();
