@@ -252,6 +252,24 @@ mod tests {
         Manifest::newest(&FS(), dir).unwrap_err()
     }
 
+    /// `docs/file-format.md` says what the code does.
+    #[test]
+    fn the_document_names_the_magic_and_version_of_each_record() {
+        let page = include_str!("../../docs/file-format.md");
+        let ledger = crate::catalog::ledger::MAGIC;
+        for (title, magic) in [
+            ("## MANIFEST.N", MAGIC),
+            ("## catalog.N", crate::catalog::MAGIC),
+            ("## ledger/", ledger),
+        ] {
+            let (_, section) = page.split_once(title).unwrap();
+            let section = section.split("\n## ").next().unwrap();
+            let letters = String::from_utf8_lossy(&magic[..7]);
+            assert!(section.contains(&format!("`{letters}\\0`")), "{title} without {letters}");
+            assert!(section.contains(&format!("version {FORMAT_VERSION}")) || magic == ledger);
+        }
+    }
+
     #[test]
     fn the_newest_is_read_and_two_are_kept() {
         let dir = published(9..=11);

@@ -183,6 +183,23 @@ mod tests {
 
     const HEADER: Header = Header { database: 7 << 100, number: 12, first: 345 };
 
+    /// `docs/file-format.md` says what the code does.
+    #[test]
+    fn the_document_has_the_log_as_it_is() {
+        let page = include_str!("../../docs/file-format.md");
+        let (_, log) = page.split_once("## The write-ahead log").unwrap();
+        let magic = String::from_utf8_lossy(MAGIC);
+        let crc_at = HEADER_BYTES - 4;
+        for line in [
+            format!("| 0 | 8 | magic | `{magic}` |"),
+            format!("| 8 | 4 | version | {VERSION} |"),
+            format!("| {crc_at} | 4 | checksum | of the {crc_at} bytes before it |"),
+            format!("| {FRAME_HEAD_BYTES} | | body |"),
+        ] {
+            assert!(log.contains(&line), "the page does not say {line}");
+        }
+    }
+
     #[test]
     fn names_and_numbers_agree() {
         assert_eq!(name(7), "0000000007.wal");
