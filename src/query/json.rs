@@ -175,8 +175,14 @@ fn set_field(query: Query, field: &str, value: &Value) -> Result<Query> {
         "cohort" => query.cohort(word(field, value, &CohortKind::EVERY, CohortKind::as_str)?),
         "count" => query.counting(word(field, value, &CountKind::EVERY, CountKind::as_str)?),
         "brackets" => {
-            let widths: Result<Vec<u32>> = items(field, value)?.map(|v| whole(field, v)).collect();
-            query.brackets(widths?)
+            let widths = items(field, value)?.map(|v| whole(field, v));
+            let widths = widths.collect::<Result<Vec<u32>>>()?;
+            if widths.is_empty() {
+                return Err(Error::input(
+                    "`brackets` is empty: give widths like [1, 6, 23], or leave it out",
+                ));
+            }
+            query.brackets(widths)
         }
         "window" => match word(field, value, &["calendar", "elapsed"], |name| name)? {
             "elapsed" => return Err(later("`window: elapsed`")),

@@ -149,6 +149,7 @@ const BAD: &[(&str, ErrorKind, &str)] = &[
     (r#"{"report": "states", "week": 0}"#, Input, "`week` is 0"),
     (r#"{"report": "retention", "columns": 3661}"#, Limit, "`columns`"),
     (r#"{"report": "retention", "columns": 12, "brackets": [1]}"#, Input, "do not go together"),
+    (r#"{"report": "retention", "brackets": []}"#, Input, "`brackets` is empty"),
     (r#"{"report": "retention", "brackets": [1, 0]}"#, Input, "position 2"),
     (r#"{"report": "retention", "brackets": [3000, 661]}"#, Limit, "brackets"),
     (r#"{"report": "retention", "brackets": 3}"#, Input, "expected a list"),
