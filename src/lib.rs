@@ -95,7 +95,7 @@ pub use query::{
     Answer, Average, BucketInfo, Cohort, CohortKind, Column, CountKind, DateArg, Figures, Info,
     Queries, Query, Series, Set, Table, queries_from_json,
 };
-pub use scan::Selector;
+pub use scan::{Condition, Selector};
 pub use snapshot::{ActivityInfo, Snapshot, SnapshotInfo};
 pub use time::{Bucket, WeekStart};
 pub use write::{Batch, Durability, OpenReport, Options, Writer};

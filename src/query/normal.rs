@@ -133,7 +133,7 @@ impl Fields {
 
 fn selector(selector: &Selector) -> Value {
     match selector {
-        Selector::Any => json!("*"),
+        Selector::Any | Selector::Where { .. } => json!("*"),
         Selector::Names(names) => match names.as_slice() {
             [name] => json!(name),
             names => json!({ "any": names }),

@@ -16,7 +16,7 @@ use crate::time::Day;
 /// Query::count(buyers.and(!new)).check()?;
 /// # Ok::<(), daybit::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Set {
     pub(crate) kind: SetKind,
     pub(crate) fault: Option<String>,

@@ -48,6 +48,7 @@ fn operator(edges: &Edges, trailing: Option<Day>) -> Box<dyn Operator> {
 fn totals(question: &Question<'_>, event: &Selector) -> Option<Vec<u64>> {
     let name = match event {
         Selector::Any => None,
+        Selector::Where { .. } => return None,
         Selector::Names(names) => match names.as_slice() {
             [name] => Some(name.as_str()),
             _ => return None,

@@ -109,7 +109,7 @@ fn places<'a>(day: &'a SnapshotDay, selector: &'a Selector) -> Result<Vec<Place<
 fn place<'a>(source: Source<'a>, selector: &'a Selector) -> Result<Option<Place<'a>>> {
     let section = match (source, selector) {
         (Source::Section(section), _) => section,
-        (Source::Run(run), Selector::Any) => {
+        (Source::Run(run), Selector::Any | Selector::Where { .. }) => {
             return Ok(Some(Place::Run { run, names: Names::Any }));
         }
         (Source::Run(run), Selector::Names(names)) => {
@@ -117,7 +117,7 @@ fn place<'a>(source: Source<'a>, selector: &'a Selector) -> Result<Option<Place<
         }
     };
     let codes: Vec<_> = match selector {
-        Selector::Any => vec![ActivityCode::Any],
+        Selector::Any | Selector::Where { .. } => vec![ActivityCode::Any],
         Selector::Names(names) => {
             let codes = names.iter().map(|name| section.activity(name.as_bytes()));
             codes.filter_map(Result::transpose).collect::<Result<_>>()?

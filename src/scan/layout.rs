@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::time::Day;
 
 /// A selector that some job or set reads, with the days that any of them wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SelectorUse {
     pub(crate) selector: Selector,
     pub(crate) from: Day,

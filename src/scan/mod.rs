@@ -7,6 +7,7 @@
 //! order, so the answer does not depend on the number of threads.
 
 mod buckets;
+mod condition;
 mod gather;
 mod grid;
 pub(crate) mod kernels;
@@ -17,6 +18,8 @@ mod walk;
 mod window;
 
 pub(crate) use buckets::{BucketOperator, ByBucket, Edges};
+pub use condition::Condition;
+pub(crate) use condition::{ConditionKind, Test};
 pub(crate) use gather::{Gather, Threshold};
 pub use selector::Selector;
 pub(crate) use sets::SetKind;
@@ -31,7 +34,7 @@ use crate::time::Day;
 pub(crate) const INPUTS_MAX: usize = 2;
 
 /// Users of one selector, day by day, on the stored days of `[from, to)`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Input {
     pub(crate) selector: Selector,
     pub(crate) from: Day,

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::time::Day;
 
 /// What a set is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SetKind {
     /// Did the event in `[from, to)` (an open end without) so many times.
     Did { event: Selector, from: Option<Day>, to: Option<Day>, at_least: u64, at_most: Option<u64> },
