@@ -8,6 +8,7 @@
 
 mod buckets;
 mod condition;
+mod funnel;
 mod gather;
 mod grid;
 pub(crate) mod kernels;
@@ -20,6 +21,8 @@ mod window;
 pub(crate) use buckets::{BucketOperator, ByBucket, Edges};
 pub use condition::Condition;
 pub(crate) use condition::{ConditionKind, Test};
+pub use funnel::FunnelOrder;
+pub(crate) use funnel::{Exclude, FunnelSpec};
 pub(crate) use gather::{Gather, Threshold};
 pub use selector::Selector;
 pub(crate) use sets::SetKind;
