@@ -48,6 +48,10 @@ pub const LEDGER_LIVE_MAX: usize = 10_000_000;
 pub const FILE_BYTES_MAX: u64 = 1 << 40;
 /// Days of one trailing window.
 pub const TRAILING_DAYS_MAX: u32 = 3_660;
+/// Groups that a breakdown may meet before the largest are kept.
+pub const BREAKDOWN_GROUPS_MAX: usize = 4_000_000;
+/// Bytes that their values may take.
+pub const BREAKDOWN_BYTES_MAX: usize = 512 << 20;
 /// Buckets of one answer.
 pub const BUCKETS_MAX: usize = 200_000;
 /// Columns after column 0 of a retention table.

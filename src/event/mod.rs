@@ -1,9 +1,11 @@
 //! What happened: an event, its values, and the receipt for a batch of them.
 
 mod decimal;
+mod number;
 mod value;
 
 pub use decimal::Decimal;
+pub(crate) use number::Number;
 pub use value::Value;
 
 use crate::limits::{

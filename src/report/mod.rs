@@ -7,6 +7,8 @@ mod active;
 mod count;
 mod frequency;
 mod growth;
+mod prepared;
+mod rank;
 mod retention;
 mod states;
 mod stickiness;
@@ -18,10 +20,12 @@ use crate::error::Result;
 use crate::query::answer::{Answer, BucketInfo, Column, Figures, Series, share};
 use crate::query::plan::Plan;
 use crate::query::{Query, Report};
-use crate::scan::{Edges, Input, Job, Selector, Tally, scan};
+use crate::scan::{Edges, Groups, Input, Job, Selector, Tally, scan};
 use crate::snapshot::{Snapshot, SnapshotInner};
 use crate::time::{self, Day};
+use prepared::{Answered, Instants, Outcome, Prepared};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A query, its plan, and what it is asked of.
@@ -29,25 +33,8 @@ struct Question<'a> {
     query: &'a Query,
     plan: Plan,
     snapshot: &'a SnapshotInner,
-}
-
-/// A report made ready: what to scan, and how to read what was counted.
-struct Prepared<'a> {
-    /// `None`: totals alone answer it.
-    job: Option<Job<'a>>,
-    figures: Box<ToFigures<'a>>,
-}
-
-/// Turns what was counted into figures.
-type ToFigures<'a> = dyn FnOnce(&Question<'a>, Tally) -> Result<Figures> + 'a;
-
-impl<'a> Prepared<'a> {
-    fn new(
-        job: impl Into<Option<Job<'a>>>,
-        figures: impl FnOnce(&Question<'a>, Tally) -> Result<Figures> + 'a,
-    ) -> Prepared<'a> {
-        Prepared { job: job.into(), figures: Box::new(figures) }
-    }
+    /// The groups of the breakdown, ranked once the reports are made ready.
+    groups: Option<Arc<Groups>>,
 }
 
 impl Snapshot {
@@ -59,10 +46,11 @@ impl Snapshot {
     pub fn query(&self, query: &Query) -> Result<Answer> {
         let started = Instant::now();
         let (question, prepared) = self.prepare(query)?;
-        let Prepared { job, figures } = prepared;
-        let tally = scan(&self.inner, job.as_slice())?.pop().unwrap_or_default();
-        let figures = figures(&question, tally)?;
-        Ok(question.answer(figures, started))
+        let Prepared { bits, rows, figures } = prepared;
+        let tallies = scan(&self.inner, &bits)?;
+        let _ = rows;
+        let answered = figures(&question, Outcome { tallies, rows: Vec::new() })?;
+        Ok(question.answer(answered, started))
     }
 
     /// Answers several queries with one scan. Each answer equals what it would be alone, and a
@@ -72,9 +60,9 @@ impl Snapshot {
         let prepared: Vec<_> = queries.iter().map(|query| self.prepare(query)).collect();
         let (mut jobs, mut rest) = (Vec::new(), Vec::new());
         for prepared in prepared {
-            rest.push(prepared.map(|(question, Prepared { job, figures })| {
-                let scanned = job.is_some();
-                jobs.extend(job);
+            rest.push(prepared.map(|(question, Prepared { bits, figures, .. })| {
+                let scanned = bits.len();
+                jobs.extend(bits);
                 (question, scanned, figures)
             }));
         }
@@ -85,9 +73,9 @@ impl Snapshot {
         let mut tallies = tallies.into_iter();
         let answers = rest.into_iter().map(|prepared| {
             let (question, scanned, figures) = prepared?;
-            let tally = if scanned { tallies.next() } else { None };
-            let figures = figures(&question, tally.unwrap_or_default())?;
-            Ok(question.answer(figures, started))
+            let tallies = tallies.by_ref().take(scanned).collect();
+            let answered = figures(&question, Outcome { tallies, rows: Vec::new() })?;
+            Ok(question.answer(answered, started))
         });
         answers.collect()
     }
@@ -95,7 +83,7 @@ impl Snapshot {
     fn prepare<'a>(&'a self, query: &'a Query) -> Result<(Question<'a>, Prepared<'a>)> {
         let snapshot = &*self.inner;
         let plan = Plan::new(query, snapshot, time::now())?;
-        let question = Question { query, plan, snapshot };
+        let question = Question { query, plan, snapshot, groups: None };
         let prepared = question.prepare();
         Ok((question, prepared))
     }
@@ -151,8 +139,19 @@ impl<'a> Question<'a> {
         Column::Counts(self.begun(|bucket| sums.get(bucket).copied()))
     }
 
-    fn answer(self, figures: Figures, started: Instant) -> Answer {
-        let by_bucket = matches!(figures, Figures::Columns(_));
+    /// Groups of the answer; 1 without a breakdown.
+    fn slots(&self) -> usize {
+        self.groups.as_ref().map_or(1, |groups| groups.slots())
+    }
+
+    /// Where the range's buckets lie in time.
+    fn instants(&self) -> Instants {
+        let start = |day| self.snapshot.calendar.span(day).start;
+        Instants::new(self.edges().iter().map(|&day| start(day)).collect())
+    }
+
+    fn answer(self, answered: Vec<Answered>, started: Instant) -> Answer {
+        let by_bucket = answered.iter().any(|one| matches!(one.figures, Figures::Columns(_)));
         let spans = if by_bucket { self.plan.buckets } else { Vec::new() };
         let bucket = |span: &crate::query::plan::Span| BucketInfo {
             start: time::date_of(span.start),
@@ -161,7 +160,9 @@ impl<'a> Question<'a> {
         let buckets = spans.iter().map(bucket).collect();
         let mut info = self.plan.info;
         info.elapsed_ms = started.elapsed().as_secs_f64() * 1e3;
-        let series = vec![Series { key: BTreeMap::new(), figures }];
+        let series = answered.into_iter();
+        let series =
+            series.map(|one| Series { key: BTreeMap::new(), figures: one.figures }).collect();
         Answer { report: self.query.report.name(), info, buckets, series }
     }
 }

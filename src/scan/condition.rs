@@ -11,7 +11,6 @@ use crate::event::Value;
 /// let german = Condition::is("country", "DE");
 /// let large = Condition::any_of([Condition::gte("price", 100), Condition::is("plan", "pro")]);
 /// let _ = Query::active(Selector::name("purchase").matching([german, large]));
-
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {

@@ -1,0 +1,94 @@
+//! A report made ready: what to scan, and how to read what was counted.
+
+use super::Question;
+use crate::error::Result;
+use crate::query::answer::Figures;
+use crate::scan::{Counted, Job, RowJob, Tally};
+use crate::time::Micros;
+use std::sync::Arc;
+
+/// What a report scans, and what it makes of it.
+pub(super) struct Prepared<'a> {
+    pub(super) bits: Vec<Job<'a>>,
+    pub(super) rows: Vec<RowJob<'a>>,
+    pub(super) figures: Box<ToFigures<'a>>,
+}
+
+/// What was counted for the jobs of one report, each in the order of its kind.
+pub(super) struct Outcome {
+    pub(super) tallies: Vec<Tally>,
+    pub(super) rows: Vec<Counted>,
+}
+
+/// The figures of one series.
+pub(super) struct Answered {
+    /// The group of the breakdown; 0 without.
+    pub(super) slot: usize,
+    /// The feature of `adoption` that the figures are about.
+    pub(super) feature: Option<String>,
+    pub(super) figures: Figures,
+}
+
+/// Turns what was counted into figures, a series each.
+type ToFigures<'a> = dyn FnOnce(&Question<'a>, Outcome) -> Result<Vec<Answered>> + 'a;
+
+impl<'a> Prepared<'a> {
+    /// A report on who was there. `None`: totals alone answer it.
+    pub(super) fn new(
+        job: impl Into<Option<Job<'a>>>,
+        figures: impl FnOnce(&Question<'a>, Tally) -> Result<Figures> + 'a,
+    ) -> Prepared<'a> {
+        let bits = Vec::from_iter(job.into());
+        let figures = move |question: &Question<'a>, mut outcome: Outcome| {
+            let figures = figures(question, outcome.tallies.pop().unwrap_or_default())?;
+            Ok(vec![Answered { slot: 0, feature: None, figures }])
+        };
+        Prepared { bits, rows: Vec::new(), figures: Box::new(figures) }
+    }
+
+    /// A report on rows; `figures` answers one for each slot of the breakdown, in order.
+    pub(super) fn of_rows(
+        job: RowJob<'a>,
+        figures: impl FnOnce(&Question<'a>, Counted) -> Result<Vec<Figures>> + 'a,
+    ) -> Prepared<'a> {
+        let figures = move |question: &Question<'a>, mut outcome: Outcome| {
+            let Some(counted) = outcome.rows.pop() else { return Ok(Vec::new()) };
+            let figures = figures(question, counted)?.into_iter().enumerate();
+            Ok(figures.map(|(slot, figures)| Answered { slot, feature: None, figures }).collect())
+        };
+        Prepared { bits: Vec::new(), rows: vec![job], figures: Box::new(figures) }
+    }
+}
+
+/// Where the buckets of a range lie in time: bucket i is `[edges[i], edges[i + 1])`.
+#[derive(Debug, Clone)]
+pub(super) struct Instants {
+    edges: Arc<[Micros]>,
+}
+
+impl Instants {
+    pub(super) fn new(edges: Arc<[Micros]>) -> Instants {
+        Instants { edges }
+    }
+
+    /// The bucket that holds an instant; `None` outside of all.
+    pub(super) fn bucket_of(&self, at: Micros) -> Option<usize> {
+        let after = self.edges.partition_point(|edge| *edge <= at);
+        (after > 0 && after < self.edges.len()).then(|| after - 1)
+    }
+
+    /// How many buckets there are.
+    pub(super) fn len(&self) -> usize {
+        self.edges.len().saturating_sub(1)
+    }
+
+    /// The end of a bucket.
+    pub(super) fn end(&self, bucket: usize) -> Micros {
+        self.edges.get(bucket + 1).copied().unwrap_or(Micros::MAX)
+    }
+
+    /// The range as a whole; empty without buckets.
+    pub(super) fn range(&self) -> (Micros, Micros) {
+        self.edges.first().zip(self.edges.last()).map_or((0, 0), |(from, to)| (*from, *to))
+    }
+}

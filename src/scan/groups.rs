@@ -1,0 +1,201 @@
+//! The groups of a breakdown: every combination of values, numbered as it is met.
+//!
+//! A breakdown takes two walks. The first meets all values and finds out which groups are the
+//! largest; then the groups are ranked, and the second walk knows of each value which slot of the
+//! answer it belongs to. All groups that are not kept share the last slot.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Decimal, Value};
+use crate::limits::{BREAKDOWN_BYTES_MAX, BREAKDOWN_GROUPS_MAX};
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::{OnceLock, RwLock};
+
+/// One value of a group's key; values that compare as equal are one key part.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum KeyPart {
+    Null,
+    Bool(bool),
+    /// A number without needless zeros after the point.
+    Exact(Decimal),
+    /// The bits of a binary number that is written with more digits than a decimal has.
+    Float(u64),
+    Text(Box<str>),
+}
+
+/// A value for each property of the breakdown.
+pub(crate) type GroupKey = Box<[KeyPart]>;
+
+/// Numbered groups, shared by all workers.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    pub(crate) properties: Vec<String>,
+    met: RwLock<Met>,
+    ranked: OnceLock<Ranked>,
+}
+
+#[derive(Debug, Default)]
+struct Met {
+    numbers: HashMap<GroupKey, u32>,
+    keys: Vec<GroupKey>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Ranked {
+    /// The groups that are kept, largest first.
+    kept: Vec<u32>,
+    /// Slot of each group that was met before the ranking.
+    slots: Vec<u32>,
+    other: bool,
+}
+
+impl Groups {
+    pub(crate) fn new(properties: Vec<String>) -> Groups {
+        Groups { properties, met: RwLock::default(), ranked: OnceLock::new() }
+    }
+
+    /// The number of a group, given at first sight.
+    pub(crate) fn number(&self, key: &[KeyPart]) -> Result<u32> {
+        if let Some(&number) = self.read().numbers.get(key) {
+            return Ok(number);
+        }
+        let mut met = self.met.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(&number) = met.numbers.get(key) {
+            return Ok(number);
+        }
+        met.bytes += key.iter().map(KeyPart::bytes).sum::<usize>();
+        let number = met.keys.len();
+        if number >= BREAKDOWN_GROUPS_MAX || met.bytes > BREAKDOWN_BYTES_MAX {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!(
+                    "`breakdown` by {:?} has more than {number} groups: take a property with \
+                     fewer values, or narrow the events with `where`",
+                    self.properties
+                ),
+            ));
+        }
+        let number = number as u32; // far below the bound of 32 bits
+        met.keys.push(key.into());
+        met.numbers.insert(key.into(), number);
+        Ok(number)
+    }
+
+    /// Groups met so far.
+    pub(crate) fn met(&self) -> usize {
+        self.read().keys.len()
+    }
+
+    /// Keeps the `top` largest groups. `sizes`: of each group by its number; a group without one,
+    /// or of size `None`, does not exist in the answer. Ties go by value.
+    pub(crate) fn rank<S: PartialOrd>(&self, sizes: &[Option<S>], top: usize) {
+        let met = self.read();
+        let mut present: Vec<u32> = (0..met.keys.len().min(sizes.len()))
+            .filter(|&number| sizes[number].is_some())
+            .map(|number| number as u32)
+            .collect();
+        present.sort_by(|&a, &b| {
+            let (one, two) = (a as usize, b as usize);
+            let sizes = sizes[two].partial_cmp(&sizes[one]).unwrap_or(Ordering::Equal);
+            sizes.then_with(|| compare_keys(&met.keys[one], &met.keys[two]))
+        });
+        let other = present.len() > top;
+        present.truncate(top);
+        let mut slots = vec![present.len() as u32; met.keys.len()];
+        for (slot, &number) in present.iter().enumerate() {
+            slots[number as usize] = slot as u32;
+        }
+        let _ = self.ranked.set(Ranked { kept: present, slots, other });
+    }
+
+    /// Slots of the answer: the groups that are kept, and one for all others where there are any.
+    pub(crate) fn slots(&self) -> usize {
+        self.ranked.get().map_or(0, |ranked| ranked.kept.len() + usize::from(ranked.other))
+    }
+
+    /// The slot of a group, once they are ranked; the groups that are not kept share the slot after
+    /// the kept ones, which may not be one of the answer (see `slots`).
+    pub(crate) fn slot(&self, group: u32) -> usize {
+        let Some(ranked) = self.ranked.get() else { return 0 };
+        ranked.slots.get(group as usize).map_or(ranked.kept.len(), |slot| *slot as usize)
+    }
+
+    /// The values of a slot, one per property; `None` for the slot of all others.
+    pub(crate) fn key(&self, slot: usize) -> Option<Vec<Option<Value>>> {
+        let number = *self.ranked.get()?.kept.get(slot)?;
+        let met = self.read();
+        Some(met.keys.get(number as usize)?.iter().map(KeyPart::value).collect())
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Met> {
+        self.met.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl KeyPart {
+    fn bytes(&self) -> usize {
+        match self {
+            KeyPart::Text(text) => text.len() + size_of::<KeyPart>(),
+            _ => size_of::<KeyPart>(),
+        }
+    }
+
+    /// A decimal loses the zeros that do not change its value.
+    pub(crate) fn exact(number: Decimal) -> KeyPart {
+        let (mut unscaled, mut scale) = (number.unscaled(), number.scale());
+        while scale > 0 && unscaled % 10 == 0 {
+            (unscaled, scale) = (unscaled / 10, scale - 1);
+        }
+        KeyPart::Exact(Decimal::new(unscaled, scale).unwrap_or(number))
+    }
+
+    /// A binary number is the decimal that it is written as, where that is one.
+    pub(crate) fn float(number: f64) -> KeyPart {
+        match (number + 0.0).to_string().parse() {
+            Ok(decimal) => KeyPart::exact(decimal),
+            Err(_) => KeyPart::Float(number.to_bits()),
+        }
+    }
+
+    /// `None` for a missing value.
+    fn value(&self) -> Option<Value> {
+        Some(match self {
+            KeyPart::Null => return None,
+            KeyPart::Bool(value) => Value::Bool(*value),
+            KeyPart::Exact(number) => match i64::try_from(number.unscaled()) {
+                Ok(whole) if number.scale() == 0 => Value::Integer(whole),
+                _ => Value::Decimal(*number),
+            },
+            KeyPart::Float(bits) => Value::Float(f64::from_bits(*bits)),
+            KeyPart::Text(text) => Value::Text(text.to_string()),
+        })
+    }
+
+    fn kind(&self) -> u8 {
+        match self {
+            KeyPart::Null => 0,
+            KeyPart::Bool(_) => 1,
+            KeyPart::Exact(_) | KeyPart::Float(_) => 2,
+            KeyPart::Text(_) => 3,
+        }
+    }
+}
+
+/// Missing values first, then booleans, numbers by value, texts by their bytes.
+fn compare_keys(a: &GroupKey, b: &GroupKey) -> Ordering {
+    let parts = a.iter().zip(&**b).map(|(a, b)| compare_parts(a, b));
+    parts.into_iter().find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+fn compare_parts(a: &KeyPart, b: &KeyPart) -> Ordering {
+    match (a, b) {
+        (KeyPart::Text(a), KeyPart::Text(b)) => a.cmp(b),
+        (KeyPart::Bool(a), KeyPart::Bool(b)) => a.cmp(b),
+        _ => a.kind().cmp(&b.kind()).then_with(|| match (a.value(), b.value()) {
+            (Some(a), Some(b)) => a.compare_numbers(&b).unwrap_or(Ordering::Equal),
+            _ => Ordering::Equal,
+        }),
+    }
+}
