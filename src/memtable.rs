@@ -1,6 +1,7 @@
 //! Rows not yet on disk: immutable sorted runs, one a commit group, merged in tiers.
 
 use crate::codec::bits::Bits;
+use crate::day::block::Block;
 use crate::day::rows::{DayRows, NO_USER};
 use crate::time::{Day, DaySpan};
 use std::collections::BTreeMap;
@@ -128,6 +129,14 @@ impl RunDay {
         })
     }
 
+    /// The rows of an activity by users of the chunk, or without a user; `None`: there are none.
+    #[cfg_attr(not(test), expect(dead_code, reason = "questions about rows are answered by it"))]
+    pub(crate) fn block(&self, activity: &[u8], chunk: Option<u32>) -> Option<Block<'_>> {
+        let chunk = chunk.map(u16::try_from).transpose().ok()?;
+        let found = self.activity(activity)?.block(chunk)?;
+        Some(Block::of_rows(&self.rows, self.span.start, found.from..found.to))
+    }
+
     /// Earliest and latest time in the day, microseconds since its start.
     pub(crate) fn times(&self) -> Option<(i64, i64)> {
         self.times
@@ -147,11 +156,19 @@ impl RunDay {
             Some(found) => found.map_or(&[][..], std::slice::from_ref),
             None => &self.activities[..],
         };
-        for RunActivity { blocks, .. } in wanted {
-            let at = blocks.partition_point(|b| b.chunk.is_some_and(|c| c < chunk));
-            let block = blocks.get(at).filter(|b| b.chunk == Some(chunk));
-            block.and_then(|b| self.rows.users.get(b.from..b.to)).into_iter().for_each(&mut *visit);
+        for activity in wanted {
+            let users = activity.block(Some(chunk));
+            let users = users.and_then(|block| self.rows.users.get(block.from..block.to));
+            users.into_iter().for_each(&mut *visit);
         }
+    }
+}
+
+impl RunActivity {
+    fn block(&self, chunk: Option<u16>) -> Option<&RunBlock> {
+        let before = |block: &RunBlock| block.chunk.is_some_and(|c| chunk.is_none_or(|w| c < w));
+        let at = self.blocks.partition_point(before);
+        self.blocks.get(at).filter(|block| block.chunk == chunk)
     }
 }
 

@@ -6,6 +6,7 @@
 //! varint), and the packed bits, least significant first, filled up to a whole byte.
 
 use super::cursor::{put_signed_varint, signed_varint, take, u8};
+use std::ops::Range;
 
 /// Values of a full frame.
 pub(crate) const FRAME_VALUES: usize = 1_024;
@@ -30,27 +31,43 @@ pub(crate) fn decode(input: &mut &[u8], count: usize) -> Result<Vec<i64>, String
 pub(crate) fn decode_range(
     input: &mut &[u8],
     count: usize,
-    range: std::ops::Range<usize>,
+    range: Range<usize>,
 ) -> Result<Vec<i64>, String> {
-    let frames = count.div_ceil(FRAME_VALUES);
-    if input.len() / 2 < frames || range.end > count || range.start > range.end {
-        return Err(format!("{count} packed numbers in {} bytes", input.len()));
-    }
+    check_frames(input, count, &range)?;
     let mut values = Vec::with_capacity(range.len());
+    decode_frames(input, count, range, |frame| values.extend_from_slice(frame))?;
+    Ok(values)
+}
+
+/// Like `decode_range`, but shows the values frame by frame, from the nearest cache.
+pub(crate) fn decode_frames(
+    input: &mut &[u8],
+    count: usize,
+    range: Range<usize>,
+    mut visit: impl FnMut(&[i64]),
+) -> Result<(), String> {
+    check_frames(input, count, &range)?;
+    let mut values = [0; FRAME_VALUES];
     for start in (0..count).step_by(FRAME_VALUES) {
         let length = (count - start).min(FRAME_VALUES);
         let frame = Frame::read(input, length)?;
         let from = range.start.clamp(start, start + length) - start;
         let to = range.end.clamp(start, start + length) - start;
         if from < to {
-            frame.append_to(&mut values, length);
-            // Only the first and last wanted frame can stick out of the range.
-            let surplus = values.len() - length;
-            values.truncate(surplus + to);
-            values.drain(surplus..surplus + from);
+            frame.unpack_into(&mut values[..length]);
+            visit(&values[from..to]);
         }
     }
-    Ok(values)
+    Ok(())
+}
+
+/// Every frame takes two bytes at least.
+fn check_frames(input: &[u8], count: usize, range: &Range<usize>) -> Result<(), String> {
+    let frames = count.div_ceil(FRAME_VALUES);
+    if input.len() / 2 < frames || range.end > count || range.start > range.end {
+        return Err(format!("{count} packed numbers in {} bytes", input.len()));
+    }
+    Ok(())
 }
 
 /// Bits that a value needs.
@@ -180,18 +197,22 @@ impl<'a> Frame<'a> {
         Ok(Frame { base, least_step, width, packed })
     }
 
-    fn append_to(&self, values: &mut Vec<i64>, count: usize) {
+    /// Fills `values`, as many as the frame was read for.
+    fn unpack_into(&self, values: &mut [i64]) {
+        let (width, count) = (self.width, values.len());
+        let mut slots = values.iter_mut();
         let Some(least_step) = self.least_step else {
-            unpack(self.packed, self.width, count, |bits| {
-                values.push(self.base.wrapping_add(bits as i64));
+            let base = self.base;
+            unpack(self.packed, width, count, |bits| {
+                slots.next().into_iter().for_each(|slot| *slot = base.wrapping_add(bits as i64));
             });
             return;
         };
         let mut value = self.base;
-        values.push(value);
-        unpack(self.packed, self.width, count - 1, |bits| {
+        slots.next().into_iter().for_each(|slot| *slot = value);
+        unpack(self.packed, width, count.saturating_sub(1), |bits| {
             value = value.wrapping_add(least_step).wrapping_add(bits as i64);
-            values.push(value);
+            slots.next().into_iter().for_each(|slot| *slot = value);
         });
     }
 }

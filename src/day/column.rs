@@ -4,7 +4,9 @@
 use super::format::{COLUMN_PER_USER, value_kind};
 use super::rows::{Cell, Strings};
 use crate::codec::{cursor, ints};
+use crate::event::Decimal;
 use crate::limits::{DECIMAL_SCALE_MAX, TEXT_BYTES_MAX};
+use std::ops::Range;
 
 /// How the texts of one property are stored in a section.
 #[derive(Debug, Clone, Copy)]
@@ -22,26 +24,22 @@ pub(crate) struct Context<'a> {
     pub(crate) wide: &'a [i128],
 }
 
-/// A value as it is stored.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Stored<'a> {
-    Null,
-    Bool(bool),
-    Integer(i64),
-    /// Scale and unscaled value.
-    Decimal(u8, i64),
-    WideDecimal(u8, i128),
-    Float(f64),
-    /// A code in the section's dictionary of the property.
-    TextCode(u32),
-    TextPlain(&'a [u8]),
+/// The values of a column as they are read, page after page.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Values<'a> {
+    /// A text is a code of the section's dictionary of the property, or `dictionary + i` for the
+    /// plain text `i`. A wide decimal is an index into `wide`.
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) plain: Vec<&'a str>,
+    pub(crate) wide: Vec<i128>,
 }
 
-/// The values of a page, per row or per user of the page.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Page<'a> {
+/// One page of one property, in place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ColumnPage<'a> {
+    /// A value per user of the page instead of per row.
     pub(crate) per_user: bool,
-    pub(crate) values: Vec<Stored<'a>>,
+    values: &'a [u8],
 }
 
 /// Kind and scale of a value.
@@ -186,25 +184,34 @@ fn encode_plain(cells: impl Iterator<Item = Cell> + Clone, texts: Texts, out: &m
     texts.for_each(|text| out.extend_from_slice(text));
 }
 
-/// Reads a page of so many rows by so many users. `texts`: entries of the property's dictionary.
-pub(crate) fn decode<'a>(
-    bytes: &'a [u8],
-    rows: usize,
-    users: usize,
-    texts: u32,
-) -> Result<Page<'a>, String> {
-    let mut input = bytes;
-    let flags = cursor::u8(&mut input)?;
-    if flags & !COLUMN_PER_USER != 0 {
-        return Err(format!("unknown column flags {flags}"));
+impl<'a> ColumnPage<'a> {
+    /// The page in these bytes; its values are looked at when they are decoded.
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<ColumnPage<'a>, String> {
+        let mut values = bytes;
+        match cursor::u8(&mut values)? {
+            0 => Ok(ColumnPage { per_user: false, values }),
+            COLUMN_PER_USER => Ok(ColumnPage { per_user: true, values }),
+            flags => Err(format!("unknown column flags {flags}")),
+        }
     }
-    let per_user = flags & COLUMN_PER_USER != 0;
-    let count = if per_user { users } else { rows };
-    let values = decode_values(&mut input, count, texts)?;
-    if !input.is_empty() {
-        return Err(format!("{} bytes follow the column", input.len()));
+
+    /// Appends the values at `wanted` of the page's `count`, which is its rows or its users.
+    /// `dictionary`: texts of the property in the section's dictionary.
+    pub(crate) fn decode(
+        &self,
+        count: usize,
+        wanted: Range<usize>,
+        dictionary: u32,
+        to: &mut Values<'a>,
+    ) -> Result<(), String> {
+        to.cells.reserve(wanted.len());
+        let mut decoder = Decoder { input: self.values, dictionary, to };
+        decoder.values(count, wanted)?;
+        match decoder.input.len() {
+            0 => Ok(()),
+            more => Err(format!("{more} bytes follow the column")),
+        }
     }
-    Ok(Page { per_user, values })
 }
 
 fn decode_kinds(input: &mut &[u8]) -> Result<Vec<Kind>, String> {
@@ -224,92 +231,141 @@ fn decode_kinds(input: &mut &[u8]) -> Result<Vec<Kind>, String> {
     Ok(kinds)
 }
 
-fn decode_values<'a>(
-    input: &mut &'a [u8],
-    count: usize,
-    texts: u32,
-) -> Result<Vec<Stored<'a>>, String> {
-    let kinds = decode_kinds(input)?;
-    if let [kind] = kinds.as_slice() {
-        return decode_kind(*kind, input, count, texts);
-    }
-    let width = tag_width(kinds.len());
-    let packed = cursor::take(input, ints::packed_bytes(count, width))?;
-    let mut tags = Vec::with_capacity(count);
-    ints::unpack(packed, width, count, |tag| tags.push(tag as u8));
-    let mut of_kind = Vec::with_capacity(kinds.len());
-    for (tag, &kind) in kinds.iter().enumerate() {
-        let rows = tags.iter().filter(|t| usize::from(**t) == tag).count();
-        of_kind.push(decode_kind(kind, input, rows, texts)?.into_iter());
-    }
-    let value = |tag: &u8| of_kind.get_mut(usize::from(*tag)).and_then(Iterator::next);
-    let values: Option<Vec<Stored>> = tags.iter().map(value).collect();
-    values.ok_or_else(|| "a value of no kind".to_string())
+struct Decoder<'a, 'v> {
+    input: &'a [u8],
+    dictionary: u32,
+    to: &'v mut Values<'a>,
 }
 
-fn decode_kind<'a>(
-    (kind, scale): Kind,
-    input: &mut &'a [u8],
-    count: usize,
-    texts: u32,
-) -> Result<Vec<Stored<'a>>, String> {
-    match kind {
-        value_kind::BOOL => {
-            let packed = cursor::take(input, ints::packed_bytes(count, 1))?;
-            let mut values = Vec::with_capacity(count);
-            ints::unpack(packed, 1, count, |bit| values.push(Stored::Bool(bit == 1)));
-            Ok(values)
+impl Decoder<'_, '_> {
+    fn values(&mut self, count: usize, wanted: Range<usize>) -> Result<(), String> {
+        let kinds = decode_kinds(&mut self.input)?;
+        match kinds.as_slice() {
+            [kind] => self.values_of(*kind, count, wanted),
+            kinds => self.mixed(kinds, count, wanted),
         }
-        value_kind::INTEGER => numbers(input, count, Stored::Integer),
-        value_kind::DECIMAL => numbers(input, count, |value| Stored::Decimal(scale, value)),
-        value_kind::TEXT_CODE => decode_codes(input, count, texts),
-        value_kind::WIDE_DECIMAL => {
-            let bytes = cursor::take(input, 16 * count)?.as_chunks().0;
-            let value = |b: &[u8; 16]| Stored::WideDecimal(scale, i128::from_le_bytes(*b));
-            Ok(bytes.iter().map(value).collect())
+    }
+
+    /// Values kind by kind, then in the order of their tags.
+    fn mixed(&mut self, kinds: &[Kind], count: usize, wanted: Range<usize>) -> Result<(), String> {
+        let width = tag_width(kinds.len());
+        let packed = cursor::take(&mut self.input, ints::packed_bytes(count, width))?;
+        let mut tags = Vec::with_capacity(count);
+        ints::unpack(packed, width, count, |tag| tags.push(tag as u8));
+        let counts = |tags: &[u8]| {
+            let mut counts = [0usize; KINDS_MAX];
+            tags.iter().for_each(|tag| counts[usize::from(*tag)] += 1);
+            counts
+        };
+        let wanted_tags = tags.get(wanted.clone()).ok_or("rows beyond the page")?;
+        let (all, before) = (counts(&tags), counts(&tags[..wanted.start]));
+        let within = counts(wanted_tags);
+        if all[..kinds.len()].iter().sum::<usize>() != count {
+            return Err("a value of no kind".to_string());
         }
-        value_kind::FLOAT => decode_floats(input, count),
-        value_kind::TEXT_PLAIN => decode_plain(input, count),
-        _ => Ok(vec![Stored::Null; count]),
+        let mut cells = std::mem::take(&mut self.to.cells);
+        let mut next = [0; KINDS_MAX];
+        for (tag, &kind) in kinds.iter().enumerate() {
+            next[tag] = self.to.cells.len();
+            self.values_of(kind, all[tag], before[tag]..before[tag] + within[tag])?;
+        }
+        let by_kind = std::mem::take(&mut self.to.cells);
+        cells.extend(wanted_tags.iter().map(|tag| {
+            let next = &mut next[usize::from(*tag)];
+            *next += 1;
+            by_kind.get(*next - 1).copied().unwrap_or_default()
+        }));
+        self.to.cells = cells;
+        Ok(())
     }
-}
 
-fn numbers<'a>(
-    input: &mut &[u8],
-    count: usize,
-    value: impl Fn(i64) -> Stored<'a>,
-) -> Result<Vec<Stored<'a>>, String> {
-    Ok(ints::decode(input, count)?.into_iter().map(value).collect())
-}
-
-fn decode_codes<'a>(
-    input: &mut &[u8],
-    count: usize,
-    texts: u32,
-) -> Result<Vec<Stored<'a>>, String> {
-    let code = |code: i64| u32::try_from(code).ok().filter(|code| *code < texts);
-    let codes = ints::decode(input, count)?;
-    let codes: Option<_> = codes.iter().map(|&c| code(c).map(Stored::TextCode)).collect();
-    codes.ok_or_else(|| format!("a text code beyond the {texts} of its property"))
-}
-
-fn decode_floats<'a>(input: &mut &[u8], count: usize) -> Result<Vec<Stored<'a>>, String> {
-    let bytes = cursor::take(input, 8 * count)?.as_chunks().0;
-    let values: Vec<f64> = bytes.iter().map(|b| f64::from_le_bytes(*b)).collect();
-    if values.iter().any(|value| !value.is_finite()) {
-        return Err("a number that is not finite".to_string());
+    fn values_of(
+        &mut self,
+        (kind, scale): Kind,
+        count: usize,
+        wanted: Range<usize>,
+    ) -> Result<(), String> {
+        match kind {
+            value_kind::BOOL => self.bools(count, wanted),
+            value_kind::INTEGER => self.numbers(count, wanted, Cell::Integer),
+            value_kind::DECIMAL => self.numbers(count, wanted, |value| Cell::Decimal(scale, value)),
+            value_kind::TEXT_CODE => self.codes(count, wanted),
+            value_kind::WIDE_DECIMAL => self.wide(scale, count, wanted),
+            value_kind::FLOAT => self.floats(count, wanted),
+            value_kind::TEXT_PLAIN => self.plain(count, wanted),
+            _ => {
+                self.to.cells.extend(wanted.map(|_| Cell::Null));
+                Ok(())
+            }
+        }
     }
-    Ok(values.into_iter().map(Stored::Float).collect())
-}
 
-fn decode_plain<'a>(input: &mut &'a [u8], count: usize) -> Result<Vec<Stored<'a>>, String> {
-    let lengths = ints::decode(input, count)?;
-    let text = |length: i64| {
-        let length = usize::try_from(length).ok().filter(|length| *length <= TEXT_BYTES_MAX);
-        let length = length.ok_or_else(|| "a text that is too long".to_string())?;
-        let text = cursor::take(input, length)?;
-        std::str::from_utf8(text).map_err(|e| format!("a text that is not UTF-8: {e}"))?;
-        Ok(Stored::TextPlain(text))
-    };
-    lengths.into_iter().map(text).collect()
+    fn bools(&mut self, count: usize, wanted: Range<usize>) -> Result<(), String> {
+        let packed = cursor::take(&mut self.input, ints::packed_bytes(count, 1))?;
+        let bit = |at: usize| packed.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1);
+        self.to.cells.extend(wanted.map(|at| Cell::Bool(bit(at))));
+        Ok(())
+    }
+
+    fn numbers(
+        &mut self,
+        count: usize,
+        wanted: Range<usize>,
+        cell: impl Fn(i64) -> Cell,
+    ) -> Result<(), String> {
+        let cells = &mut self.to.cells;
+        ints::decode_frames(&mut self.input, count, wanted, |frame| {
+            cells.extend(frame.iter().map(|&number| cell(number)));
+        })
+    }
+
+    fn codes(&mut self, count: usize, wanted: Range<usize>) -> Result<(), String> {
+        let (cells, codes) = (&mut self.to.cells, 0..i64::from(self.dictionary));
+        let mut known = true;
+        ints::decode_frames(&mut self.input, count, wanted, |frame| {
+            known &= frame.iter().all(|code| codes.contains(code));
+            cells.extend(frame.iter().map(|&code| Cell::Text(code as u32)));
+        })?;
+        if known {
+            return Ok(());
+        }
+        Err(format!("a text code beyond the {} of its property", self.dictionary))
+    }
+
+    fn wide(&mut self, scale: u8, count: usize, wanted: Range<usize>) -> Result<(), String> {
+        let bytes: &[[u8; 16]] = cursor::take(&mut self.input, 16 * count)?.as_chunks().0;
+        for bytes in bytes.get(wanted).unwrap_or_default() {
+            let value = i128::from_le_bytes(*bytes);
+            Decimal::new(value, scale).map_err(|e| e.to_string())?;
+            self.to.cells.push(Cell::WideDecimal(scale, self.to.wide.len() as u32));
+            self.to.wide.push(value);
+        }
+        Ok(())
+    }
+
+    fn floats(&mut self, count: usize, wanted: Range<usize>) -> Result<(), String> {
+        let bytes: &[[u8; 8]] = cursor::take(&mut self.input, 8 * count)?.as_chunks().0;
+        let values = bytes.get(wanted).unwrap_or_default().iter().map(|b| f64::from_le_bytes(*b));
+        if values.clone().any(|value| !value.is_finite()) {
+            return Err("a number that is not finite".to_string());
+        }
+        self.to.cells.extend(values.map(Cell::Float));
+        Ok(())
+    }
+
+    fn plain(&mut self, count: usize, wanted: Range<usize>) -> Result<(), String> {
+        let lengths = ints::decode(&mut self.input, count)?;
+        for (at, length) in lengths.into_iter().enumerate() {
+            let length = usize::try_from(length).ok().filter(|length| *length <= TEXT_BYTES_MAX);
+            let text = cursor::take(&mut self.input, length.ok_or("a text that is too long")?)?;
+            if wanted.contains(&at) {
+                let text = std::str::from_utf8(text)
+                    .map_err(|e| format!("a text that is not UTF-8: {e}"))?;
+                let code = u32::try_from(self.dictionary as usize + self.to.plain.len());
+                self.to.cells.push(Cell::Text(code.map_err(|_| "too many texts")?));
+                self.to.plain.push(text);
+            }
+        }
+        Ok(())
+    }
 }

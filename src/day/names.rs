@@ -98,21 +98,6 @@ impl<'a> TextList<'a> {
         self.list.get(at.ok_or_else(|| format!("text {code} of property {property}"))? as usize)
     }
 
-    /// The code of a text within its property.
-    pub(crate) fn find(&self, property: u16, text: &str) -> Result<Option<u32>, String> {
-        let codes = self.codes(property);
-        let (mut from, mut to) = (0, codes.end.saturating_sub(codes.start));
-        while from < to {
-            let middle = from + (to - from) / 2;
-            match self.get(property, middle)?.cmp(text) {
-                std::cmp::Ordering::Less => from = middle + 1,
-                std::cmp::Ordering::Equal => return Ok(Some(middle)),
-                std::cmp::Ordering::Greater => to = middle,
-            }
-        }
-        Ok(None)
-    }
-
     /// Checks every text.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.list.iter().try_for_each(|text| text.map(|_| ()))
@@ -146,9 +131,8 @@ mod tests {
         let mut bytes: Vec<u8> = [0u32, 2, 2, 3].iter().flat_map(|s| s.to_le_bytes()).collect();
         bytes.extend(list(&["a", "c", "b"]));
         let texts = TextList::read(&bytes, 3).unwrap();
-        assert_eq!((texts.find(0, "c"), texts.find(0, "b")), (Ok(Some(1)), Ok(None)));
-        assert_eq!((texts.find(1, "a"), texts.find(2, "b")), (Ok(None), Ok(Some(0))));
         assert_eq!((texts.get(2, 0), texts.get(0, 1)), (Ok("b"), Ok("c")));
+        assert_eq!((texts.codes(0), texts.codes(1)), (0..2, 2..2));
         assert!(texts.get(0, 2).is_err() && texts.get(7, 0).is_err());
         assert!(TextList::read(&bytes, 2).is_err());
     }

@@ -37,22 +37,27 @@ pub(crate) struct Opened {
     pub(crate) texts_checked: OnceLock<()>,
 }
 
-/// Which blocks' presence (even bits) and counts (odd bits) have been checked.
+/// Which blocks' presence (even bits) and counts (odd bits), and then which index containers have
+/// been checked.
 #[derive(Debug)]
-pub(crate) struct Checked(Vec<AtomicU64>);
+pub(crate) struct Checked {
+    bits: Vec<AtomicU64>,
+    blocks: usize,
+}
 
 impl Checked {
-    fn new(blocks: usize) -> Checked {
-        Checked((0..blocks.div_ceil(32)).map(|_| AtomicU64::new(0)).collect())
+    fn new(blocks: usize, index: usize) -> Checked {
+        let words = (2 * blocks + index).div_ceil(64);
+        Checked { bits: (0..words).map(|_| AtomicU64::new(0)).collect(), blocks }
     }
 
     fn get(&self, bit: usize) -> bool {
         // A check seen late is only made twice, and the bytes never change: no order is needed.
-        self.0.get(bit / 64).is_some_and(|w| w.load(Ordering::Relaxed) >> (bit % 64) & 1 == 1)
+        self.bits.get(bit / 64).is_some_and(|w| w.load(Ordering::Relaxed) >> (bit % 64) & 1 == 1)
     }
 
     fn set(&self, bit: usize) {
-        if let Some(word) = self.0.get(bit / 64).filter(|_| !self.get(bit)) {
+        if let Some(word) = self.bits.get(bit / 64).filter(|_| !self.get(bit)) {
             word.fetch_or(1 << (bit % 64), Ordering::Relaxed);
         }
     }
@@ -71,6 +76,14 @@ impl Checked {
 
     pub(crate) fn set_counts(&self, block: usize) {
         self.set(2 * block + 1);
+    }
+
+    pub(crate) fn index(&self, record: usize) -> bool {
+        self.get(2 * self.blocks + record)
+    }
+
+    pub(crate) fn set_index(&self, record: usize) {
+        self.set(2 * self.blocks + record);
     }
 }
 
@@ -96,7 +109,7 @@ impl Opened {
         if !ordered {
             return Err((footer.index.offset.get(), "index records out of order".to_string()));
         }
-        let checked = Checked::new(records.len());
+        let checked = Checked::new(records.len(), entries.len());
         Ok(Opened {
             #[cfg(test)]
             chunks: footer.chunks.get().min(CHUNKS_MAX),

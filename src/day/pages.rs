@@ -95,23 +95,34 @@ pub(crate) fn encode_times(times: &[i64], out: &mut Vec<u8>) {
     ints::encode(&times, out);
 }
 
-/// Times in microseconds; `end` is the length of the day.
-pub(crate) fn decode_times(bytes: &[u8], rows: usize, end: i64) -> Result<Vec<i64>, String> {
+/// Appends the times at `wanted` of the page's `rows`, in microseconds since the span's start plus
+/// `base`; `end` is the length of the span.
+pub(crate) fn decode_times(
+    bytes: &[u8],
+    rows: usize,
+    wanted: Range<usize>,
+    (base, end): (i64, i64),
+    to: &mut Vec<i64>,
+) -> Result<(), String> {
     let mut input = bytes;
     let code = cursor::u8(&mut input)?;
     let unit_us = *TIME_UNITS_US
         .get(usize::from(code))
         .ok_or_else(|| format!("unknown unit of time {code}"))?;
-    let mut times = ints::decode(&mut input, rows)?;
+    let within = 0..=(end - 1) / unit_us;
+    let mut wrong = None;
+    to.reserve(wanted.len());
+    ints::decode_frames(&mut input, rows, wanted, |times| {
+        wrong = wrong.or_else(|| times.iter().find(|time| !within.contains(time)).copied());
+        to.extend(times.iter().map(|time| base.wrapping_add(time.wrapping_mul(unit_us))));
+    })?;
+    if let Some(time) = wrong {
+        return Err(format!("a time of {time} x {unit_us} us in a day of {end} us"));
+    }
     if !input.is_empty() {
         return Err(format!("{} bytes follow the times", input.len()));
     }
-    for time in &mut times {
-        let exact = time.checked_mul(unit_us).filter(|time| (0..end).contains(time));
-        *time =
-            exact.ok_or_else(|| format!("a time of {time} x {unit_us} us in a day of {end} us"))?;
-    }
-    Ok(times)
+    Ok(())
 }
 
 /// Appends the head of these pages.

@@ -217,7 +217,8 @@ impl DayRows {
             Cell::Null | Cell::Bool(_) | Cell::Integer(_) => false,
             Cell::Decimal(scale, _) => scale > DECIMAL_SCALE_MAX,
             Cell::WideDecimal(scale, index) => {
-                scale > DECIMAL_SCALE_MAX || index as usize >= self.wide.len()
+                let value = self.wide.get(index as usize);
+                value.is_none_or(|value| Decimal::new(*value, scale).is_err())
             }
             Cell::Float(value) => !value.is_finite(),
             Cell::Text(code) => {
@@ -259,6 +260,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    /// The most that 38 digits hold.
+    const DECIMAL_MAX: i128 = 10i128.pow(38) - 1;
+
     /// Rows of (user, activity, time).
     fn rows_of(rows: &[(u32, &str, i64)]) -> DayRows {
         let mut day = DayRows::default();
@@ -291,9 +295,9 @@ mod tests {
     fn append_keeps_order_and_recodes() {
         let mut day = rows_of(&[(1, "a", 9)]);
         day.set(b"x", &Value::Text("b".into()));
-        day.wide.push(i128::MAX);
+        day.wide.push(-DECIMAL_MAX);
         let mut other = rows_of(&[(2, "b", 3), (NO_USER, "a", 4)]);
-        other.wide.push(i128::MIN);
+        other.wide.push(DECIMAL_MAX);
         other.set_cell(b"z", Cell::WideDecimal(2, 0));
         other.set(b"x", &Value::Text("a".into()));
         other.insert_ids.push(77);
@@ -346,6 +350,13 @@ mod tests {
         assert!(wrong(&|d| d.columns[0].cells.push(Cell::Null)).contains("2 cells"));
         let long = vec![b'a'; TEXT_BYTES_MAX + 1];
         assert!(wrong(&|d| d.activities[0] = d.strings.code(&long)).contains("65536 bytes"));
+        let wide = |value| {
+            wrong(&|d| {
+                d.wide = vec![value];
+                d.columns[0].cells[0] = Cell::WideDecimal(0, 0);
+            })
+        };
+        assert!(wide(DECIMAL_MAX + 1).contains("cannot be") && wide(i128::MIN).contains("cannot"));
         for cell in [
             Cell::Text(2),
             Cell::WideDecimal(0, 0),

@@ -26,7 +26,7 @@ pub(crate) enum ActivityCode {
 
 impl ActivityCode {
     /// As `BlockRecord::activity` has it.
-    fn key(self) -> u16 {
+    pub(super) fn key(self) -> u16 {
         match self {
             ActivityCode::Any => ANY,
             ActivityCode::Named(code) => code.saturating_add(1),
@@ -68,22 +68,7 @@ impl Presence<'_> {
 }
 
 /// The place of a packed block's record, all its users, and the places of those of one chunk.
-type PackedUsers<'a> = (usize, &'a [U32], Range<usize>);
-
-/// A value by which index containers are found.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "conditions on properties are answered through these")
-)]
-pub(crate) enum IndexValue<'a> {
-    Bool(bool),
-    Integer(i64),
-    /// Scale and unscaled value.
-    Decimal(u8, i64),
-    Float(f64),
-    Text(&'a str),
-}
+pub(super) type PackedUsers<'a> = (usize, &'a [U32], Range<usize>);
 
 /// A day section in a mapped file. Checksums are checked once per open and block, before decoding.
 pub(crate) struct Section {
@@ -144,7 +129,7 @@ impl Section {
         Ok(bytes)
     }
 
-    fn unchecked(&self, part: &PartRecord, name: &str) -> Result<&[u8]> {
+    pub(super) fn unchecked(&self, part: &PartRecord, name: &str) -> Result<&[u8]> {
         let data = self.data();
         part.range(data.len())
             .and_then(|range| data.get(range))
@@ -168,10 +153,11 @@ impl Section {
         Ok(found.ok().and_then(|at| u16::try_from(at).ok()).map(ActivityCode::Named))
     }
 
-    /// Names of the activities, sorted by bytes; position = code.
-    #[cfg(test)]
-    pub(crate) fn activities(&self) -> Result<Vec<&str>> {
-        Ok(self.opened()?.activities.iter().map(|name| &**name).collect())
+    /// The code of a property of that name; `None`: no row here has it.
+    pub(super) fn property(&self, name: &str) -> Result<Option<u16>> {
+        let names = &self.opened()?.properties;
+        let found = names.binary_search_by(|known| (**known).cmp(name));
+        Ok(found.ok().and_then(|at| u16::try_from(at).ok()))
     }
 
     /// Highest chunk with a user, plus one.
@@ -213,7 +199,11 @@ impl Section {
     }
 
     /// The packed block, all its users, and the places of those of the chunk.
-    fn packed(&self, activity: ActivityCode, chunk: u32) -> Result<Option<PackedUsers<'_>>> {
+    pub(super) fn packed(
+        &self,
+        activity: ActivityCode,
+        chunk: u32,
+    ) -> Result<Option<PackedUsers<'_>>> {
         let Some((at, record)) = self.find(activity, CHUNK_PACKED)? else { return Ok(None) };
         let users = self.packed_users(at, record)?;
         let from = users.partition_point(|user| user.get() >> 16 < chunk);
@@ -372,81 +362,13 @@ impl Section {
             opened.texts_checked.get_or_init(|| ());
         }
         TextList::read(self.unchecked(part, "texts")?, opened.properties.len())
-            .map_err(|e| self.damage(part.offset.get(), "texts", e))
+            .map_err(|e| self.texts_damage(e))
     }
 
-    /// ORs the users of a chunk who have this value of a property on a row of the activity into
-    /// `bits`; `None` where the property is not indexed there, so that rows must tell.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "conditions on properties are answered through these")
-    )]
-    pub(crate) fn index_into(
-        &self,
-        activity: ActivityCode,
-        property: &[u8],
-        value: IndexValue,
-        chunk: u32,
-        bits: &mut Bits,
-    ) -> Result<Option<bool>> {
-        let names = &self.opened()?.properties;
-        let found = names.binary_search_by(|known| known.as_bytes().cmp(property));
-        let Some(property) = found.ok().and_then(|at| u16::try_from(at).ok()) else {
-            return Ok(None);
-        };
-        let group = (activity.key(), property, chunk);
-        let records = self.index()?;
-        let from = records.partition_point(|record| record.group() < group);
-        let records = records.get(from..).unwrap_or_default();
-        let records = records.get(..records.partition_point(|r| r.group() == group));
-        let records = records.unwrap_or_default();
-        if records.is_empty() {
-            return Ok(None);
-        }
-        let Some(key) = self.index_key(property, value)? else { return Ok(Some(false)) };
-        let Ok(at) = records.binary_search_by_key(&key, IndexRecord::key) else {
-            return Ok(Some(false));
-        };
-        let Some(record) = records.get(at) else { return Ok(Some(false)) };
-        self.index_container(record)?.or_into(bits);
-        Ok(Some(true))
-    }
-
-    /// `None`: a text that the property never has.
-    fn index_key(&self, property: u16, value: IndexValue) -> Result<Option<super::index::Key>> {
-        use super::format::value_kind as kind;
-        Ok(Some(match value {
-            IndexValue::Bool(value) => (kind::BOOL, 0, u64::from(value)),
-            IndexValue::Integer(value) => (kind::INTEGER, 0, value as u64),
-            IndexValue::Decimal(scale, value) => (kind::DECIMAL, scale, value as u64),
-            IndexValue::Float(value) => (kind::FLOAT, 0, value.to_bits()),
-            IndexValue::Text(text) => {
-                let found = self.texts()?.find(property, text);
-                let offset = self.opened()?.footer.texts.offset.get();
-                let Some(code) = found.map_err(|e| self.damage(offset, "texts", e))? else {
-                    return Ok(None);
-                };
-                (kind::TEXT_CODE, 0, u64::from(code))
-            }
-        }))
-    }
-
-    pub(super) fn index_container(&self, record: &IndexRecord) -> Result<Container<'_>> {
-        let bytes = self.checked(&record.presence, "index")?;
-        Container::parse(record.presence_kind, record.cardinality.get(), bytes)
-            .map_err(|e| self.damage(record.presence.offset.get(), "index", e))
-    }
-}
-
-impl IndexRecord {
-    /// What one property's index of one block has in common.
-    pub(super) fn group(&self) -> (u16, u16, u32) {
-        (self.activity.get(), self.property.get(), self.chunk.get())
-    }
-
-    /// Kind, scale and bits of the value.
-    pub(super) fn key(&self) -> super::index::Key {
-        (self.value_kind, self.scale, self.value.get())
+    /// Damage in the dictionary of texts.
+    pub(super) fn texts_damage(&self, what: impl fmt::Display) -> Error {
+        let offset = self.opened().map_or(0, |opened| opened.footer.texts.offset.get());
+        self.damage(offset, "texts", what)
     }
 }
 

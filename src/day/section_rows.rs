@@ -1,6 +1,6 @@
 //! All rows of a section back, and the check of its every byte.
 
-use super::column::{self, Stored};
+use super::column::{ColumnPage, Values};
 use super::format::{
     ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, PartRecord, SectionFooter,
 };
@@ -8,7 +8,7 @@ use super::pages::{PagePlace, PartPlace, UserRuns, decode_head, decode_times};
 use super::rows::{Cell, DayRows, NO_USER};
 use super::section::Section;
 use crate::codec::checksum::crc;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Rows being read back: the section's codes as codes of the rows' strings.
 struct Reading {
@@ -57,8 +57,7 @@ impl Section {
             let codes = 0..texts.codes(property).len() as u32;
             let code = |code| texts.get(property, code).map(|t| rows.strings.code(t.as_bytes()));
             let codes: Result<Vec<u32>, String> = codes.map(code).collect();
-            let offset = opened.footer.texts.offset.get();
-            coded.push(codes.map_err(|e| self.damage(offset, "texts", e))?);
+            coded.push(codes.map_err(|e| self.texts_damage(e))?);
         }
         Ok(Reading { rows, activities, properties, texts: coded })
     }
@@ -69,9 +68,9 @@ impl Section {
             CHUNK_NONE => Vec::new(),
             _ => self.counts_of(at, record, 0..users.len())?,
         };
-        let pages = self.pages(record)?;
+        let (pages, bytes) = self.pages(record)?;
         let mut runs = UserRuns::new(counts.iter().map(|count| *count as usize));
-        for (page, bytes) in &pages {
+        for page in &pages {
             let users = runs.next_page(page.rows);
             self.read_page(record, page, bytes, &users, reading)?;
         }
@@ -105,8 +104,8 @@ impl Section {
         }
     }
 
-    /// The pages of a block: their heads, and all of the pages' bytes for each.
-    fn pages(&self, record: &BlockRecord) -> Result<Vec<(PagePlace, &[u8])>> {
+    /// The pages of a block as its head tells them, and the bytes of all of them.
+    pub(super) fn pages(&self, record: &BlockRecord) -> Result<(Vec<PagePlace>, &[u8])> {
         let head = self.checked(&record.head, "head")?;
         let data = self.data();
         let place = PartRecord {
@@ -118,7 +117,18 @@ impl Section {
         let properties = self.opened()?.properties.len();
         let pages = decode_head(head, record.rows.get() as usize, bytes.len(), properties)
             .map_err(|e| self.damage(record.head.offset.get(), "head", e))?;
-        Ok(pages.into_iter().map(|page| (page, bytes)).collect())
+        Ok((pages, bytes))
+    }
+
+    /// Damage in a part of a page of the block.
+    pub(super) fn page_damage(
+        &self,
+        record: &BlockRecord,
+        part: &PartPlace,
+        what: String,
+    ) -> Error {
+        let pages_at = record.head.offset.get() + record.head.length.get();
+        self.damage(pages_at.saturating_add(part.offset as u64), "page", what)
     }
 
     fn read_page(
@@ -129,19 +139,18 @@ impl Section {
         users: &[usize],
         reading: &mut Reading,
     ) -> Result<()> {
-        let damage = |part: &PartPlace, what: String| {
-            let pages_at = record.head.offset.get() + record.head.length.get();
-            self.damage(pages_at + part.offset as u64, "page", what)
-        };
         let span = self.span();
         let first_row = reading.rows.times.len();
-        let times = part_bytes(bytes, &page.times)
-            .and_then(|bytes| decode_times(bytes, page.rows, span.end - span.start));
-        reading.rows.times.extend(times.map_err(|e| damage(&page.times, e))?);
+        part_bytes(bytes, &page.times)
+            .and_then(|bytes| {
+                let span = (0, span.end - span.start);
+                decode_times(bytes, page.rows, 0..page.rows, span, &mut reading.rows.times)
+            })
+            .map_err(|e| self.page_damage(record, &page.times, e))?;
         for (property, part) in &page.columns {
             part_bytes(bytes, part)
                 .and_then(|bytes| reading.add_column(*property, bytes, page.rows, users, first_row))
-                .map_err(|e| damage(part, e))?;
+                .map_err(|e| self.page_damage(record, part, e))?;
         }
         Ok(())
     }
@@ -150,10 +159,9 @@ impl Section {
     pub(crate) fn verify(&self) -> Result<()> {
         let fresh = self.reopened();
         let rows = fresh.rows()?;
-        let texts_at = fresh.opened()?.footer.texts.offset.get();
-        fresh.texts()?.check().map_err(|e| fresh.damage(texts_at, "texts", e))?;
-        for record in fresh.index()? {
-            fresh.index_container(record)?;
+        fresh.texts()?.check().map_err(|e| fresh.texts_damage(e))?;
+        for (at, record) in fresh.index()?.iter().enumerate() {
+            fresh.index_container(at, record)?;
         }
         fresh.verify_any(&rows)?;
         fresh.verify_tiles()
@@ -219,7 +227,7 @@ impl<const N: usize> From<[PartRecord; N]> for PartList {
 }
 
 /// A part of a page, after its checksum.
-fn part_bytes<'a>(pages: &'a [u8], part: &PartPlace) -> Result<&'a [u8], String> {
+pub(super) fn part_bytes<'a>(pages: &'a [u8], part: &PartPlace) -> Result<&'a [u8], String> {
     let bytes = pages
         .get(part.offset..part.offset.saturating_add(part.length))
         .ok_or_else(|| "beyond the pages".to_string())?;
@@ -236,9 +244,12 @@ impl Reading {
         first_row: usize,
     ) -> Result<(), String> {
         let texts = self.texts.get(usize::from(property)).map_or(0, |texts| texts.len() as u32);
-        let page = column::decode(bytes, rows, users.len(), texts)?;
+        let page = ColumnPage::read(bytes)?;
+        let count = if page.per_user { users.len() } else { rows };
+        let mut values = Values::default();
+        page.decode(count, 0..count, texts, &mut values)?;
         let cells: Vec<Cell> =
-            page.values.into_iter().map(|value| self.cell(property, value)).collect();
+            values.cells.iter().map(|&cell| self.cell(property, cell, &values)).collect();
         let name = self.properties.get(usize::from(property)).copied().unwrap_or_default();
         let column = self.rows.column(name);
         let Some(column) = self.rows.columns.get_mut(column) else { return Ok(()) };
@@ -252,22 +263,23 @@ impl Reading {
         Ok(())
     }
 
-    fn cell(&mut self, property: u16, value: Stored) -> Cell {
-        match value {
-            Stored::Null => Cell::Null,
-            Stored::Bool(value) => Cell::Bool(value),
-            Stored::Integer(value) => Cell::Integer(value),
-            Stored::Decimal(scale, value) => Cell::Decimal(scale, value),
-            Stored::Float(value) => Cell::Float(value),
-            Stored::WideDecimal(scale, value) => {
+    /// A cell whose text and wide value are in the rows.
+    fn cell(&mut self, property: u16, cell: Cell, values: &Values) -> Cell {
+        match cell {
+            Cell::WideDecimal(scale, at) => {
+                let value = values.wide.get(at as usize).copied().unwrap_or_default();
                 self.rows.wide.push(value);
                 Cell::WideDecimal(scale, (self.rows.wide.len() - 1) as u32)
             }
-            Stored::TextCode(code) => {
-                let texts = self.texts.get(usize::from(property));
-                Cell::Text(texts.and_then(|t| t.get(code as usize)).copied().unwrap_or_default())
+            Cell::Text(code) => {
+                let texts = self.texts.get(usize::from(property)).map_or(&[][..], |texts| texts);
+                let plain = |at: usize| values.plain.get(at).copied().unwrap_or_default();
+                Cell::Text(match texts.get(code as usize) {
+                    Some(code) => *code,
+                    None => self.rows.strings.code(plain(code as usize - texts.len()).as_bytes()),
+                })
             }
-            Stored::TextPlain(text) => Cell::Text(self.rows.strings.code(text)),
+            cell => cell,
         }
     }
 }

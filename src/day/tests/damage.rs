@@ -4,12 +4,13 @@
 
 use super::*;
 use crate::codec::{checksum::crc, cursor};
-use crate::day::column;
+use crate::day::column::{ColumnPage, Values};
 use crate::day::file::FinishedDayFile;
 use crate::day::format::{BlockRecord, IndexRecord, PartRecord, SectionFooter};
 use crate::day::names::TextList;
 use crate::day::pages::{decode_head, decode_times};
 use crate::fs::simulated::SimulatedFs;
+use std::ops::Range;
 use std::path::Path;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -26,7 +27,7 @@ fn identity() -> FileIdentity {
 }
 
 /// Rows with a full chunk, packed ones, rows without a user, all kinds of value and an index.
-fn varied_rows() -> DayRows {
+pub(super) fn varied_rows() -> DayRows {
     let mut rows = DayRows { insert_ids: vec![7, 3, u128::MAX], ..DayRows::default() };
     for user in 0..70 {
         rows.push(user, b"open", i64::from(user) * 1_000_000);
@@ -90,13 +91,13 @@ fn a_file_opens_as_what_was_written() {
 fn the_varied_rows_have_an_index() {
     let rows = varied_rows();
     let (_, section) = built(&rows);
-    let code = section.activity(b"open").unwrap().unwrap();
-    assert!(check_index(&section, &rows, b"open", code) > 0);
-    let mut bits = Bits::EMPTY;
-    let text = IndexValue::Text("/page/9");
-    assert_eq!(section.index_into(code, b"page", text, 0, &mut bits).unwrap(), Some(false));
-    assert_eq!(section.index_into(code, b"note", text, 0, &mut bits).unwrap(), None);
-    assert_eq!(section.index_into(code, b"none", text, 0, &mut bits).unwrap(), None);
+    assert_eq!(&*section.activity_names().unwrap()[1], "open");
+    assert_eq!(check_index(&section, &rows, b"open", 1), 5);
+    for (activity, property, chunk) in
+        [(1, "note", 0), (1, "none", 0), (1, "page", 1), (9, "page", 0)]
+    {
+        assert!(section.indexed(activity, property, chunk).unwrap().is_none(), "{property}");
+    }
 }
 
 #[test]
@@ -247,17 +248,26 @@ fn ask_everything(section: &Section) {
     let _ = section.verify();
     let _ = section.rows();
     let _ = section.has_insert_id(7);
+    for (code, chunk) in [0, 1, 65_535].into_iter().flat_map(|code| [(code, 0), (code, 1)]) {
+        for property in ["page", "plan", "price", "note"] {
+            let _ = section.indexed(code, property, chunk);
+        }
+        let _ = blocks::read(section, code, Some(chunk));
+        let _ = blocks::read(section, code, None);
+    }
     for code in [ActivityCode::Any, ActivityCode::Named(0), ActivityCode::Named(65_535)] {
         for chunk in [0, 1, 65_535, u32::MAX - 1, u32::MAX] {
             let _ = section.cardinality(code, chunk);
             let _ = section.presence(code, chunk).map(|p| p.or_into(&mut Bits::EMPTY.clone()));
             let _ = section.counts(code, chunk, &mut |_, _| {});
-            for value in [IndexValue::Bool(true), IndexValue::Text("/page/1")] {
-                let mut bits = Bits::EMPTY;
-                let _ = section.index_into(code, b"page", value, chunk, &mut bits);
-            }
         }
     }
+}
+
+fn decoded(bytes: &[u8], rows: usize, wanted: Range<usize>) -> Result<Vec<Cell>, String> {
+    let mut values = Values::default();
+    ColumnPage::read(bytes)?.decode(rows, wanted, 5, &mut values)?;
+    Ok(values.cells)
 }
 
 #[test]
@@ -299,8 +309,10 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..300),
         rows in 0usize..70_000,
     ) {
-        let _ = column::decode(&bytes, rows, rows / 2, 5);
-        let _ = decode_times(&bytes, rows, DAY_US);
+        for wanted in [0..rows, rows / 3..rows / 2, rows..rows + 1] {
+            let _ = decoded(&bytes, rows, wanted.clone());
+            let _ = decode_times(&bytes, rows, wanted, (0, DAY_US), &mut Vec::new());
+        }
         let _ = decode_head(&bytes, rows, bytes.len(), 3);
         let _ = TextList::read(&bytes, 3).map(|texts| texts.check());
         let length = bytes.len();
@@ -317,8 +329,10 @@ proptest! {
         let mut page = vec![0, kinds.len() as u8];
         page.extend(kinds.iter().flat_map(|kind| [*kind, 0]));
         page.extend(bytes);
-        if let Ok(page) = column::decode(&page, rows, 0, 5) {
-            prop_assert_eq!(page.values.len(), rows);
+        for wanted in [0..rows, rows / 3..rows / 2] {
+            if let Ok(cells) = decoded(&page, rows, wanted.clone()) {
+                prop_assert_eq!(cells.len(), wanted.len());
+            }
         }
     }
 }

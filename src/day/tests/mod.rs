@@ -1,13 +1,15 @@
 //! The laws of day files, on random rows: what is built comes back, and no damage passes.
 #![allow(clippy::unwrap_used)]
 
+mod blocks;
 mod damage;
 mod format_doc;
 
 use super::build::{BuiltSection, build_section};
+use super::datum::Datum;
 use super::file::{DayFile, DayFileWriter, FileIdentity};
 use super::rows::{Cell, DayRows, NO_USER};
-use super::section::{ActivityCode, IndexValue, Section};
+use super::section::{ActivityCode, Section};
 use super::summary::SectionPlace;
 use crate::codec::bits::Bits;
 use crate::fs::{Bytes, Fs};
@@ -19,19 +21,36 @@ use std::collections::{BTreeMap, BTreeSet};
 const DAY_US: i64 = 86_400_000_000;
 const SPAN: DaySpan = DaySpan { day: -3, start: -3 * DAY_US, end: -2 * DAY_US };
 
+/// The most that 38 digits hold.
+const DECIMAL_MAX: i128 = 10i128.pow(38) - 1;
+
 /// One row in a form that can be compared: cells by property name, to the bit.
 type Row = (Vec<u8>, u32, i64, BTreeMap<Vec<u8>, String>);
 
+fn shown(value: Datum) -> String {
+    match value {
+        Datum::Float(value) => format!("Float({})", value.to_bits()),
+        value => format!("{value:?}"),
+    }
+}
+
+fn datum_of(rows: &DayRows, cell: Cell) -> Datum<'_> {
+    match cell {
+        Cell::Null => Datum::Null,
+        Cell::Bool(value) => Datum::Bool(value),
+        Cell::Integer(value) => Datum::Integer(value),
+        Cell::Decimal(scale, value) => Datum::Decimal(scale, value),
+        Cell::WideDecimal(scale, at) => Datum::Wide(scale, rows.wide[at as usize]),
+        Cell::Float(value) => Datum::Float(value),
+        Cell::Text(code) => Datum::Text(std::str::from_utf8(rows.strings.get(code)).unwrap()),
+    }
+}
+
 fn row_at(rows: &DayRows, at: usize) -> Row {
     let text = |code: u32| rows.strings.get(code).to_vec();
-    let shown = |cell: Cell| match cell {
-        Cell::Text(code) => format!("text {:?}", text(code)),
-        Cell::WideDecimal(scale, at) => format!("wide {scale} {}", rows.wide[at as usize]),
-        Cell::Float(value) => format!("float {}", value.to_bits()),
-        cell => format!("{cell:?}"),
-    };
     let cells = rows.columns.iter().filter(|column| column.cell(at) != Cell::Null);
-    let cells = cells.map(|column| (text(column.name), shown(column.cell(at)))).collect();
+    let cells =
+        cells.map(|column| (text(column.name), shown(datum_of(rows, column.cell(at))))).collect();
     (text(rows.activities[at]), rows.users[at], rows.times[at], cells)
 }
 
@@ -99,7 +118,7 @@ fn rows() -> impl Strategy<Value = DayRows> {
             for text in 0..12 {
                 day.strings.code("x".repeat(text * text).as_bytes());
             }
-            day.wide = vec![i128::MAX, i128::MIN, i128::from(i64::MAX) + 1, 10i128.pow(37)];
+            day.wide = vec![DECIMAL_MAX, -DECIMAL_MAX, i128::from(i64::MAX) + 1, 10i128.pow(37)];
             for (user, activity, time, mut cells) in rows {
                 day.push(user, ["open", "buy", "view"][activity].as_bytes(), time);
                 // One column of one value per user, so that it is stored so.
@@ -149,44 +168,32 @@ fn check_users(section: &Section, rows: &[Row], code: ActivityCode, name: Option
     assert_eq!(section.chunks().unwrap(), chunks);
 }
 
-/// Every value of every indexed property finds exactly its users.
-fn check_index(section: &Section, rows: &DayRows, activity: &[u8], code: ActivityCode) -> usize {
+/// Every indexed property has all of its values, each with exactly its users; answers how many
+/// values that are.
+fn check_index(section: &Section, rows: &DayRows, activity: &[u8], code: u16) -> usize {
     let mut indexed = 0;
     for (column, chunk) in rows.columns.iter().flat_map(|c| [(c, 0), (c, 1)]) {
-        let mut by_value: BTreeMap<String, (Cell, BTreeSet<u16>)> = BTreeMap::new();
+        let mut expected: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
         for at in 0..rows.len() {
             let (user, cell) = (rows.users[at], column.cell(at));
             let here = rows.strings.get(rows.activities[at]) == activity && user >> 16 == chunk;
             if here && cell != Cell::Null {
-                let shown = if let Cell::Float(f) = cell {
-                    format!("{}", f.to_bits())
-                } else {
-                    format!("{cell:?}")
-                };
-                by_value.entry(shown).or_insert((cell, BTreeSet::new())).1.insert(user as u16);
+                let users = expected.entry(shown(datum_of(rows, cell))).or_default();
+                users.insert(user as u16);
             }
         }
-        for (cell, users) in by_value.values() {
-            let value = match *cell {
-                Cell::Bool(value) => IndexValue::Bool(value),
-                Cell::Integer(value) => IndexValue::Integer(value),
-                Cell::Decimal(scale, value) => IndexValue::Decimal(scale, value),
-                Cell::Float(value) => IndexValue::Float(value),
-                Cell::Text(code) => {
-                    IndexValue::Text(std::str::from_utf8(rows.strings.get(code)).unwrap())
-                }
-                _ => continue,
-            };
-            let (name, mut bits) = (rows.strings.get(column.name), Bits::EMPTY);
-            match section.index_into(code, name, value, chunk, &mut bits).unwrap() {
-                None => assert_eq!(bits.count(), 0),
-                Some(found) => {
-                    indexed += 1;
-                    assert_eq!(found, !users.is_empty());
-                    assert_eq!(bits.iter().collect::<BTreeSet<_>>(), *users);
-                }
-            }
-        }
+        let name = std::str::from_utf8(rows.strings.get(column.name)).unwrap();
+        let Some(values) = section.indexed(code, name, chunk).unwrap() else { continue };
+        let values: BTreeMap<String, BTreeSet<u16>> = values
+            .into_iter()
+            .map(|value| {
+                let mut users = BTreeSet::new();
+                value.users.for_each(|low| assert!(users.insert(low)));
+                (shown(value.value), users)
+            })
+            .collect();
+        assert_eq!(values, expected);
+        indexed += values.len();
     }
     indexed
 }
@@ -210,15 +217,16 @@ proptest! {
         }
         check_users(&section, &expected, ActivityCode::Any, None);
         let names: BTreeSet<Vec<u8>> = expected.iter().map(|row| row.0.clone()).collect();
-        let found = section.activities().unwrap();
+        let found = section.activity_names().unwrap();
         prop_assert!(found.iter().map(|name| name.as_bytes()).eq(&names));
         prop_assert_eq!(section.activity(b"nothing").unwrap(), None);
         let count = |users: BTreeMap<u32, BTreeMap<u16, u32>>| {
             users.values().map(|users| users.len() as u64).sum::<u64>()
         };
-        for (name, totals) in names.iter().zip(&built.totals.activities) {
-            let code = section.activity(name).unwrap().unwrap();
-            check_users(&section, &expected, code, Some(name));
+        for ((name, totals), code) in names.iter().zip(&built.totals.activities).zip(0..) {
+            let named = section.activity(name).unwrap().unwrap();
+            prop_assert_eq!(named, ActivityCode::Named(code));
+            check_users(&section, &expected, named, Some(name));
             check_index(&section, &rows, name, code);
             let of_name = expected.iter().filter(|row| row.0 == *name);
             let without = of_name.clone().filter(|row| row.1 == NO_USER).count() as u64;

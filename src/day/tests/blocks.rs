@@ -1,0 +1,199 @@
+//! Blocks answer the same rows as the whole section, column by column.
+
+use super::*;
+use crate::day::block::Block;
+use crate::memtable::Run;
+
+/// Of all rows here.
+const PROPERTIES: [&str; 7] = ["note", "p", "page", "plan", "price", "q", "r"];
+
+/// The block's rows in the form that can be compared.
+fn rows_of(block: &Block, activity: &[u8], chunk: Option<u32>) -> crate::Result<Vec<Row>> {
+    let (lows, counts) = (block.users(), block.counts());
+    let user = |low: &u16| chunk.unwrap_or_default() << 16 | u32::from(*low);
+    let users: Vec<u32> = match (chunk, counts) {
+        (None, _) => vec![NO_USER; block.rows()],
+        (_, []) => lows.iter().map(user).collect(),
+        _ => lows.iter().zip(counts).flat_map(|(low, n)| vec![user(low); *n as usize]).collect(),
+    };
+    let times = block.times()?;
+    assert_eq!((users.len(), times.len()), (block.rows(), block.rows()));
+    let mut rows: Vec<Row> = users
+        .iter()
+        .zip(times)
+        .map(|(user, time)| (activity.to_vec(), *user, time - SPAN.start, BTreeMap::new()))
+        .collect();
+    for property in PROPERTIES {
+        let Some(column) = block.column(property)? else { continue };
+        let mut cells = column.cells.to_vec();
+        if column.per_user {
+            assert!(chunk.is_some() && cells.len() == lows.len());
+            let one = vec![1; lows.len()];
+            let counts = if counts.is_empty() { &one } else { counts };
+            cells = cells.iter().zip(counts).flat_map(|(c, n)| vec![*c; *n as usize]).collect();
+        }
+        assert_eq!(cells.len(), rows.len());
+        for (row, cell) in rows.iter_mut().zip(cells) {
+            if let Cell::Text(code) = cell {
+                assert!((code as usize) < column.texts());
+            }
+            if cell != Cell::Null {
+                row.3.insert(property.as_bytes().to_vec(), shown(column.datum(cell)?));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Reads all that a block of a section has.
+pub(super) fn read(
+    section: &Section,
+    activity: u16,
+    chunk: Option<u32>,
+) -> crate::Result<Vec<Row>> {
+    let Some(block) = section.block(activity, chunk)? else { return Ok(Vec::new()) };
+    let names = section.activity_names()?;
+    let name = names.get(usize::from(activity)).map_or(&[][..], |name| name.as_bytes());
+    rows_of(&block, name, chunk)
+}
+
+fn chunks_of(rows: &[Row]) -> BTreeSet<Option<u32>> {
+    let chunks = rows.iter().map(|row| Some(row.1).filter(|u| *u != NO_USER).map(|u| u >> 16));
+    chunks.chain([None, Some(0), Some(3), Some(65_536), Some(u32::MAX)]).collect()
+}
+
+/// Every block of the section, and of a run of the same rows, has its rows.
+fn check_blocks(rows: DayRows) {
+    let (_, section) = built(&rows);
+    let all = all_rows(&section.rows().unwrap());
+    let names = section.activity_names().unwrap();
+    let run = Run::new(1, vec![(SPAN, rows)]);
+    for (name, code) in names.iter().zip(0..) {
+        for chunk in chunks_of(&all) {
+            let of_block = |row: &&Row| {
+                let own = Some(row.1).filter(|user| *user != NO_USER).map(|user| user >> 16);
+                row.0 == name.as_bytes() && own == chunk
+            };
+            let expected: Vec<Row> = all.iter().filter(of_block).cloned().collect();
+            assert_eq!(read(&section, code, chunk).unwrap(), expected);
+            let fresh = run.days[&SPAN.day].block(name.as_bytes(), chunk);
+            assert_eq!(fresh.is_none(), expected.is_empty());
+            if let Some(fresh) = fresh {
+                let block = section.block(code, chunk).unwrap().unwrap();
+                assert_eq!((fresh.users(), fresh.counts()), (block.users(), block.counts()));
+                let rows = rows_of(&fresh, name.as_bytes(), chunk).unwrap();
+                assert_eq!(rows, expected);
+            }
+        }
+    }
+    assert!(section.block(names.len() as u16, Some(0)).unwrap().is_none());
+    assert!(run.days[&SPAN.day].block(b"nothing", Some(0)).is_none());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn blocks_are_the_rows(rows in rows()) {
+        check_blocks(rows);
+    }
+}
+
+/// Rows of many pages: of each user, `rows(user)` of them, with the properties that `set` gives.
+fn long_rows(
+    users: u32,
+    rows: impl Fn(u32) -> u32,
+    set: impl Fn(&mut DayRows, u32, u32),
+) -> DayRows {
+    let mut day = DayRows::default();
+    for (user, row) in (0..users).flat_map(|user| (0..rows(user)).map(move |row| (user, row))) {
+        day.push(user, b"view", i64::from(row) * 1_000);
+        set(&mut day, user, row);
+    }
+    day
+}
+
+#[test]
+fn columns_of_many_pages_are_per_user_where_every_page_agrees() {
+    let rows = long_rows(
+        150,
+        |user| 1_000 + user % 3,
+        |day, user, row| {
+            // One value per user throughout; one that changes at the end of the first page only;
+            // one that only users of the last page have; one per row; one text per row.
+            day.set(b"p", &Value::Integer(i64::from(user)));
+            day.set(b"q", &Value::Bool(user == 65 && row > 600));
+            if user > 140 {
+                day.set(b"r", &Value::Text(format!("user {user}")));
+            }
+            day.set(b"page", &Value::Integer(i64::from(row)));
+            if user < 80 {
+                day.set(b"note", &Value::Text(format!("note {user} {row}")));
+            }
+        },
+    );
+    let (_, section) = built(&rows);
+    let block = section.block(0, Some(0)).unwrap().unwrap();
+    assert_eq!((block.rows(), block.users().len()), (150_150, 150));
+    let column = |name| block.column(name).unwrap().unwrap();
+    let (per_user, q, r) = (column("p"), column("q"), column("r"));
+    assert!(per_user.per_user && r.per_user && !q.per_user && !column("page").per_user);
+    assert!(per_user.cells.iter().copied().eq((0..150).map(Cell::Integer)));
+    assert_eq!((r.cells.len(), r.cells[140], r.texts()), (150, Cell::Null, 9));
+    let note = column("note");
+    assert_eq!((note.texts(), note.text(80_078).unwrap()), (80_079, "note 79 1000"));
+    assert!(block.column("nothing").unwrap().is_none());
+    check_blocks(rows);
+}
+
+#[test]
+fn users_of_one_row_fill_pages_beside_users_of_many() {
+    // The first page has a row per user, the second all rows of one.
+    let rows = long_rows(
+        65_536,
+        |user| if user == 65_535 { 70_000 } else { 1 },
+        |day, user, _| {
+            if user % 2 == 1 {
+                day.set(b"p", &Value::Integer(i64::from(user)));
+            }
+        },
+    );
+    let (_, section) = built(&rows);
+    let block = section.block(0, Some(0)).unwrap().unwrap();
+    let column = block.column("p").unwrap().unwrap();
+    assert!(column.per_user);
+    assert_eq!(
+        column.cells[65_533..],
+        [65_533, 65_534, 65_535].map(|user| match user % 2 {
+            1 => Cell::Integer(user),
+            _ => Cell::Null,
+        })
+    );
+    check_blocks(rows);
+}
+
+#[test]
+fn packed_blocks_of_many_pages_answer_each_chunk() {
+    let mut rows = DayRows::default();
+    for (user, row) in (0..12u32).flat_map(|user| (0..20_000).map(move |row| (user, row))) {
+        rows.push(user << 16 | user, b"view", row);
+        rows.set(b"p", &Value::Integer(i64::from(user)));
+        rows.set(b"q", &Value::Float(row as f64));
+        if user == 3 || row % 7 == 0 {
+            rows.set(b"r", &Value::Text(format!("{user} {row}")));
+        }
+    }
+    check_blocks(rows);
+}
+
+#[test]
+fn a_block_of_a_section_of_every_kind_of_value_is_read() {
+    check_blocks(super::damage::varied_rows());
+    let (_, section) = built(&super::damage::varied_rows());
+    let all = all_rows(&section.rows().unwrap());
+    let read: Vec<Row> = [(0, Some(0)), (0, Some(1)), (0, None), (1, Some(0))]
+        .into_iter()
+        .flat_map(|(code, chunk)| read(&section, code, chunk).unwrap())
+        .collect();
+    assert_eq!(read, all);
+}
