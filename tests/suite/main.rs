@@ -15,5 +15,6 @@ mod house;
 mod kill;
 mod model;
 mod oracle;
+mod same;
 mod size;
 mod support;

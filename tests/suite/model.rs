@@ -4,6 +4,7 @@
 //! `SEED=n` replays one round; `MODEL_ROUNDS=n` runs more of them.
 
 use crate::oracle::{self, Oracle};
+use crate::same::assert_same;
 use crate::support::{Random, create, folder, setting};
 use chrono::DateTime;
 use daybit::{Batch, Db, Event, Options, Query};
@@ -104,6 +105,7 @@ impl Life {
                 user: event.user.clone().filter(|u| !u.is_empty()),
                 activity: event.activity.clone(),
                 at: event.time.unwrap().timestamp_micros(),
+                properties: oracle::values(&event),
             };
             let day = self.oracle.day_of(stored.at);
             if id.is_some_and(|id| !self.taken.insert((day, id))) {
@@ -156,7 +158,7 @@ impl Life {
         let queries: Vec<Query> =
             asked.iter().map(|q| Query::from_json(&q.to_string()).unwrap()).collect();
         for (query, answer) in asked.iter().zip(self.db().query_many(&queries).unwrap()) {
-            equal(&self.oracle, query, &answer.unwrap().to_json(), self.seed);
+            assert_same(&self.oracle, query, &answer.unwrap(), &format!("seed {}", self.seed));
         }
     }
 
@@ -318,33 +320,5 @@ fn compare(db: &Db, oracle: &Oracle, query: &Json, seed: u64) {
     let parsed = Query::from_json(&query.to_string())
         .unwrap_or_else(|e| panic!("seed {seed}: {query}: {e}"));
     let answer = db.query(&parsed).unwrap_or_else(|e| panic!("seed {seed}: {query}: {e}"));
-    equal(oracle, query, &answer.to_json(), seed);
-}
-
-fn equal(oracle: &Oracle, query: &Json, answer: &Json, seed: u64) {
-    let (buckets, series) = oracle.answer(query);
-    if let (false, Some(got)) = (buckets.is_null(), answer.get("buckets")) {
-        assert_eq!(got, &buckets, "seed {seed}: buckets of {query}");
-    }
-    assert!(
-        same(&answer["series"], &series),
-        "seed {seed}: {query}\n daybit {}\n oracle {series}",
-        answer["series"]
-    );
-}
-
-/// Equal, fractions to the last bits.
-fn same(a: &Json, b: &Json) -> bool {
-    match (a, b) {
-        (Json::Array(a), Json::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-        }
-        (Json::Object(a), Json::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| same(v, w)))
-        }
-        (Json::Number(x), Json::Number(y)) if x.is_f64() || y.is_f64() => {
-            (x.as_f64().unwrap() - y.as_f64().unwrap()).abs() < 1e-12
-        }
-        _ => a == b,
-    }
+    assert_same(oracle, query, &answer, &format!("seed {seed}"));
 }

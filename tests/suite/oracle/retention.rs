@@ -1,141 +1,203 @@
 //! Retention, cohort by cohort and cell by cell.
 
-use super::{Asked, Day, Event, Oracle, People, Span, bucket_next, bucket_start, date, first_days};
+use super::calendar::{HOUR_US, Span};
+use super::groups::Class;
+use super::value::{Amount, ratio};
+use super::{Asked, Event, first_of, matches, named};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
 
 struct Table<'a> {
-    oracle: &'a Oracle,
     asked: &'a Asked<'a>,
-    returns: BTreeMap<Day, Vec<&'a Event>>,
-    at_least: u64,
-    count: String,
+    returns: Vec<&'a Event>,
+    at_least: usize,
+    property: Option<&'a str>,
+    /// Length of a column counted from each person's own start.
+    elapsed_us: Option<i64>,
+    reaches: Vec<Reach>,
 }
 
-/// One column: buckets `from..=to` after the cohort's own.
+/// One column: buckets `from..=to` after the cohort's own; it is known once bucket `known` has
+/// begun, and final once bucket `last` has ended.
 #[derive(Clone, Copy)]
 struct Reach {
     from: usize,
     to: usize,
+    known: usize,
+    last: usize,
 }
 
-pub fn retention(oracle: &Oracle, asked: &Asked) -> Json {
+pub fn retention(asked: &Asked) -> Json {
     let query = asked.query;
     let returning = query.get("return").unwrap_or(&query["start"]);
-    let table = Table {
-        oracle,
-        asked,
-        returns: oracle.days(returning, asked.among.as_ref()),
-        at_least: query["at_least"].as_u64().unwrap_or(1),
-        count: query["count"].as_str().unwrap_or("on").to_string(),
+    let days = |n: i64| n * 24 * HOUR_US;
+    let column = match asked.by.as_str() {
+        "hour" => HOUR_US,
+        "day" => days(1),
+        "week" => days(7),
+        _ => days(30),
     };
-    let reaches = reaches(query, &table.count);
-    let members = members(oracle, asked);
-    let cohorts: Vec<Json> =
-        asked.spans.iter().map(|span| table.cohort(span, &members(span), &reaches)).collect();
-    let average: Vec<Json> = (0..reaches.len()).map(|k| average(&cohorts, k)).collect();
-    json!({"cohorts": cohorts, "average": average})
+    let table = Table {
+        asked,
+        returns: asked.events(returning),
+        at_least: asked.number("at_least").unwrap_or(1),
+        property: asked.text("property"),
+        elapsed_us: (asked.text("window") == Some("elapsed")).then_some(column),
+        reaches: reaches(query),
+    };
+    let cohorts: Vec<(Span, Vec<&Event>)> =
+        asked.spans.iter().map(|s| (*s, members(asked, s))).collect();
+    let started = cohorts.iter().flat_map(|(_, people)| people);
+    let groups = asked.groups(started.map(|e| (asked.group(e), e.who().to_string())));
+    groups.series(|class| table.series(&cohorts, class))
 }
 
-fn reaches(query: &Json, count: &str) -> Vec<Reach> {
-    let mut reaches = vec![Reach { from: 0, to: 0 }];
+fn reaches(query: &Json) -> Vec<Reach> {
+    let whole = |n: &Json| n.as_u64().unwrap() as usize;
     if let Some(widths) = query["brackets"].as_array() {
-        let mut next = 1;
-        for width in widths {
-            let width = usize::try_from(width.as_u64().unwrap()).unwrap();
-            reaches.push(Reach { from: next, to: next + width - 1 });
-            next += width;
+        let mut reaches = vec![Reach { from: 0, to: 0, known: 0, last: 0 }];
+        for width in widths.iter().map(whole) {
+            let from = reaches.last().unwrap().to + 1;
+            let to = from + width - 1;
+            reaches.push(Reach { from, to, known: from, last: to });
         }
         return reaches;
     }
-    let columns = usize::try_from(query["columns"].as_u64().unwrap_or(12)).unwrap();
-    let reach = |k| match count {
-        "on" => Reach { from: k, to: k },
-        "on_or_after" => Reach { from: k, to: columns },
-        _ => Reach { from: 0, to: k },
+    let columns = query.get("columns").map_or(12, whole);
+    let reach = |k| {
+        let (from, to) = match query["count"].as_str() {
+            Some("on_or_after") => (k, columns),
+            Some("on_or_before") => (0, k),
+            _ => (k, k),
+        };
+        Reach { from, to, known: k, last: k }
     };
     (0..=columns).map(reach).collect()
 }
 
-/// Who is in the cohort of a bucket.
-fn members<'a>(oracle: &'a Oracle, asked: &'a Asked) -> impl Fn(&Span) -> People + 'a {
-    let active = oracle.active(&asked.query["start"], asked.among.as_ref());
-    let kind = asked.query["cohort"].as_str().unwrap_or("first").to_string();
-    let (from, to) = (asked.from, asked.to);
-    let considered: BTreeMap<Day, People> = active
-        .into_iter()
-        .filter(|(d, _)| kind != "first_in_range" || (from..to).contains(d))
-        .collect();
-    let first = first_days(&considered);
-    move |span: &Span| match kind.as_str() {
-        "recurring" => super::within(&considered, span.start, span.end),
-        _ => first
-            .iter()
-            .filter(|(_, d)| (span.start..span.end).contains(*d))
-            .map(|(u, _)| u.clone())
-            .collect(),
+/// The start events that put people into the cohort of a bucket, one for each.
+fn members<'a>(asked: &Asked<'a>, span: &Span) -> Vec<&'a Event> {
+    let start = &asked.query["start"];
+    let kind = asked.text("cohort").unwrap_or("first");
+    // Of `first_ever`, conditions are asked of the very first event only.
+    let name_only = kind == "first_ever";
+    let mut events = asked.events(&json!("*"));
+    events.retain(|e| if name_only { named(start, e) } else { matches(start, e) });
+    match kind {
+        "first_in_range" => events.retain(|e| (asked.from..asked.to).contains(&e.at)),
+        "recurring" => events.retain(|e| span.holds(e.at)),
+        _ => {}
     }
+    let first = first_of(&events).into_values();
+    first.filter(|e| span.holds(e.at) && matches(start, e)).collect()
 }
 
 impl Table<'_> {
-    fn cohort(&self, span: &Span, people: &People, reaches: &[Reach]) -> Json {
-        let cells: Vec<(Option<usize>, bool)> =
-            reaches.iter().enumerate().map(|(k, r)| self.cell(span, people, k, *r)).collect();
-        json!({
-            "start": date(span.start).to_string(),
-            "size": if span.begun { json!(people.len()) } else { Json::Null },
-            "returned": cells.iter().map(|c| c.0).collect::<Vec<_>>(),
-            "complete": cells.iter().map(|c| c.1).collect::<Vec<_>>(),
-        })
-    }
-
-    fn cell(
-        &self,
-        cohort: &Span,
-        people: &People,
-        k: usize,
-        reach: Reach,
-    ) -> (Option<usize>, bool) {
-        let buckets = self.buckets_after(cohort, reach.to);
-        // The bucket that the column is named after decides; a bracket's first makes it known, its
-        // last final.
-        let brackets = self.asked.query["brackets"].is_array();
-        let (known, last) = if brackets { (reach.from, reach.to) } else { (k, k) };
-        if !buckets[known].begun {
-            return (None, false);
-        }
-        let returned = people.iter().filter(|user| {
-            buckets[reach.from..=reach.to].iter().any(|b| self.events(user, b) >= self.at_least)
+    fn series(&self, cohorts: &[(Span, Vec<&Event>)], class: &Class) -> Json {
+        let rows = cohorts.iter().map(|(span, people)| {
+            let own = |e: &&&Event| class.holds(&self.asked.group(e));
+            self.cohort(span, &people.iter().filter(own).copied().collect::<Vec<_>>())
         });
-        (Some(returned.count()), buckets[last].complete)
+        let rows: Vec<Cohort> = rows.collect();
+        let average = (0..self.reaches.len()).map(|k| self.average(&rows, k));
+        let written = rows.iter().map(|row| {
+            json!({
+                "start": row.start,
+                "size": row.size,
+                "returned": row.cells.iter().map(|c| self.written(c.returned)).collect::<Json>(),
+                "complete": row.cells.iter().map(|c| c.complete).collect::<Vec<_>>(),
+            })
+        });
+        json!({"cohorts": written.collect::<Json>(), "average": average.collect::<Json>()})
     }
 
-    fn events(&self, user: &str, bucket: &Span) -> u64 {
-        let events = self.returns.range(bucket.start..bucket.end).flat_map(|(_, events)| events);
-        events.filter(|e| e.user.as_deref() == Some(user)).count() as u64
+    fn cohort(&self, span: &Span, people: &[&Event]) -> Cohort {
+        let cell = |reach: &Reach| {
+            let (known, complete) = self.known(span, reach);
+            let sum = || Amount::sum(people.iter().map(|start| self.of(span, start, reach)));
+            Cell { returned: known.then(sum), complete: complete && known }
+        };
+        Cohort {
+            start: self.asked.calendar.written(span, &self.asked.by),
+            size: self.asked.begun(span).then_some(people.len()),
+            cells: self.reaches.iter().map(cell).collect(),
+        }
+    }
+
+    /// Whether a cell can be known, and whether it is final.
+    fn known(&self, cohort: &Span, reach: &Reach) -> (bool, bool) {
+        let as_of = self.asked.as_of;
+        match self.elapsed_us {
+            Some(us) => {
+                let (known, last) = (reach.known as i64, reach.last as i64);
+                (cohort.start + known * us < as_of, cohort.end + (last + 1) * us <= as_of)
+            }
+            None => {
+                let buckets = self.buckets(cohort, reach.last);
+                let asked = self.asked;
+                (asked.begun(&buckets[reach.known]), asked.complete(&buckets[reach.last]))
+            }
+        }
     }
 
     /// The cohort's bucket and so many after it.
-    fn buckets_after(&self, cohort: &Span, count: usize) -> Vec<Span> {
-        let by = self.asked.by.as_str();
+    fn buckets(&self, cohort: &Span, count: usize) -> Vec<Span> {
         let mut spans = vec![*cohort];
-        let mut start = cohort.end;
-        let week = self.asked.query["week_start"].as_str().unwrap_or("monday");
-        assert_eq!(bucket_start(start, by, week), start);
         for _ in 0..count {
-            let end = bucket_next(start, by);
-            spans.push(self.oracle.span(start, end, self.asked.as_of));
-            start = end;
+            spans.push(self.asked.calendar.next(spans.last().unwrap(), &self.asked.by));
         }
         spans
     }
+
+    /// What one person adds to a cell: 1 for a return, or the sum over the returns.
+    fn of(&self, cohort: &Span, start: &Event, reach: &Reach) -> Amount {
+        let windows: Vec<(i64, i64)> = match self.elapsed_us {
+            Some(us) => {
+                let window = |k| (start.at + k * us, start.at + (k + 1) * us);
+                (reach.from as i64..=reach.to as i64).map(window).collect()
+            }
+            None => {
+                let buckets = self.buckets(cohort, reach.to);
+                buckets[reach.from..].iter().map(|b| (b.start, b.end)).collect()
+            }
+        };
+        let returns = |&(from, to): &(i64, i64)| -> Vec<&Event> {
+            let own = self.returns.iter().filter(|e| e.user == start.user);
+            let inside = own.filter(|e| (from..to).contains(&e.at));
+            inside.filter(|e| self.elapsed_us.is_none() || e.at > start.at).copied().collect()
+        };
+        let mut returned = windows.iter().map(returns).filter(|e| e.len() >= self.at_least);
+        match self.property {
+            Some(p) => Amount::sum(returned.flatten().filter_map(|e| e.amount(p))),
+            None if returned.next().is_some() => Amount::parse("1").unwrap(),
+            None => Amount::default(),
+        }
+    }
+
+    /// Sums over the cohorts whose cell is complete.
+    fn average(&self, rows: &[Cohort], k: usize) -> Json {
+        let complete = || rows.iter().filter(|row| row.cells[k].complete);
+        let returned = Amount::sum(complete().map(|row| row.cells[k].returned.unwrap()));
+        let size: usize = complete().map(|row| row.size.unwrap()).sum();
+        let rate = ratio(returned.as_f64(), size as f64);
+        json!({"returned": self.written(Some(returned)), "size": size, "rate": rate})
+    }
+
+    fn written(&self, cell: Option<Amount>) -> Json {
+        match (cell, self.property) {
+            (None, _) => Json::Null,
+            (Some(sum), Some(_)) => sum.json(),
+            (Some(people), None) => json!(people.as_f64() as u64),
+        }
+    }
 }
 
-/// Sums over the cohorts whose cell is complete.
-fn average(cohorts: &[Json], k: usize) -> Json {
-    let complete = || cohorts.iter().filter(|c| c["complete"][k] == json!(true));
-    let returned: u64 = complete().map(|c| c["returned"][k].as_u64().unwrap()).sum();
-    let size: u64 = complete().map(|c| c["size"].as_u64().unwrap()).sum();
-    let rate = (size > 0).then(|| returned as f64 / size as f64);
-    json!({"returned": returned, "size": size, "rate": rate})
+struct Cohort {
+    start: String,
+    size: Option<usize>,
+    cells: Vec<Cell>,
+}
+
+struct Cell {
+    returned: Option<Amount>,
+    complete: bool,
 }
