@@ -92,10 +92,11 @@ pub use import::{
     ReplaceDays, Source, ValueType,
 };
 pub use query::{
-    Answer, Average, BucketInfo, Cohort, CohortKind, Column, CountKind, DateArg, Figures, Info,
-    Queries, Query, Series, Set, Table, queries_from_json,
+    AmountAverage, AmountCohort, Answer, Average, BucketInfo, BucketStart, Cohort, CohortKind,
+    Column, CountKind, DateArg, DurationArg, DurationBin, Figures, FunnelStep, Info, Link, Measure,
+    PersonColumn, Queries, Query, Series, Set, SurveyKind, Table, queries_from_json,
 };
-pub use scan::{Condition, Selector};
+pub use scan::{Condition, FunnelOrder, Selector};
 pub use snapshot::{ActivityInfo, Snapshot, SnapshotInfo};
 pub use time::{Bucket, WeekStart};
 pub use write::{Batch, Durability, OpenReport, Options, Writer};

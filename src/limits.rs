@@ -62,6 +62,28 @@ pub const RETENTION_CELLS_MAX: usize = 20_000_000;
 pub const SET_DEPTH_MAX: usize = 16;
 /// Explicit ids of one set.
 pub const SET_IDS_MAX: usize = 1_000_000;
+/// Sets within a set, those of saved cohorts included.
+pub const SET_PARTS_MAX: usize = 10_000;
+/// Conditions of one selector, those within `any_of` included.
+pub const CONDITIONS_MAX: usize = 100;
+/// Values of one `in` or `not_in`.
+pub const CONDITION_VALUES_MAX: usize = 10_000;
+/// Nested `any_of`.
+pub const CONDITION_DEPTH_MAX: usize = 4;
+/// Properties of one breakdown.
+pub const BREAKDOWN_PROPERTIES_MAX: usize = 4;
+/// Groups of a breakdown that are kept, and events named at a step of paths.
+pub const TOP_MAX: u32 = 1_000;
+/// Steps of a funnel, and exclusions between them.
+pub const FUNNEL_STEPS_MAX: usize = 30;
+/// Steps of paths away from their anchor.
+pub const PATHS_DEPTH_MAX: u32 = 30;
+/// Features of one adoption report.
+pub const FEATURES_MAX: usize = 50;
+/// Edges between classes of durations.
+pub const DURATION_EDGES_MAX: usize = 1_000;
+/// Seconds of a window or a gap.
+pub const DURATION_SECONDS_MAX: i64 = 1_000_000_000_000;
 /// Bytes of one query's JSON.
 pub const QUERY_BYTES_MAX: usize = 32 << 20;
 /// Queries asked at once.

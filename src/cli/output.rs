@@ -44,7 +44,7 @@ pub fn print(answer: &Answer, format: Format) -> Result<(), Failure> {
         Format::Table => render(answer, &style()),
         Format::Json => format!("{}\n", answer.to_json_string()),
         Format::Csv => render_rows_csv(&answer.to_table()),
-        Format::Rows => records(answer),
+        Format::Rows => answer.to_table().to_json_lines(),
     })
 }
 
@@ -54,22 +54,6 @@ fn next_page(answer: &Answer) -> Option<&str> {
         Figures::Users { next, .. } => next.as_deref(),
         _ => None,
     })
-}
-
-/// One JSON object a line.
-fn records(answer: &Answer) -> String {
-    let table = answer.to_table();
-    let mut text = String::new();
-    for row in &table.rows {
-        let fields: Vec<String> = table
-            .columns
-            .iter()
-            .zip(row)
-            .map(|(name, value)| format!("{}:{value}", serde_json::Value::from(name.as_str())))
-            .collect();
-        text.push_str(&format!("{{{}}}\n", fields.join(",")));
-    }
-    text
 }
 
 /// A number with thousands separators.

@@ -2,7 +2,7 @@
 
 use super::shade::{bar, shade};
 use comfy_table::{Attribute, Cell, CellAlignment, Color};
-use daybit::{Answer, Average, BucketInfo, Cohort, Column, Figures, Info, Series, Table};
+use daybit::{Answer, Average, BucketInfo, Cohort, Column, Figures, Info, Series, Table, Value};
 
 /// What the reader's side can show.
 #[derive(Debug, Clone, Copy)]
@@ -62,11 +62,7 @@ pub fn render(answer: &Answer, style: &Style) -> String {
 /// Records as RFC 4180: a header, a line per row, nothing for null.
 pub fn render_rows_csv(table: &Table) -> String {
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-    let text = |value: &serde_json::Value| match value {
-        serde_json::Value::Null => String::new(),
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
     // Writing to memory does not fail; if it did, there would be nothing to show.
     let header = writer.write_record(&table.columns);
     let rows = table.rows.iter().map(|row| writer.write_record(row.iter().map(text)));
@@ -81,7 +77,7 @@ fn render_series(answer: &Answer, series: &Series, style: &Style) -> String {
         Figures::Frequency(users) => render_frequency(users, style),
         Figures::Retention { cohorts, average } => render_retention(cohorts, average, style),
         Figures::Count(count) => format!("{} users\n", grouped(*count)),
-        Figures::Users { ids, next } => render_ids(ids, next.as_deref(), style),
+        Figures::Users { ids, next, .. } => render_ids(ids, next.as_deref(), style),
         _ => "a report without a table: use --format json\n".to_string(),
     };
     heading(series) + &figures
@@ -89,9 +85,9 @@ fn render_series(answer: &Answer, series: &Series, style: &Style) -> String {
 
 /// The breakdown's group; nothing without a breakdown.
 fn heading(series: &Series) -> String {
-    let part = |(name, value): (&String, &serde_json::Value)| match value {
-        serde_json::Value::String(text) => format!("{}: {}", visible(name), visible(text)),
-        value => format!("{}: {value}", visible(name)),
+    let part = |(name, value): (&String, &Option<Value>)| match value {
+        Some(value) => format!("{}: {}", visible(name), visible(&value.to_string())),
+        None => format!("{}: null", visible(name)),
     };
     let parts: Vec<String> = series.key.iter().map(part).collect();
     if parts.is_empty() { String::new() } else { parts.join(", ") + "\n" }

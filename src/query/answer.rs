@@ -1,7 +1,9 @@
 //! The answer: typed columns, and the ways to reach them.
 
-use chrono::NaiveDate;
+use crate::event::Value;
+use chrono::{DateTime, FixedOffset, NaiveDate};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The answer to one query.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +14,8 @@ pub struct Answer {
     pub info: Info,
     /// One per bucket of the range; empty for reports without buckets.
     pub buckets: Vec<BucketInfo>,
+    /// The names in the keys of the series, in the order asked for; empty without a breakdown.
+    pub keys: Vec<String>,
     /// One per breakdown group; one with an empty key without a breakdown.
     pub series: Vec<Series>,
 }
@@ -43,17 +47,43 @@ pub struct Info {
 /// One bucket of the range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketInfo {
-    /// Its first day.
-    pub start: NaiveDate,
+    /// Its first day, or the hour.
+    pub start: BucketStart,
     /// It has ended at `as_of`.
     pub complete: bool,
+}
+
+/// Where a bucket starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketStart {
+    /// At the first instant of this date, in the query's zone.
+    Date(NaiveDate),
+    /// With this hour of local time.
+    Hour(DateTime<FixedOffset>),
+}
+
+impl fmt::Display for BucketStart {
+    /// `2024-11-03`, or `2024-11-03T01:00-07:00`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BucketStart::Date(date) => date.format("%Y-%m-%d").fmt(f),
+            BucketStart::Hour(hour) => hour.format("%Y-%m-%dT%H:%M%:z").fmt(f),
+        }
+    }
+}
+
+impl From<NaiveDate> for BucketStart {
+    fn from(date: NaiveDate) -> BucketStart {
+        BucketStart::Date(date)
+    }
 }
 
 /// The figures of one breakdown group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Property to value; empty without a breakdown.
-    pub key: BTreeMap<String, serde_json::Value>,
+    /// Property to value, `None` where the event has none. Empty without a breakdown; the group of
+    /// all that is not kept has the one entry `other`, true.
+    pub key: BTreeMap<String, Option<Value>>,
     /// The figures.
     pub figures: Figures,
 }
@@ -73,12 +103,32 @@ pub enum Figures {
         /// One per column.
         average: Vec<Average>,
     },
+    /// `retention` with a property: sums of its value.
+    AmountRetention {
+        /// One per bucket of the range.
+        cohorts: Vec<AmountCohort>,
+        /// One per column.
+        average: Vec<AmountAverage>,
+    },
+    /// `funnel`.
+    Funnel {
+        /// Columns are as long as `buckets`; otherwise they hold one figure, of the whole range.
+        by_bucket: bool,
+        /// Step 1 first.
+        steps: Vec<FunnelStep>,
+        /// Users by the time from entry to the last step.
+        histogram: Vec<DurationBin>,
+    },
+    /// `paths`, by step.
+    Paths(Vec<Link>),
     /// `count`.
     Count(u64),
-    /// `users`: a page of ids in byte order.
+    /// `users`: a page of ids.
     Users {
         /// The page.
         ids: Vec<String>,
+        /// What was asked for of each, as long as `ids`.
+        columns: Vec<(&'static str, Column)>,
         /// The id to go on after; `None` on the last page.
         next: Option<String>,
     },
@@ -92,13 +142,19 @@ pub enum Column {
     Counts(Vec<Option<u64>>),
     /// Rates and ratios.
     Ratios(Vec<Option<f64>>),
+    /// Values of a property, added up or picked: integers, decimals or floats, never other values.
+    Amounts(Vec<Option<Value>>),
+    /// Times: RFC 3339 in the query's zone.
+    Instants(Vec<Option<String>>),
+    /// A list per class of durations.
+    Classes(Vec<Vec<Option<u64>>>),
 }
 
 /// One cohort of a retention table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cohort {
-    /// First day of its bucket.
-    pub start: NaiveDate,
+    /// Its bucket.
+    pub start: BucketStart,
     /// People; `None` for a bucket not begun.
     pub size: Option<u64>,
     /// Column 0, 1, ...; `None` where it cannot be known yet.
@@ -116,6 +172,100 @@ pub struct Average {
     pub size: u64,
     /// `returned / size`; `None` over nobody.
     pub rate: Option<f64>,
+}
+
+/// One cohort of a retention table of amounts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AmountCohort {
+    /// Its bucket.
+    pub start: BucketStart,
+    /// People; `None` for a bucket not begun.
+    pub size: Option<u64>,
+    /// Column 0, 1, ...: the property's value added up; `None` where it cannot be known yet.
+    pub returned: Vec<Option<Value>>,
+    /// Whether each cell is final.
+    pub complete: Vec<bool>,
+}
+
+/// One column of the average row of amounts: cohorts whose cell is complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AmountAverage {
+    /// Sum of returned.
+    pub returned: Value,
+    /// Sum of sizes.
+    pub size: u64,
+    /// `returned / size`, the amount per person; `None` over nobody.
+    pub rate: Option<f64>,
+}
+
+/// One step of a funnel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunnelStep {
+    /// From 1.
+    pub step: u32,
+    /// Its event, as a person would say it.
+    pub event: String,
+    /// `users`, `rate_from_first`, `rate_from_previous`, `median_s`, `mean_s`, `p90_s` from the
+    /// previous step, `total_median_s`, `total_mean_s`, `total_p90_s` from entry.
+    pub columns: Vec<(&'static str, Column)>,
+}
+
+/// Users by how long something took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DurationBin {
+    /// Seconds, included.
+    pub from_s: f64,
+    /// Seconds, not included; `None` in the last bin, which has no end.
+    pub to_s: Option<f64>,
+    /// How many.
+    pub users: Column,
+}
+
+/// Users who went from one event to the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Counted from the anchor.
+    pub step: u32,
+    /// `None`: the path begins here.
+    pub from: Option<String>,
+    /// `None`: the path ends here.
+    pub to: Option<String>,
+    /// Stands for all the links of the step that are not named.
+    pub other: bool,
+    /// How many.
+    pub users: u64,
+}
+
+impl AmountCohort {
+    /// The amount per person of the cohort in a column; `None` over nobody and where it cannot be
+    /// known yet.
+    #[must_use]
+    pub fn rate(&self, column: usize) -> Option<f64> {
+        per_person(self.returned.get(column)?.as_ref()?, self.size?)
+    }
+}
+
+impl AmountAverage {
+    /// The average of a column from its sums.
+    #[must_use]
+    pub fn new(returned: Value, size: u64) -> AmountAverage {
+        let rate = per_person(&returned, size);
+        AmountAverage { returned, size, rate }
+    }
+}
+
+fn per_person(amount: &Value, people: u64) -> Option<f64> {
+    (people > 0).then(|| Some(as_float(amount)? / people as f64))?
+}
+
+/// The nearest binary number; `None` for what is no number.
+pub(crate) fn as_float(number: &Value) -> Option<f64> {
+    match number {
+        Value::Integer(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        Value::Decimal(number) => number.to_string().parse().ok(),
+        Value::Bool(_) | Value::Text(_) => None,
+    }
 }
 
 impl Cohort {
@@ -148,7 +298,7 @@ impl Answer {
     pub fn counts(&self, name: &str) -> Option<&[Option<u64>]> {
         match self.column(name)? {
             Column::Counts(values) => Some(values),
-            Column::Ratios(_) => None,
+            _ => None,
         }
     }
 
@@ -158,15 +308,64 @@ impl Answer {
     pub fn ratios(&self, name: &str) -> Option<&[Option<f64>]> {
         match self.column(name)? {
             Column::Ratios(values) => Some(values),
-            Column::Counts(_) => None,
+            _ => None,
         }
     }
 
-    /// A column of either kind.
+    /// A column of amounts, as long as [`buckets`](Answer::buckets): `value` of `value`, `total` of
+    /// `growth` with a property. `None` where the report has no such column.
+    #[must_use]
+    pub fn amounts(&self, name: &str) -> Option<&[Option<Value>]> {
+        match self.column(name)? {
+            Column::Amounts(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// A column of any kind: as long as [`buckets`](Answer::buckets), or, of a `users` report, as
+    /// [`ids`](Answer::ids).
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
-        let Some(Figures::Columns(columns)) = self.figures() else { return None };
+        let (Figures::Columns(columns) | Figures::Users { columns, .. }) = self.figures()? else {
+            return None;
+        };
         columns.iter().find(|(known, _)| *known == name).map(|(_, column)| column)
+    }
+
+    /// The steps of a `funnel` report; empty for the others.
+    #[must_use]
+    pub fn steps(&self) -> &[FunnelStep] {
+        match self.figures() {
+            Some(Figures::Funnel { steps, .. }) => steps,
+            _ => &[],
+        }
+    }
+
+    /// The links of a `paths` report; empty for the others.
+    #[must_use]
+    pub fn links(&self) -> &[Link] {
+        match self.figures() {
+            Some(Figures::Paths(links)) => links,
+            _ => &[],
+        }
+    }
+
+    /// The cohorts of a `retention` report with a property; empty for the others.
+    #[must_use]
+    pub fn amount_cohorts(&self) -> &[AmountCohort] {
+        match self.figures() {
+            Some(Figures::AmountRetention { cohorts, .. }) => cohorts,
+            _ => &[],
+        }
+    }
+
+    /// The average row of a `retention` report with a property; empty for the others.
+    #[must_use]
+    pub fn amount_average(&self) -> &[AmountAverage] {
+        match self.figures() {
+            Some(Figures::AmountRetention { average, .. }) => average,
+            _ => &[],
+        }
     }
 
     /// The cohorts of a `retention` report; empty for the others.

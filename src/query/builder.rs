@@ -1,68 +1,195 @@
-//! The builder: a constructor per report, a method per field.
+//! The builder: a constructor per report, and a method for each field that all of them have.
 
+mod own;
+
+use super::check::{COLUMNS_DEFAULT, TOP_DEFAULT};
 use super::date::DateArg;
 use super::set::Set;
-use super::{CohortKind, CountKind, Query, Report, Retention, fields};
-use crate::scan::Selector;
-use crate::time::{self, Bucket, WeekStart};
+use super::{
+    Anchor, CohortKind, CountKind, Measure, Paths, Person, Query, Report, Retention, Survey,
+    SurveyKind, ValueReport,
+};
+use crate::event::Decimal;
+use crate::scan::{FunnelOrder, FunnelSpec, Selector};
+use crate::time::{self, Bucket, HOUR_US, WeekStart};
 use chrono::{DateTime, Utc};
+
+/// A funnel's time from its first step to its last: 14 days.
+pub(super) const FUNNEL_WITHIN_US: i64 = 14 * 24 * HOUR_US;
+/// The silence that ends a session, and a path: 30 minutes.
+pub(super) const SESSION_GAP_US: i64 = HOUR_US / 2;
 
 /// One constructor per report.
 impl Query {
     /// Distinct users of the event per bucket, or in the [`trailing`](Query::trailing) days that
     /// end with it.
     pub fn active(event: impl Into<Selector>) -> Query {
-        Query::of(Report::Active { event: event.into().tidy(), trailing: None })
+        Query::new(Report::Active { event: event.into().tidy(), trailing: None })
     }
 
     /// How many users were active on exactly k days ([`interval`](Query::interval)s) of the range.
     pub fn frequency(event: impl Into<Selector>) -> Query {
         let event = event.into().tidy();
-        Query::of(Report::Frequency { event, interval: Bucket::Day, at_least: 1, at_most: None })
+        Query::new(Report::Frequency { event, interval: Bucket::Day, at_least: 1, at_most: None })
     }
 
     /// Mean daily actives over the users of the same window: the trailing 28 days, unless
     /// [`trailing`](Query::trailing) says otherwise.
     pub fn stickiness(event: impl Into<Selector>) -> Query {
-        Query::of(Report::Stickiness { event: event.into().tidy(), trailing: Some(28) })
+        Query::new(Report::Stickiness { event: event.into().tidy(), trailing: Some(28) })
     }
 
-    /// New, retained, resurrected and churned users per bucket.
+    /// New, retained, resurrected and churned users per bucket; with a
+    /// [`property`](Query::property) the same of its value, as for revenue.
+    ///
+    /// ```
+    /// use daybit::{Bucket, Query};
+    /// Query::growth("purchase").property("price").by(Bucket::Month).check()?;
+    /// # Ok::<(), daybit::Error>(())
+    /// ```
     pub fn growth(event: impl Into<Selector>) -> Query {
         let event = event.into().tidy();
-        Query::of(Report::Growth { event, gap: 1, trailing: None, new_means_any: false })
+        Query::new(Report::Growth {
+            event,
+            gap: 1,
+            trailing: None,
+            new_means_any: false,
+            property: None,
+        })
     }
 
     /// Every user's state on each day: new, current, reactivated, resurrected, at risk, dormant.
     pub fn states(event: impl Into<Selector>) -> Query {
-        Query::of(Report::States { event: event.into().tidy(), week: 7, month: 30 })
+        Query::new(Report::States { event: event.into().tidy(), week: 7, month: 30 })
     }
 
     /// Of the users who did `start` in a bucket, how many came back 1, 2, 3... buckets later.
     pub fn retention(start: impl Into<Selector>) -> Query {
-        Query::of(Report::Retention(Retention {
+        Query::new(Report::Retention(Retention {
             start: start.into().tidy(),
             returning: None,
-            columns: 12,
+            columns: COLUMNS_DEFAULT,
             cohort: CohortKind::First,
             count: CountKind::On,
             brackets: Vec::new(),
             at_least: 1,
+            elapsed: false,
+            property: None,
         }))
+    }
+
+    /// How many users take the steps, each after the one before, within 14 days of the first
+    /// unless [`within`](Query::within) says otherwise.
+    ///
+    /// ```
+    /// use daybit::{Condition, Query, Selector};
+    /// let paid = Selector::name("purchase").matching([Condition::gt("price", 0)]);
+    /// let steps = [Selector::name("visit"), Selector::name("cart"), paid];
+    /// Query::funnel(steps).within("7d").breakdown(["country"]).top(10).check()?;
+    /// # Ok::<(), daybit::Error>(())
+    /// ```
+    pub fn funnel<S: Into<Selector>>(steps: impl IntoIterator<Item = S>) -> Query {
+        Query::new(Report::Funnel(FunnelSpec {
+            steps: steps.into_iter().map(|step| step.into().tidy()).collect(),
+            within_us: Some(FUNNEL_WITHIN_US),
+            order: FunnelOrder::Ordered,
+            ties_forbidden: false,
+            exclude: Vec::new(),
+        }))
+    }
+
+    /// What users do after an event: which event follows which.
+    pub fn paths_from(start: impl Into<Selector>) -> Query {
+        Query::paths(Anchor::Start(start.into().tidy()))
+    }
+
+    /// What users do before an event.
+    pub fn paths_to(end: impl Into<Selector>) -> Query {
+        Query::paths(Anchor::End(end.into().tidy()))
+    }
+
+    pub(super) fn paths(anchor: Anchor) -> Query {
+        let paths = Paths { anchor, depth: 5, top: TOP_DEFAULT, within_us: SESSION_GAP_US };
+        Query::new(Report::Paths(paths))
+    }
+
+    /// Stretches of activity without a silence of more than 30 minutes
+    /// ([`session_gap`](Query::session_gap)): how many, how long, how busy.
+    pub fn sessions(event: impl Into<Selector>) -> Query {
+        let event = event.into().tidy();
+        Query::new(Report::Sessions {
+            event,
+            gap_us: SESSION_GAP_US,
+            duration_edges_us: Vec::new(),
+        })
+    }
+
+    /// One figure per bucket: a count, or what a [`property`](Query::property) adds up to.
+    ///
+    /// ```
+    /// use daybit::{Bucket, Measure, Query};
+    /// let revenue = Query::value("purchase", Measure::Sum).property("price").by(Bucket::Month);
+    /// revenue.breakdown(["country"]).check()?;
+    /// let failed = Query::value("error", Measure::Share).of("*");
+    /// failed.check()?;
+    /// # Ok::<(), daybit::Error>(())
+    /// ```
+    pub fn value(event: impl Into<Selector>, measure: Measure) -> Query {
+        let event = event.into().tidy();
+        Query::new(Report::Value(ValueReport { event, measure, property: None, of: None }))
+    }
+
+    /// The last value of a property per user, carried forward, at the end of each bucket, and how
+    /// it moves: monthly recurring revenue, seats, balances.
+    ///
+    /// ```
+    /// use daybit::{Bucket, Query};
+    /// Query::balance("subscription", "monthly_price").by(Bucket::Month).check()?;
+    /// # Ok::<(), daybit::Error>(())
+    /// ```
+    pub fn balance(event: impl Into<Selector>, property: impl Into<String>) -> Query {
+        let event = event.into().tidy();
+        Query::new(Report::Balance { event, property: property.into() })
+    }
+
+    /// A score per bucket from a numeric property. Its scale is 0 to 10 for
+    /// [`SurveyKind::Nps`], otherwise 1 to 5, unless [`scale`](Query::scale) says otherwise.
+    pub fn survey(
+        event: impl Into<Selector>,
+        property: impl Into<String>,
+        kind: SurveyKind,
+    ) -> Query {
+        Query::new(Report::Survey(Survey {
+            event: event.into().tidy(),
+            property: property.into(),
+            kind,
+            scale: Survey::scale_of(kind),
+            promoter_min: Decimal::from(9),
+            detractor_max: Decimal::from(6),
+            last_response_only: false,
+        }))
+    }
+
+    /// Users of each feature among the users of any event ([`among`](Query::among)); with
+    /// [`at_least_features`](Query::at_least_features), of several of them.
+    pub fn adoption<S: Into<Selector>>(features: impl IntoIterator<Item = S>) -> Query {
+        let features = features.into_iter().map(|feature| feature.into().tidy()).collect();
+        Query::new(Report::Adoption { features, k: None, among: Selector::Any })
     }
 
     /// How many users are in the set, and have an event in the range where one is given.
     pub fn count(set: Set) -> Query {
-        Query::of(Report::Count).only(set)
+        Query::new(Report::Count).only(set)
     }
 
     /// Ids of the users that [`count`](Query::count) counts, in the order of their bytes, a page
     /// at a time.
     pub fn users(set: Set) -> Query {
-        Query::of(Report::Users { limit: 1_000, after: None }).only(set)
+        let person = Person::default();
+        Query::new(Report::Users { limit: 1_000, after: None, person }).only(set)
     }
 
-    pub(super) fn of(report: Report) -> Query {
+    pub(super) fn new(report: Report) -> Query {
         Query {
             report,
             from: None,
@@ -72,6 +199,8 @@ impl Query {
             week_start: WeekStart::Monday,
             as_of: None,
             users: None,
+            breakdown: Vec::new(),
+            top: None,
             fault: None,
         }
     }
@@ -101,14 +230,14 @@ impl Query {
         self
     }
 
-    /// The width of the buckets; a day without.
+    /// The width of the buckets; without, a day, and the whole range for a `funnel`.
     #[must_use]
     pub fn by(mut self, bucket: Bucket) -> Query {
-        self.by = Some(bucket);
+        self.by = Some(bucket).filter(|by| self.report.by_default() != Some(*by));
         self
     }
 
-    /// The IANA name of the zone that days are civil days of; only the database's own so far.
+    /// The IANA name of the zone that days are civil days of; the database's without.
     #[must_use]
     pub fn time_zone(mut self, name: impl Into<String>) -> Query {
         self.time_zone = Some(name.into());
@@ -139,185 +268,23 @@ impl Query {
         }
         self
     }
-}
 
-/// Fields of some reports. On a report that does not have it, a field is an error of the query.
-impl Query {
-    /// `active`, `stickiness`, `growth`: the n days that end on each bucket's last day; `None` is
-    /// the calendar bucket.
+    /// A group per combination of values of these properties, at most four; an event without one
+    /// has its own group.
     #[must_use]
-    pub fn trailing(self, days: impl Into<Option<u32>>) -> Query {
-        let days = days.into();
-        self.own("trailing", days, |report| match report {
-            Report::Active { trailing, .. }
-            | Report::Stickiness { trailing, .. }
-            | Report::Growth { trailing, .. } => Some(trailing),
-            _ => None,
-        })
-    }
-
-    /// `frequency`: what is counted, days (the default), weeks or months.
-    #[must_use]
-    pub fn interval(self, bucket: Bucket) -> Query {
-        self.own("interval", bucket, |report| match report {
-            Report::Frequency { interval, .. } => Some(interval),
-            _ => None,
-        })
-    }
-
-    /// `frequency`, `retention`: events in an interval before it counts; 1 without.
-    #[must_use]
-    pub fn at_least(self, times: u32) -> Query {
-        self.own("at_least", times, |report| match report {
-            Report::Frequency { at_least, .. } | Report::Retention(Retention { at_least, .. }) => {
-                Some(at_least)
-            }
-            _ => None,
-        })
-    }
-
-    /// `frequency`: events in an interval above which it does not count.
-    #[must_use]
-    pub fn at_most(self, times: u32) -> Query {
-        self.own("at_most", Some(times), |report| match report {
-            Report::Frequency { at_most, .. } => Some(at_most),
-            _ => None,
-        })
-    }
-
-    /// `growth`: buckets of silence before a user has churned; 1 without.
-    #[must_use]
-    pub fn gap(self, buckets: u32) -> Query {
-        self.own("gap", buckets, |report| match report {
-            Report::Growth { gap, .. } => Some(gap),
-            _ => None,
-        })
-    }
-
-    /// `growth`: new is who never did any event at all before, not just this one
-    /// (`new_means: "any"`).
-    #[must_use]
-    pub fn new_means_any(self) -> Query {
-        self.own("new_means", true, |report| match report {
-            Report::Growth { new_means_any, .. } => Some(new_means_any),
-            _ => None,
-        })
-    }
-
-    /// `states`: days of the shorter window; 7 without.
-    #[must_use]
-    pub fn week(self, days: u32) -> Query {
-        self.own("week", days, |report| match report {
-            Report::States { week, .. } => Some(week),
-            _ => None,
-        })
-    }
-
-    /// `states`: days of the longer window; 30 without.
-    #[must_use]
-    pub fn month(self, days: u32) -> Query {
-        self.own("month", days, |report| match report {
-            Report::States { month, .. } => Some(month),
-            _ => None,
-        })
-    }
-
-    /// `retention`: the event that counts as a return; the start event without.
-    #[must_use]
-    pub fn returning(self, event: impl Into<Selector>) -> Query {
-        let event = event.into().tidy();
-        self.retain("return", Some(event), |retention| &mut retention.returning)
-    }
-
-    /// `retention`: the last column; 12 without.
-    #[must_use]
-    pub fn columns(self, last: u32) -> Query {
-        self.retain("columns", last, |retention| &mut retention.columns)
-    }
-
-    /// `retention`: what puts a user into a cohort.
-    #[must_use]
-    pub fn cohort(self, kind: CohortKind) -> Query {
-        self.retain("cohort", kind, |retention| &mut retention.cohort)
-    }
-
-    /// `retention`: which returns a column counts (the field `count`).
-    #[must_use]
-    pub fn counting(self, kind: CountKind) -> Query {
-        self.retain("count", kind, |retention| &mut retention.count)
-    }
-
-    /// `retention`: after bucket 0, a column for each of these consecutive widths, in place of one
-    /// per bucket.
-    #[must_use]
-    pub fn brackets(self, widths: impl IntoIterator<Item = u32>) -> Query {
-        let widths = widths.into_iter().collect();
-        self.retain("brackets", widths, |retention| &mut retention.brackets)
-    }
-
-    /// `users`: ids on a page; 1,000 without.
-    #[must_use]
-    pub fn limit(self, ids: u32) -> Query {
-        self.own("limit", ids, |report| match report {
-            Report::Users { limit, .. } => Some(limit),
-            _ => None,
-        })
-    }
-
-    /// `users`: the page starts after this id.
-    #[must_use]
-    pub fn after(self, id: impl Into<String>) -> Query {
-        let id = id.into();
-        self.own("after", Some(id), |report| match report {
-            Report::Users { after, .. } => Some(after),
-            _ => None,
-        })
-    }
-
-    /// The event of `active`, `frequency`, `stickiness`, `growth`, `states`, the start of
-    /// `retention`.
-    pub(super) fn event(self, field: &str, selector: Selector) -> Query {
-        self.own(field, selector, |report| match report {
-            Report::Active { event, .. }
-            | Report::Frequency { event, .. }
-            | Report::Stickiness { event, .. }
-            | Report::Growth { event, .. }
-            | Report::States { event, .. } => Some(event),
-            Report::Retention(retention) => Some(&mut retention.start),
-            Report::Count | Report::Users { .. } => None,
-        })
-    }
-
-    fn retain<T>(
-        self,
-        field: &str,
-        value: T,
-        place: impl FnOnce(&mut Retention) -> &mut T,
-    ) -> Query {
-        self.own(field, value, |report| match report {
-            Report::Retention(retention) => Some(place(retention)),
-            _ => None,
-        })
-    }
-
-    /// Sets a field where the report has a place for it, remembers the fault where it has none.
-    fn own<T>(
-        mut self,
-        field: &str,
-        value: T,
-        place: impl FnOnce(&mut Report) -> Option<&mut T>,
-    ) -> Query {
-        match place(&mut self.report) {
-            Some(place) => *place = value,
-            None => {
-                let fault = fields::belongs(self.report.name(), field);
-                self.remember(fault.err().unwrap_or_else(|| format!("`{field}` cannot be set")));
-            }
-        }
+    pub fn breakdown<S: Into<String>>(mut self, properties: impl IntoIterator<Item = S>) -> Query {
+        self.breakdown = properties.into_iter().map(Into::into).collect();
         self
     }
 
-    fn remember(&mut self, fault: String) {
-        self.fault.get_or_insert(fault);
+    /// How many groups of the [`breakdown`](Query::breakdown) are kept, the largest first; the rest
+    /// are one group. Of `paths`: how many events are named at a step. 25 without.
+    #[must_use]
+    pub fn top(mut self, count: u32) -> Query {
+        match &mut self.report {
+            Report::Paths(paths) => paths.top = count,
+            _ => self.top = Some(count).filter(|count| *count != TOP_DEFAULT),
+        }
+        self
     }
 }

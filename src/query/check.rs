@@ -1,16 +1,18 @@
 //! What may stand together in a query, whichever door it came through.
 
-use super::{CountKind, FromDate, Query, Report, Retention, ToDate};
+use super::{CountKind, FromDate, Query, Report, Retention, SetTree, ToDate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{
     ACTIVITY_BYTES_MAX, RETENTION_COLUMNS_MAX, SET_DEPTH_MAX, SET_IDS_MAX, TRAILING_DAYS_MAX,
     USER_ID_BYTES_MAX, USERS_PAGE_MAX,
 };
-use crate::scan::{Selector, SetKind};
+use crate::scan::Selector;
 use crate::time::{self, Bucket, Day, INSTANT_MAX, INSTANT_MIN};
 
 /// The last column of a retention table that names none.
 pub(super) const COLUMNS_DEFAULT: u32 = 12;
+/// Groups of a breakdown that are kept where the query does not say how many.
+pub(super) const TOP_DEFAULT: u32 = 25;
 
 impl Query {
     /// Whether the query can be asked at all, of any database.
@@ -72,22 +74,6 @@ impl Query {
 }
 
 impl Report {
-    /// Calls `visit` with every event selector of the report.
-    pub(crate) fn selectors<'a>(&'a self, visit: &mut dyn FnMut(&'a Selector)) {
-        match self {
-            Report::Active { event, .. }
-            | Report::Frequency { event, .. }
-            | Report::Stickiness { event, .. }
-            | Report::Growth { event, .. }
-            | Report::States { event, .. } => visit(event),
-            Report::Retention(retention) => {
-                visit(&retention.start);
-                retention.returning.iter().for_each(visit);
-            }
-            Report::Count | Report::Users { .. } => {}
-        }
-    }
-
     fn check(&self) -> Result<()> {
         match self {
             Report::Active { trailing, .. } | Report::Stickiness { trailing, .. } => {
@@ -118,11 +104,11 @@ impl Report {
                 Ok(())
             }
             Report::Retention(retention) => retention.check(),
-            Report::Count => Ok(()),
-            Report::Users { limit, after } => {
+            Report::Users { limit, after, .. } => {
                 within("limit", u64::from(*limit), 1, u64::from(USERS_PAGE_MAX))?;
                 after.as_deref().map_or(Ok(()), |id| check_id("after", id))
             }
+            _ => Ok(()),
         }
     }
 }
@@ -237,32 +223,34 @@ fn check_id(field: &str, id: &str) -> Result<()> {
     Err(Error::new(ErrorKind::Limit, message))
 }
 
-fn check_set(set: &SetKind, depth: usize) -> Result<()> {
+fn check_set(set: &SetTree, depth: usize) -> Result<()> {
     if depth > SET_DEPTH_MAX {
         return Err(set_too_deep());
     }
     match set {
-        SetKind::Did { event, from, to, at_least, at_most } => {
+        SetTree::Did { event, from, to, at_least, at_most } => {
             check_selector(event)?;
             check_times(*at_least, *at_most)?;
             from.zip(*to).map_or(Ok(()), |(from, to)| ordered(from, to))
         }
-        SetKind::FirstDid { event, from, to } => {
+        SetTree::FirstDid { event, from, to } => {
             check_selector(event)?;
             ordered(*from, *to)
         }
-        SetKind::Ids(ids) if ids.len() > SET_IDS_MAX => Err(Error::new(
+        SetTree::Ids(ids) if ids.len() > SET_IDS_MAX => Err(Error::new(
             ErrorKind::Limit,
             format!("`ids` has {} ids: at most {SET_IDS_MAX} are taken", ids.len()),
         )),
-        SetKind::Ids(ids) => ids.iter().try_for_each(|id| check_id("ids", id)),
-        SetKind::And(sets) | SetKind::Or(sets) if sets.is_empty() => {
+        SetTree::Ids(ids) => ids.iter().try_for_each(|id| check_id("ids", id)),
+        SetTree::And(sets) | SetTree::Or(sets) if sets.is_empty() => {
             Err(Error::input("`and` and `or` need at least one set"))
         }
-        SetKind::And(sets) | SetKind::Or(sets) => {
+        SetTree::And(sets) | SetTree::Or(sets) => {
             sets.iter().try_for_each(|set| check_set(set, depth + 1))
         }
-        SetKind::Not(set) => check_set(set, depth + 1),
+        SetTree::Not(set) => check_set(set, depth + 1),
+        SetTree::Cohort(_) => Ok(()),
+        SetTree::Funnel { query, .. } => query.check(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Names of the contract: reports, their fields, and the words that fields take.
 
-use super::{CohortKind, CountKind, Report};
+use super::{CohortKind, CountKind, Measure, PersonColumn, Survey, SurveyKind};
+use crate::event::{Decimal, Value};
+use crate::scan::FunnelOrder;
 use crate::time::Bucket;
 
 /// Reports that are answered.
@@ -39,6 +41,7 @@ const OWN: &[(&str, &[&str])] = &[
             "value",
             "balance",
             "survey",
+            "users",
         ],
     ),
     ("trailing", &["active", "stickiness", "growth"]),
@@ -139,6 +142,117 @@ impl CountKind {
     }
 }
 
+impl FunnelOrder {
+    /// Every order, the default first.
+    pub const EVERY: [FunnelOrder; 3] =
+        [FunnelOrder::Ordered, FunnelOrder::Strict, FunnelOrder::Unordered];
+
+    /// The name in a query, like `ordered`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            FunnelOrder::Ordered => "ordered",
+            FunnelOrder::Strict => "strict",
+            FunnelOrder::Unordered => "unordered",
+        }
+    }
+}
+
+impl Measure {
+    /// Every measure.
+    pub const EVERY: [Measure; 15] = [
+        Measure::Events,
+        Measure::Users,
+        Measure::EventsPerUser,
+        Measure::Sum,
+        Measure::Mean,
+        Measure::Min,
+        Measure::Max,
+        Measure::Median,
+        Measure::P50,
+        Measure::P90,
+        Measure::P95,
+        Measure::P99,
+        Measure::SumPerUser,
+        Measure::Distinct,
+        Measure::Share,
+    ];
+
+    /// The name in a query, like `sum_per_user`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Measure::Events => "events",
+            Measure::Users => "users",
+            Measure::EventsPerUser => "events_per_user",
+            Measure::Sum => "sum",
+            Measure::Mean => "mean",
+            Measure::Min => "min",
+            Measure::Max => "max",
+            Measure::Median => "median",
+            Measure::P50 => "p50",
+            Measure::P90 => "p90",
+            Measure::P95 => "p95",
+            Measure::P99 => "p99",
+            Measure::SumPerUser => "sum_per_user",
+            Measure::Distinct => "distinct",
+            Measure::Share => "share",
+        }
+    }
+}
+
+impl SurveyKind {
+    /// Every kind, the default first.
+    pub const EVERY: [SurveyKind; 3] = [SurveyKind::Nps, SurveyKind::Csat, SurveyKind::Ces];
+
+    /// The name in a query, like `nps`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SurveyKind::Nps => "nps",
+            SurveyKind::Csat => "csat",
+            SurveyKind::Ces => "ces",
+        }
+    }
+}
+
+impl Survey {
+    /// The scale of a survey that names none.
+    pub(super) fn scale_of(kind: SurveyKind) -> (Decimal, Decimal) {
+        let (lowest, highest) = if kind == SurveyKind::Nps { (0, 10) } else { (1, 5) };
+        (Decimal::from(lowest), Decimal::from(highest))
+    }
+}
+
+impl PersonColumn {
+    /// Every column.
+    pub const EVERY: [PersonColumn; 8] = [
+        PersonColumn::First,
+        PersonColumn::Last,
+        PersonColumn::Days,
+        PersonColumn::Weeks,
+        PersonColumn::Months,
+        PersonColumn::Events,
+        PersonColumn::Sum,
+        PersonColumn::LastValue,
+    ];
+
+    /// The name in a query and in the answer, like `last_value`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            PersonColumn::First => "first",
+            PersonColumn::Last => "last",
+            PersonColumn::Days => "days",
+            PersonColumn::Weeks => "weeks",
+            PersonColumn::Months => "months",
+            PersonColumn::Events => "events",
+            PersonColumn::Sum => "sum",
+            PersonColumn::LastValue => "last_value",
+        }
+    }
+}
+
 /// Names as a person lists them.
 pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
@@ -168,20 +282,16 @@ pub(super) fn belongs(report: &str, field: &str) -> Result<(), String> {
     }
 }
 
-impl Report {
-    /// The report's name.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Report::Active { .. } => "active",
-            Report::Frequency { .. } => "frequency",
-            Report::Stickiness { .. } => "stickiness",
-            Report::Growth { .. } => "growth",
-            Report::States { .. } => "states",
-            Report::Retention(_) => "retention",
-            Report::Count => "count",
-            Report::Users { .. } => "users",
-        }
-    }
+/// A number as a decimal; a binary one has the fewest digits that read back the same.
+pub(super) fn decimal(field: &str, number: &Value) -> Result<Decimal, String> {
+    let decimal = match number {
+        Value::Integer(number) => Some(Decimal::from(*number)),
+        Value::Decimal(number) => Some(*number),
+        // A zero below zero is a zero.
+        Value::Float(number) => (number + 0.0).to_string().parse().ok(),
+        Value::Bool(_) | Value::Text(_) => None,
+    };
+    decimal.ok_or_else(|| format!("`{field}` is {number}: expected a number of at most 38 digits"))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Query {
         let Value::Object(object) = value else {
             return Err(Error::input("a query is an object like {\"report\": \"active\"}"));
         };
-        let mut query = Query::of(report(object)?);
+        let mut query = Query::new(report(object)?);
         let name = query.report.name();
         for (field, value) in object {
             fields::belongs(name, field).map_err(Error::input)?;
@@ -130,7 +130,10 @@ fn report(object: &Map<String, Value>) -> Result<Report> {
         "stickiness" => Query::stickiness("*").report,
         "growth" => Query::growth("*").report,
         "states" => Query::states("*").report,
-        "retention" => Query::retention("*").report,
+        "retention" => match object.get("start") {
+            Some(start) => Query::retention(selector("start", start)?).report,
+            None => Query::retention("*").report,
+        },
         "count" => Query::count(nobody()).report,
         "users" => Query::users(nobody()).report,
         name if REPORTS_LATER.contains(&name) => {
@@ -149,7 +152,8 @@ fn means_null(report: &str, field: &str) -> bool {
 
 fn set_field(query: Query, field: &str, value: &Value) -> Result<Query> {
     Ok(match field {
-        "report" => query,
+        // The report was made from these.
+        "report" | "start" => query,
         "from" => query.from(text(field, value)?),
         "to" => query.to(text(field, value)?),
         "by" => query.by(word(field, value, &Bucket::EVERY, Bucket::as_str)?),
@@ -157,7 +161,7 @@ fn set_field(query: Query, field: &str, value: &Value) -> Result<Query> {
         "week_start" => query.week_start(word(field, value, &WeekStart::EVERY, WeekStart::as_str)?),
         "as_of" => Query { as_of: Some(instant(field, value)?), ..query },
         "users" => query.only(set(value, 1)?),
-        "event" | "start" => query.event(field, selector(field, value)?),
+        "event" => query.event(selector(field, value)?),
         "trailing" if value.is_null() => query.trailing(None),
         "trailing" => query.trailing(whole::<u32>(field, value)?),
         "interval" => query.interval(word(field, value, INTERVALS, Bucket::as_str)?),
@@ -283,6 +287,19 @@ const SETS: &[(&str, &[&str])] = &[
     ("or", &[]),
     ("not", &[]),
 ];
+
+/// A set on its own, as a saved cohort is kept.
+pub(super) fn set_from_json(text: &str) -> Result<Set> {
+    check_bytes(text)?;
+    let strict: Strict = serde_json::from_str(text)
+        .map_err(|cause| Error::input(format!("the set is not JSON: {cause}")))?;
+    let set = match strict.twice {
+        Some(field) => return Err(Error::input(format!("`{field}` is given twice"))),
+        None => set(&strict.value, 1)?,
+    };
+    Query::count(set.clone()).check()?;
+    Ok(set)
+}
 
 fn set(value: &Value, depth: usize) -> Result<Set> {
     if depth > SET_DEPTH_MAX {

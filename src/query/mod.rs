@@ -7,23 +7,33 @@ pub(crate) mod answer;
 mod builder;
 mod check;
 mod date;
+mod duration;
 mod fields;
 mod json;
 mod normal;
 pub(crate) mod plan;
 mod render;
+pub(crate) mod report;
+mod resolve;
 mod set;
 mod strict;
+mod table;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Average, BucketInfo, Cohort, Column, Figures, Info, Series};
+pub use answer::{
+    AmountAverage, AmountCohort, Answer, Average, BucketInfo, BucketStart, Cohort, Column,
+    DurationBin, Figures, FunnelStep, Info, Link, Series,
+};
 pub use date::DateArg;
+pub use duration::DurationArg;
 pub use json::{Queries, queries_from_json};
-pub use render::Table;
+pub(crate) use report::{Anchor, Paths, Person, Report, Retention, Survey, ValueReport};
+pub use report::{CohortKind, CountKind, Measure, PersonColumn, SurveyKind};
 pub use set::Set;
+pub(crate) use set::SetTree;
+pub use table::Table;
 
-use crate::scan::{Selector, SetKind};
 use crate::time::{Bucket, Day, Micros, WeekStart};
 
 /// A question: a report, the range it looks at, and whom it counts.
@@ -59,7 +69,11 @@ pub struct Query {
     pub(crate) time_zone: Option<String>,
     pub(crate) week_start: WeekStart,
     pub(crate) as_of: Option<Micros>,
-    pub(crate) users: Option<SetKind>,
+    pub(crate) users: Option<SetTree>,
+    /// A group per combination of values of these properties.
+    pub(crate) breakdown: Vec<String>,
+    /// Groups kept; `None`: 25.
+    pub(crate) top: Option<u32>,
     /// The first thing that was wrong while the query was built.
     pub(crate) fault: Option<String>,
 }
@@ -78,101 +92,4 @@ pub(crate) enum ToDate {
     Date(Day),
     /// The day of `as_of`, that day included.
     Today,
-}
-
-/// A report with its own fields.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Report {
-    Active {
-        event: Selector,
-        trailing: Option<u32>,
-    },
-    Frequency {
-        event: Selector,
-        interval: Bucket,
-        at_least: u32,
-        at_most: Option<u32>,
-    },
-    /// `trailing: None` is the calendar bucket.
-    Stickiness {
-        event: Selector,
-        trailing: Option<u32>,
-    },
-    Growth {
-        event: Selector,
-        gap: u32,
-        trailing: Option<u32>,
-        new_means_any: bool,
-    },
-    States {
-        event: Selector,
-        week: u32,
-        month: u32,
-    },
-    Retention(Retention),
-    /// People of `Query::users` (everyone without) with an event in the range, where there is one.
-    Count,
-    /// Ids of the people that `Count` counts.
-    Users {
-        limit: u32,
-        after: Option<String>,
-    },
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Retention {
-    pub(crate) start: Selector,
-    /// `None`: the start event.
-    pub(crate) returning: Option<Selector>,
-    /// The last column. With `brackets` the cells are bucket 0 and one per bracket instead.
-    pub(crate) columns: u32,
-    pub(crate) cohort: CohortKind,
-    pub(crate) count: CountKind,
-    /// Consecutive widths after bucket 0, in buckets; empty: a cell per column.
-    pub(crate) brackets: Vec<u32>,
-    pub(crate) at_least: u32,
-}
-
-impl Retention {
-    /// The event that counts as a return.
-    pub(crate) fn returning(&self) -> &Selector {
-        self.returning.as_ref().unwrap_or(&self.start)
-    }
-
-    /// Cells of one cohort, bucket 0 included.
-    pub(crate) fn cells(&self) -> usize {
-        let after = match self.brackets.len() {
-            0 => usize::try_from(self.columns).unwrap_or(usize::MAX),
-            brackets => brackets,
-        };
-        after.saturating_add(1)
-    }
-}
-
-/// What puts a user into a cohort.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CohortKind {
-    /// The first event ever that matches.
-    #[default]
-    First,
-    /// Every bucket with a matching event.
-    Recurring,
-    /// The first event of that name, filters or not; it must itself match.
-    FirstEver,
-    /// The first matching event inside the range.
-    FirstInRange,
-}
-
-/// Which returns a retention column counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CountKind {
-    /// In exactly that bucket.
-    #[default]
-    On,
-    /// In that bucket or a later one, up to the last column.
-    OnOrAfter,
-    /// In any bucket up to that one.
-    OnOrBefore,
 }

@@ -2,8 +2,8 @@
 
 use super::check::COLUMNS_DEFAULT;
 use super::date::{format_end, format_start};
-use super::{CohortKind, CountKind, Query, Report, Retention};
-use crate::scan::{Selector, SetKind};
+use super::{CohortKind, CountKind, Query, Report, Retention, SetTree};
+use crate::scan::Selector;
 use crate::time::{self, Bucket, WeekStart, Zone};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ impl Query {
         fields.put("report", self.report.name());
         fields.some("from", self.from.map(format_start));
         fields.some("to", self.to.map(format_end));
-        fields.some("by", self.by.filter(|by| *by != Bucket::Day).map(Bucket::as_str));
+        fields.some("by", self.by.map(Bucket::as_str));
         fields.some("time_zone", self.time_zone.clone());
         let week = Some(self.week_start).filter(|day| *day != WeekStart::Monday);
         fields.some("week_start", week.map(WeekStart::as_str));
@@ -87,7 +87,7 @@ impl Report {
                 fields.event("event", event);
                 fields.unless("trailing", json!(trailing), json!(28));
             }
-            Report::Growth { event, gap, trailing, new_means_any } => {
+            Report::Growth { event, gap, trailing, new_means_any, .. } => {
                 fields.event("event", event);
                 fields.unless("gap", *gap, 1);
                 fields.some("trailing", *trailing);
@@ -99,11 +99,11 @@ impl Report {
                 fields.unless("month", *month, 30);
             }
             Report::Retention(retention) => retention.fields(fields),
-            Report::Count => {}
-            Report::Users { limit, after } => {
+            Report::Users { limit, after, .. } => {
                 fields.unless("limit", *limit, 1_000);
                 fields.some("after", after.clone());
             }
+            _ => {}
         }
     }
 }
@@ -141,26 +141,32 @@ fn selector(selector: &Selector) -> Value {
     }
 }
 
-fn set(kind: &SetKind) -> Value {
+pub(super) fn set(kind: &SetTree) -> Value {
     let mut fields = Fields::default();
-    let sets = |sets: &[SetKind]| -> Value { sets.iter().map(set).collect() };
+    let sets = |sets: &[SetTree]| -> Value { sets.iter().map(set).collect() };
     match kind {
-        SetKind::Did { event, from, to, at_least, at_most } => {
+        SetTree::Did { event, from, to, at_least, at_most } => {
             fields.put("did", selector(event));
             fields.some("from", from.map(time::format_day));
             fields.some("to", to.map(time::format_day));
             fields.unless("at_least", *at_least, 1);
             fields.some("at_most", *at_most);
         }
-        SetKind::FirstDid { event, from, to } => {
+        SetTree::FirstDid { event, from, to } => {
             fields.put("first_did", selector(event));
             fields.put("from", time::format_day(*from));
             fields.put("to", time::format_day(*to));
         }
-        SetKind::Ids(ids) => fields.put("ids", json!(ids)),
-        SetKind::And(members) => fields.put("and", sets(members)),
-        SetKind::Or(members) => fields.put("or", sets(members)),
-        SetKind::Not(inner) => fields.put("not", set(inner)),
+        SetTree::Ids(ids) => fields.put("ids", json!(ids)),
+        SetTree::And(members) => fields.put("and", sets(members)),
+        SetTree::Or(members) => fields.put("or", sets(members)),
+        SetTree::Not(inner) => fields.put("not", set(inner)),
+        SetTree::Cohort(name) => fields.put("cohort", name.as_str()),
+        SetTree::Funnel { query, reached, exactly } => {
+            fields.put("funnel", query.to_json());
+            fields.put("reached", *reached);
+            fields.unless("exactly", *exactly, false);
+        }
     }
     fields.object()
 }

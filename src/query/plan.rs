@@ -1,13 +1,14 @@
 //! A query against a snapshot: its range, its buckets, what is complete.
 
 use super::answer::Info;
-use super::{FromDate, Query, Report, ToDate};
+use super::{FromDate, Query, Report, ToDate, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{BUCKETS_MAX, RETENTION_CELLS_MAX};
-use crate::scan::Selector;
+use crate::scan::{Selector, SetKind};
 use crate::snapshot::{SnapshotDay, SnapshotInner};
 use crate::time::{self, Bucket, Day, DaySpan, Micros, WeekStart, Zone};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// One bucket: civil days `[start, end)`.
@@ -47,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) buckets: Vec<Span>,
     /// First day with a stored event; `None` in an empty database.
     pub(crate) first_day: Option<Day>,
+    /// Only these users count.
+    pub(crate) users: Option<Arc<SetKind>>,
     pub(crate) info: Info,
 }
 
@@ -66,6 +69,8 @@ pub(crate) trait History {
     fn watermark(&self) -> Option<Micros>;
     /// Is any event of this name stored?
     fn knows_activity(&self, name: &str) -> bool;
+    /// Saved cohorts: name to the JSON of a set.
+    fn cohorts(&self) -> &BTreeMap<String, String>;
 }
 
 impl History for SnapshotInner {
@@ -98,6 +103,10 @@ impl History for SnapshotInner {
     fn knows_activity(&self, name: &str) -> bool {
         SnapshotInner::knows_activity(self, name)
     }
+
+    fn cohorts(&self) -> &BTreeMap<String, String> {
+        &self.catalog.cohorts
+    }
 }
 
 /// Time of a day's first event.
@@ -126,6 +135,9 @@ impl Plan {
         let as_of =
             query.as_of.unwrap_or_else(|| history.newest_end(now).map_or(now, |end| end.min(now)));
         let reach = Reach::of(history, as_of);
+        let users = query.users.as_ref().map(|set| resolve::expand(set, history.cohorts()));
+        let query = &Query { users: users.transpose()?, ..query.clone() };
+        let users = query.users.as_ref().map(|set| resolve::bind(set, reach).map(Arc::new));
         let by = query.bucket();
         let (from, to) = range(query, history.first_day(), reach);
         let (from, to) = widened(from, to, by, query.week_start);
@@ -139,12 +151,13 @@ impl Plan {
             reach,
             buckets: Vec::new(),
             first_day: history.first_day(),
+            users: users.transpose()?,
             info: info(query, history, (from, to), as_of),
         };
         if query.is_ranged() {
             plan.info.warnings.extend(events_after(query, history, to));
         }
-        if !matches!(query.report, Report::Count | Report::Users { .. }) {
+        if !matches!(query.report, Report::Paths(_) | Report::Count | Report::Users { .. }) {
             plan.buckets = plan.cut()?;
         }
         plan.check_cells(query)?;
@@ -217,8 +230,7 @@ impl Query {
     fn bucket(&self) -> Bucket {
         match &self.report {
             Report::Frequency { interval, .. } => *interval,
-            Report::Count | Report::Users { .. } => Bucket::All,
-            _ => self.by.unwrap_or(Bucket::Day),
+            report => self.by.or(report.by_default()).unwrap_or(Bucket::All),
         }
     }
 
@@ -324,7 +336,7 @@ mod tests {
     const DAY_US: i64 = 86_400_000_000;
 
     /// Events by day, in UTC.
-    struct Fake(Vec<(Micros, u64)>);
+    struct Fake(Vec<(Micros, u64)>, BTreeMap<String, String>);
 
     impl History for Fake {
         fn zone_name(&self) -> &str {
@@ -350,6 +362,9 @@ mod tests {
         fn knows_activity(&self, name: &str) -> bool {
             name == "purchase"
         }
+        fn cohorts(&self) -> &BTreeMap<String, String> {
+            &self.1
+        }
     }
 
     fn at(text: &str) -> Micros {
@@ -364,7 +379,8 @@ mod tests {
     fn history() -> Fake {
         let events = [("2024-01-10T12:00:00Z", 5), ("2024-03-05T12:00:00Z", 7)];
         let wrong = [("2030-01-01T00:00:00Z", 2)];
-        Fake(events.into_iter().chain(wrong).map(|(text, n)| (at(text), n)).collect())
+        let events = events.into_iter().chain(wrong).map(|(text, n)| (at(text), n));
+        Fake(events.collect(), BTreeMap::new())
     }
 
     const NOW: &str = "2024-06-01T08:00:00Z";
@@ -440,7 +456,7 @@ mod tests {
         empty(Query::active("*").from("2024-05-01"));
         empty(Query::active("*").to("2023-05-01"));
         assert_range(Query::active("*").to("2023-05-01"), "2023-05-01", "2023-05-01");
-        let nothing = Fake(Vec::new());
+        let nothing = Fake(Vec::new(), BTreeMap::new());
         let plan = Plan::over(&Query::active("*"), &nothing, at(NOW)).unwrap();
         assert_eq!(range_of(&plan), ("2024-06-01".into(), "2024-06-01".into()));
         assert_eq!((plan.buckets.len(), plan.info.watermark), (0, None));

@@ -1,8 +1,49 @@
 //! Sets of users, as they are asked for.
 
 use super::date::DateArg;
-use crate::scan::{Selector, SetKind};
+use super::{Query, Report};
+use crate::error::Result;
+use crate::scan::Selector;
 use crate::time::Day;
+
+/// What a set is made of, as asked: dates are civil dates of the query's zone, cohorts are names.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum SetTree {
+    /// Did the event in `[from, to)` (an open end without) so many times.
+    Did { event: Selector, from: Option<Day>, to: Option<Day>, at_least: u64, at_most: Option<u64> },
+    /// Did the event for the first time ever in `[from, to)`.
+    FirstDid { event: Selector, from: Day, to: Day },
+    /// These ids, sorted and distinct.
+    Ids(Vec<String>),
+    /// A saved set, by its name.
+    Cohort(String),
+    /// Filled so many steps of a funnel at least, or exactly.
+    Funnel { query: Box<Query>, reached: u32, exactly: bool },
+    /// In all of them.
+    And(Vec<SetTree>),
+    /// In one of them at least.
+    Or(Vec<SetTree>),
+    /// With a stored event, and not in it.
+    Not(Box<SetTree>),
+}
+
+impl SetTree {
+    /// Calls `visit` with every selector in the set; saved sets keep theirs.
+    pub(crate) fn selectors<'a>(&'a self, visit: &mut dyn FnMut(&'a Selector)) {
+        match self {
+            SetTree::Did { event, .. } | SetTree::FirstDid { event, .. } => visit(event),
+            SetTree::Ids(_) | SetTree::Cohort(_) => {}
+            SetTree::Funnel { query, .. } => {
+                query.report.selectors(visit);
+                query.users.iter().for_each(|set| set.selectors(visit));
+            }
+            SetTree::And(sets) | SetTree::Or(sets) => {
+                sets.iter().for_each(|set| set.selectors(visit));
+            }
+            SetTree::Not(set) => set.selectors(visit),
+        }
+    }
+}
 
 /// A set of users, evaluated when asked.
 ///
@@ -18,7 +59,7 @@ use crate::time::Day;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Set {
-    pub(crate) kind: SetKind,
+    pub(crate) kind: SetTree,
     pub(crate) fault: Option<String>,
 }
 
@@ -27,7 +68,7 @@ impl Set {
     /// [`at_least`](Set::at_least) and [`at_most`](Set::at_most) narrow it.
     pub fn did(event: impl Into<Selector>) -> Set {
         let event = event.into().tidy();
-        Set::of(SetKind::Did { event, from: None, to: None, at_least: 1, at_most: None })
+        Set::of(SetTree::Did { event, from: None, to: None, at_least: 1, at_most: None })
     }
 
     /// Users whose first such event ever lies in `[from, to)`.
@@ -36,10 +77,10 @@ impl Set {
         from: impl Into<DateArg>,
         to: impl Into<DateArg>,
     ) -> Set {
-        let mut set = Set::of(SetKind::Ids(Vec::new()));
+        let mut set = Set::of(SetTree::Ids(Vec::new()));
         let from = set.day("from", from.into());
         let to = set.day("to", to.into());
-        set.kind = SetKind::FirstDid { event: event.into().tidy(), from, to };
+        set.kind = SetTree::FirstDid { event: event.into().tidy(), from, to };
         set
     }
 
@@ -48,7 +89,39 @@ impl Set {
         let mut ids: Vec<String> = ids.into_iter().map(Into::into).collect();
         ids.sort_unstable();
         ids.dedup();
-        Set::of(SetKind::Ids(ids))
+        Set::of(SetTree::Ids(ids))
+    }
+
+    /// Users of a saved cohort, as it is when the query is asked.
+    pub fn cohort(name: impl Into<String>) -> Set {
+        Set::of(SetTree::Cohort(name.into()))
+    }
+
+    /// Users who filled that many steps of the funnel, or more. The query's own range, zone aside,
+    /// and set of users hold; it takes no breakdown.
+    ///
+    /// ```
+    /// use daybit::{Query, Set};
+    /// let checkout = Query::funnel(["visit", "cart", "purchase"]).within("7d").from("-28d");
+    /// let stuck = Set::funnel_exactly(checkout, 2);
+    /// Query::count(stuck).check()?;
+    /// # Ok::<(), daybit::Error>(())
+    /// ```
+    pub fn funnel(query: Query, reached: u32) -> Set {
+        Set::of_funnel(query, reached, false)
+    }
+
+    /// Users who filled that many steps of the funnel, and not the next one.
+    pub fn funnel_exactly(query: Query, reached: u32) -> Set {
+        Set::of_funnel(query, reached, true)
+    }
+
+    fn of_funnel(mut query: Query, reached: u32, exactly: bool) -> Set {
+        let fault = query.fault.take().or_else(|| match query.report {
+            Report::Funnel(_) => None,
+            _ => Some(format!("a `funnel` set takes a funnel, not `{}`", query.report.name())),
+        });
+        Set { kind: SetTree::Funnel { query: Box::new(query), reached, exactly }, fault }
     }
 
     /// The first day that counts, of a `did` set.
@@ -56,7 +129,7 @@ impl Set {
     pub fn from(mut self, date: impl Into<DateArg>) -> Set {
         let day = self.day("from", date.into());
         self.bound("from", Some(day), |kind| match kind {
-            SetKind::Did { from, .. } => Some(from),
+            SetTree::Did { from, .. } => Some(from),
             _ => None,
         })
     }
@@ -66,7 +139,7 @@ impl Set {
     pub fn to(mut self, date: impl Into<DateArg>) -> Set {
         let day = self.day("to", date.into());
         self.bound("to", Some(day), |kind| match kind {
-            SetKind::Did { to, .. } => Some(to),
+            SetTree::Did { to, .. } => Some(to),
             _ => None,
         })
     }
@@ -75,7 +148,7 @@ impl Set {
     #[must_use]
     pub fn at_least(self, times: u64) -> Set {
         self.bound("at_least", times, |kind| match kind {
-            SetKind::Did { at_least, .. } => Some(at_least),
+            SetTree::Did { at_least, .. } => Some(at_least),
             _ => None,
         })
     }
@@ -84,7 +157,7 @@ impl Set {
     #[must_use]
     pub fn at_most(self, times: u64) -> Set {
         self.bound("at_most", Some(times), |kind| match kind {
-            SetKind::Did { at_most, .. } => Some(at_most),
+            SetTree::Did { at_most, .. } => Some(at_most),
             _ => None,
         })
     }
@@ -104,22 +177,36 @@ impl Set {
     /// Users who are in every one of the sets.
     pub fn all_of(sets: impl IntoIterator<Item = Set>) -> Set {
         let (kinds, fault) = Set::split(sets, |kind| match kind {
-            SetKind::And(inner) => Ok(inner),
+            SetTree::And(inner) => Ok(inner),
             other => Err(other),
         });
-        Set { kind: SetKind::And(kinds), fault }
+        Set { kind: SetTree::And(kinds), fault }
     }
 
     /// Users who are in at least one of the sets.
     pub fn one_of(sets: impl IntoIterator<Item = Set>) -> Set {
         let (kinds, fault) = Set::split(sets, |kind| match kind {
-            SetKind::Or(inner) => Ok(inner),
+            SetTree::Or(inner) => Ok(inner),
             other => Err(other),
         });
-        Set { kind: SetKind::Or(kinds), fault }
+        Set { kind: SetTree::Or(kinds), fault }
     }
 
-    fn of(kind: SetKind) -> Set {
+    /// Reads the JSON form, like `{"did": "purchase", "at_least": 2}`: what a saved cohort is.
+    ///
+    /// # Errors
+    /// Unknown fields and impossible bounds; the message names the field and what is allowed.
+    pub fn from_json(text: &str) -> Result<Set> {
+        super::json::set_from_json(text)
+    }
+
+    /// The normalised JSON form; [`from_json`](Set::from_json) reads it back.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        super::normal::set(&self.kind)
+    }
+
+    fn of(kind: SetTree) -> Set {
         Set { kind, fault: None }
     }
 
@@ -127,8 +214,8 @@ impl Set {
     /// chain of `and` stays flat.
     fn split(
         sets: impl IntoIterator<Item = Set>,
-        open: impl Fn(SetKind) -> Result<Vec<SetKind>, SetKind>,
-    ) -> (Vec<SetKind>, Option<String>) {
+        open: impl Fn(SetTree) -> Result<Vec<SetTree>, SetTree>,
+    ) -> (Vec<SetTree>, Option<String>) {
         let mut kinds = Vec::new();
         let mut fault = None;
         for set in sets {
@@ -152,7 +239,7 @@ impl Set {
         mut self,
         field: &str,
         value: T,
-        place: impl FnOnce(&mut SetKind) -> Option<&mut T>,
+        place: impl FnOnce(&mut SetTree) -> Option<&mut T>,
     ) -> Set {
         match place(&mut self.kind) {
             Some(place) => *place = value,
@@ -171,7 +258,7 @@ impl std::ops::Not for Set {
 
     /// Users with a stored event who are not in the set.
     fn not(self) -> Set {
-        Set { kind: SetKind::Not(Box::new(self.kind)), fault: self.fault }
+        Set { kind: SetTree::Not(Box::new(self.kind)), fault: self.fault }
     }
 }
 
@@ -184,7 +271,7 @@ mod tests {
     #[test]
     fn chains_stay_flat_and_faults_travel_up() {
         let set = Set::did("a").and(Set::did("b")).and(!Set::did("c").from("soon"));
-        assert!(matches!(&set.kind, SetKind::And(sets) if sets.len() == 3));
+        assert!(matches!(&set.kind, SetTree::And(sets) if sets.len() == 3));
         assert!(set.fault.is_some_and(|fault| fault.contains("\"soon\"")));
     }
 

@@ -9,7 +9,7 @@ use crate::scan::{
 use crate::time::{Bucket, Day};
 
 pub(super) fn prepare<'a>(
-    question: &Question<'a>,
+    question: &'a Question<'a>,
     event: &Selector,
     trailing: Option<u32>,
 ) -> Prepared<'a> {

@@ -7,7 +7,7 @@ use crate::query::answer::Figures;
 use crate::scan::{Input, Operator, Selector, Step, Tally, kernels};
 use crate::time::Day;
 
-pub(super) fn prepare<'a>(question: &Question<'a>) -> Prepared<'a> {
+pub(super) fn prepare<'a>(question: &'a Question<'a>) -> Prepared<'a> {
     let job =
         question.job(vec![everybody(question)], 1, |chunk| Box::new(People::new(chunk, false)));
     let figures = |_: &Question<'_>, tally: Tally| {

@@ -17,7 +17,7 @@ const ANY: usize = 1;
 const SUMS: usize = 5;
 
 pub(super) fn prepare<'a>(
-    question: &Question<'a>,
+    question: &'a Question<'a>,
     event: &Selector,
     gap: u32,
     trailing: Option<u32>,

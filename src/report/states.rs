@@ -15,7 +15,7 @@ const RATES: [(&str, usize); 4] = [("curr", 1), ("nurr", 0), ("rurr", 2), ("surr
 const SUMS: usize = 11;
 
 pub(super) fn prepare<'a>(
-    question: &Question<'a>,
+    question: &'a Question<'a>,
     event: &Selector,
     week: u32,
     month: u32,

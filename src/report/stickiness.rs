@@ -10,7 +10,7 @@ use crate::time::Day;
 
 /// Sums: the window's users per bucket, then the daily actives from `first` on.
 pub(super) fn prepare<'a>(
-    question: &Question<'a>,
+    question: &'a Question<'a>,
     event: &Selector,
     trailing: Option<u32>,
 ) -> Prepared<'a> {

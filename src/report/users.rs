@@ -10,7 +10,7 @@ use crate::users::UsersView;
 use rayon::prelude::*;
 
 pub(super) fn prepare<'a>(
-    question: &Question<'a>,
+    question: &'a Question<'a>,
     limit: u32,
     after: Option<&'a str>,
 ) -> Prepared<'a> {
@@ -42,7 +42,7 @@ fn page(users: &UsersView, tally: &Tally, limit: usize, after: Option<&[u8]>) ->
     ids.truncate(limit);
     let ids: Vec<String> = ids.into_iter().map(text).collect::<Result<_>>()?;
     let next = ids.last().filter(|_| more).cloned();
-    Ok(Figures::Users { ids, next })
+    Ok(Figures::Users { ids, columns: Vec::new(), next })
 }
 
 fn keep_smallest(ids: &mut Vec<Vec<u8>>, wanted: usize) {

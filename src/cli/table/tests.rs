@@ -1,13 +1,16 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use serde_json::json;
+use daybit::BucketStart;
 use std::collections::BTreeMap;
 
 const WIDE: Style = Style { colour: false, width: 100 };
 
+fn date(text: &str) -> BucketStart {
+    BucketStart::Date(text.parse().unwrap())
+}
+
 fn answer(report: &'static str, starts: &[(&str, bool)], figures: Figures) -> Answer {
-    let bucket =
-        |&(start, complete): &(&str, bool)| BucketInfo { start: start.parse().unwrap(), complete };
+    let bucket = |&(start, complete): &(&str, bool)| BucketInfo { start: date(start), complete };
     Answer {
         report,
         info: Info {
@@ -22,13 +25,14 @@ fn answer(report: &'static str, starts: &[(&str, bool)], figures: Figures) -> An
             warnings: Vec::new(),
         },
         buckets: starts.iter().map(bucket).collect(),
+        keys: Vec::new(),
         series: vec![Series { key: BTreeMap::new(), figures }],
     }
 }
 
 fn cohort(start: &str, size: Option<u64>, cells: &[(Option<u64>, bool)]) -> Cohort {
     Cohort {
-        start: start.parse().unwrap(),
+        start: date(start),
         size,
         returned: cells.iter().map(|cell| cell.0).collect(),
         complete: cells.iter().map(|cell| cell.1).collect(),
@@ -191,7 +195,7 @@ fn a_count_is_a_line_and_ids_are_one_each() {
     let count = render(&answer("count", &[], Figures::Count(1_234_567)), &WIDE);
     assert_eq!(count, "1,234,567 users\n");
     let ids = vec!["anna".to_string(), "\u{1b}[31mred\r".to_string(), "Åsa".to_string()];
-    let figures = Figures::Users { ids, next: Some("Åsa".into()) };
+    let figures = Figures::Users { ids, columns: vec![], next: Some("Åsa".into()) };
     let users = render(&answer("users", &[], figures), &WIDE);
     let expected = "anna\n\\u{1b}[31mred\\r\nÅsa\nmore follow: --after \"Åsa\"\n";
     assert_eq!(users, expected);
@@ -203,8 +207,8 @@ fn groups_are_headed_by_their_key() {
     let mut answer =
         answer("active", &MONTHS[..1], Figures::Columns(vec![("users", users.clone())]));
     answer.info.week_start = "sunday";
-    let key = |country: serde_json::Value| BTreeMap::from([("country".to_string(), country)]);
-    answer.series = [json!("DE"), json!(null)]
+    let key = |country: Option<Value>| BTreeMap::from([("country".to_string(), country)]);
+    answer.series = [Some(Value::from("DE")), None]
         .map(|country| Series {
             key: key(country),
             figures: Figures::Columns(vec![("users", users.clone())]),
@@ -221,12 +225,12 @@ fn records_become_csv() {
     let table = Table {
         columns: vec!["start".into(), "a,b".into()],
         rows: vec![
-            vec![json!("2024-01-01"), json!(null)],
-            vec![json!("say \"hi\"\n"), json!(0.25)],
-            vec![json!(true), json!(12)],
+            vec![Some("2024-01-01".into()), None],
+            vec![Some("say \"hi\"\n".into()), Some(0.25.into())],
+            vec![Some(true.into()), Some(Value::Decimal("12.50".parse().unwrap()))],
         ],
     };
-    let expected = "start,\"a,b\"\n2024-01-01,\n\"say \"\"hi\"\"\n\",0.25\ntrue,12\n";
+    let expected = "start,\"a,b\"\n2024-01-01,\n\"say \"\"hi\"\"\n\",0.25\ntrue,12.50\n";
     assert_eq!(render_rows_csv(&table), expected);
     assert_eq!(render_rows_csv(&Table { columns: vec!["id".into()], rows: vec![] }), "id\n");
 }

@@ -59,7 +59,7 @@ fn bracket_cells(brackets: &[u32]) -> Vec<RangeInclusive<usize>> {
     std::iter::once(0..=0).chain(ends).collect()
 }
 
-pub(super) fn prepare<'a>(question: &Question<'a>, retention: &'a Retention) -> Prepared<'a> {
+pub(super) fn prepare<'a>(question: &'a Question<'a>, retention: &'a Retention) -> Prepared<'a> {
     let shape = Arc::new(Shape::new(question.plan.buckets.len(), retention));
     let spans = spans(question, shape.columns());
     let first = spans.first().map(|span| span.start).into_iter();
@@ -149,7 +149,7 @@ fn row_of(shape: &Shape, spans: &[Span], cohort: usize, size: u64, row: &[u64]) 
     let complete = |offset| span(offset).is_some_and(|span| span.complete);
     let cells = shape.cells.iter().zip(row);
     Cohort {
-        start: date_of(span(0).map_or(0, |span| span.start)),
+        start: date_of(span(0).map_or(0, |span| span.start)).into(),
         size: begun(0).then_some(size),
         returned: cells.map(|(cell, count)| begun(*cell.start()).then_some(*count)).collect(),
         complete: shape.cells.iter().map(|cell| complete(*cell.end())).collect(),

@@ -84,7 +84,7 @@ proptest! {
                 None => query,
             };
             let answer = world.ask(&query);
-            let Figures::Users { ids, next } = &answer.series[0].figures else { panic!("no ids") };
+            let Figures::Users { ids, next, .. } = &answer.series[0].figures else { panic!("no ids") };
             prop_assert!(ids.len() <= limit as usize);
             listed.extend(ids.iter().cloned());
             let Some(next) = next else { break };

@@ -113,7 +113,7 @@ impl Table {
             buckets[own(k).0].begun.then(|| members.iter().filter(back).count() as u64)
         });
         Cohort {
-            start: date_of(cohort.start),
+            start: date_of(cohort.start).into(),
             size: cohort.begun.then_some(members.len() as u64),
             returned: returned.collect(),
             complete: (0..cells.len()).map(|k| buckets[own(k).1].complete).collect(),

@@ -9,8 +9,8 @@ use crate::day::summary::Summary;
 use crate::fs::Fs;
 use crate::fs::simulated::SimulatedFs;
 use crate::memtable::{Memtable, Run};
-use crate::query::answer::Answer;
-use crate::scan::SetKind;
+use crate::query::SetTree;
+use crate::query::answer::{Answer, BucketStart};
 use crate::snapshot::files::{OpenFiles, day_name};
 use crate::snapshot::{Published, Snapshot, SnapshotInner};
 use crate::time::{Day, DaySpan};
@@ -172,25 +172,26 @@ impl World {
     }
 
     /// People with a stored event who are in the set.
-    pub(super) fn people(&self, set: Option<&SetKind>) -> BTreeSet<u32> {
+    pub(super) fn people(&self, set: Option<&SetTree>) -> BTreeSet<u32> {
         let known = self.events.iter().map(|(_, user, _)| *user).filter(|user| *user != NO_USER);
         known.filter(|user| set.is_none_or(|set| self.in_set(set, *user))).collect()
     }
 
-    fn in_set(&self, set: &SetKind, user: u32) -> bool {
+    fn in_set(&self, set: &SetTree, user: u32) -> bool {
         match set {
-            SetKind::Did { event, from, to, at_least, at_most } => {
+            SetTree::Did { event, from, to, at_least, at_most } => {
                 let (from, to) = (from.unwrap_or(Day::MIN), to.unwrap_or(Day::MAX));
                 let times = self.times(event, user, from, to);
                 times >= *at_least && at_most.is_none_or(|most| times <= most)
             }
-            SetKind::FirstDid { event, from, to } => {
+            SetTree::FirstDid { event, from, to } => {
                 self.active(event, user, *from, *to) && !self.ever_before(event, user, *from)
             }
-            SetKind::Ids(ids) => ids.contains(&id(user)),
-            SetKind::And(sets) => sets.iter().all(|set| self.in_set(set, user)),
-            SetKind::Or(sets) => sets.iter().any(|set| self.in_set(set, user)),
-            SetKind::Not(set) => !self.in_set(set, user),
+            SetTree::Ids(ids) => ids.contains(&id(user)),
+            SetTree::And(sets) => sets.iter().all(|set| self.in_set(set, user)),
+            SetTree::Or(sets) => sets.iter().any(|set| self.in_set(set, user)),
+            SetTree::Not(set) => !self.in_set(set, user),
+            SetTree::Cohort(_) | SetTree::Funnel { .. } => panic!("not in this model"),
         }
     }
 }
@@ -212,7 +213,7 @@ pub(super) fn cut(start: Day, end: Day, as_of: i64) -> Cut {
 
 /// The answer's buckets.
 pub(super) fn cuts(answer: &Answer, as_of: i64) -> Vec<Cut> {
-    let starts = answer.buckets.iter().map(|bucket| crate::time::day_from(bucket.start));
+    let starts = answer.buckets.iter().map(|bucket| start_day(bucket.start));
     let edges: Vec<Day> = starts.chain([crate::time::day_from(answer.info.to)]).collect();
     let cuts: Vec<Cut> = edges.windows(2).map(|edge| cut(edge[0], edge[1], as_of)).collect();
     for (cut, bucket) in cuts.iter().zip(&answer.buckets) {
@@ -272,4 +273,12 @@ pub(super) fn any_set() -> impl Strategy<Value = Set> {
             inner.prop_map(|set| !set),
         ]
     })
+}
+
+/// The day that a bucket starts on.
+pub(super) fn start_day(start: BucketStart) -> Day {
+    match start {
+        BucketStart::Date(date) => crate::time::day_from(date),
+        BucketStart::Hour(hour) => panic!("not a day: {hour}"),
+    }
 }

@@ -1,0 +1,109 @@
+//! Sets as asked turned into sets of a snapshot: cohorts into what they stand for, dates into
+//! instants.
+
+use super::plan::Reach;
+use super::{Query, Set, SetTree};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{SET_DEPTH_MAX, SET_PARTS_MAX};
+use crate::scan::SetKind;
+use std::collections::BTreeMap;
+
+/// Saved cohorts: name to the JSON of a set.
+type Cohorts = BTreeMap<String, String>;
+
+/// Puts in the place of each cohort the set that it stands for.
+pub(super) fn expand(tree: &SetTree, cohorts: &Cohorts) -> Result<SetTree> {
+    Expansion { cohorts, path: Vec::new(), parts: 0 }.tree(tree, 1)
+}
+
+struct Expansion<'a> {
+    cohorts: &'a Cohorts,
+    /// The cohorts that are being looked into, the outermost first.
+    path: Vec<String>,
+    parts: usize,
+}
+
+impl Expansion<'_> {
+    fn tree(&mut self, tree: &SetTree, depth: usize) -> Result<SetTree> {
+        self.parts += 1;
+        if self.parts > SET_PARTS_MAX || depth > SET_DEPTH_MAX {
+            let message = format!(
+                "a set of more than {SET_PARTS_MAX} parts, or nested more than {SET_DEPTH_MAX} \
+                 deep, its cohorts included"
+            );
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        Ok(match tree {
+            SetTree::Cohort(name) => self.cohort(name, depth)?,
+            SetTree::And(sets) => SetTree::And(self.members(sets, depth)?),
+            SetTree::Or(sets) => SetTree::Or(self.members(sets, depth)?),
+            SetTree::Not(set) => SetTree::Not(Box::new(self.tree(set, depth + 1)?)),
+            SetTree::Funnel { query, reached, exactly } => {
+                let users =
+                    query.users.as_ref().map(|set| self.tree(set, depth + 1)).transpose()?;
+                let query = Box::new(Query { users, ..(**query).clone() });
+                SetTree::Funnel { query, reached: *reached, exactly: *exactly }
+            }
+            SetTree::Did { .. } | SetTree::FirstDid { .. } | SetTree::Ids(_) => tree.clone(),
+        })
+    }
+
+    fn members(&mut self, sets: &[SetTree], depth: usize) -> Result<Vec<SetTree>> {
+        sets.iter().map(|set| self.tree(set, depth + 1)).collect()
+    }
+
+    fn cohort(&mut self, name: &str, depth: usize) -> Result<SetTree> {
+        let Some(text) = self.cohorts.get(name) else { return Err(unknown(name, self.cohorts)) };
+        if let Some(start) = self.path.iter().position(|open| open == name) {
+            let circle = self.path.iter().skip(start).map(String::as_str).chain([name]);
+            let circle: Vec<String> = circle.map(|name| format!("{name:?}")).collect();
+            return Err(Error::input(format!(
+                "cohorts name each other in a circle: {}",
+                circle.join(" names ")
+            )));
+        }
+        let set = Set::from_json(text)
+            .map_err(|error| Error::new(error.kind(), format!("the cohort {name:?}: {error}")))?;
+        self.path.push(name.to_owned());
+        let tree = self.tree(&set.kind, depth + 1);
+        self.path.pop();
+        tree
+    }
+}
+
+fn unknown(name: &str, cohorts: &Cohorts) -> Error {
+    const LISTED_MAX: usize = 20;
+    let known: Vec<String> =
+        cohorts.keys().take(LISTED_MAX).map(|name| format!("{name:?}")).collect();
+    let more = if cohorts.len() > LISTED_MAX { ", ..." } else { "" };
+    Error::input(match known.len() {
+        0 => format!("there is no cohort {name:?}: none is saved"),
+        _ => format!("there is no cohort {name:?}; saved are {}{more}", known.join(", ")),
+    })
+}
+
+/// The set for the scan; its cohorts are expanded already.
+pub(super) fn bind(tree: &SetTree, reach: Reach) -> Result<SetKind> {
+    let all = |sets: &[SetTree]| -> Result<Vec<SetKind>> {
+        sets.iter().map(|set| bind(set, reach)).collect()
+    };
+    Ok(match tree {
+        SetTree::Did { event, from, to, at_least, at_most } => SetKind::Did {
+            event: event.clone(),
+            from: *from,
+            to: *to,
+            at_least: *at_least,
+            at_most: *at_most,
+        },
+        SetTree::FirstDid { event, from, to } => {
+            SetKind::FirstDid { event: event.clone(), from: *from, to: *to }
+        }
+        SetTree::Ids(ids) => SetKind::Ids(ids.clone()),
+        SetTree::And(sets) => SetKind::And(all(sets)?),
+        SetTree::Or(sets) => SetKind::Or(all(sets)?),
+        SetTree::Not(set) => SetKind::Not(Box::new(bind(set, reach)?)),
+        SetTree::Funnel { .. } | SetTree::Cohort(_) => {
+            return Err(Error::unsupported("a `funnel` set is not supported yet"));
+        }
+    })
+}
