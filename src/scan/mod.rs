@@ -24,7 +24,7 @@ pub(crate) use buckets::{BucketOperator, ByBucket, Edges};
 pub use condition::Condition;
 pub(crate) use condition::{ConditionKind, Test};
 pub use funnel::FunnelOrder;
-pub(crate) use funnel::{Exclude, FunnelSpec};
+pub(crate) use funnel::{Exclude, FunnelSpec, Matcher, Run};
 pub(crate) use gather::{Gather, Threshold};
 pub(crate) use groups::{GroupKey, Groups, KeyPart};
 pub(crate) use rows::{Counted, RowEvent, RowInput, RowJob, RowOperator, SELECTORS_MAX};
