@@ -58,6 +58,8 @@ pub const BUCKETS_MAX: usize = 200_000;
 pub const RETENTION_COLUMNS_MAX: u32 = 3_660;
 /// Cells of one retention table.
 pub const RETENTION_CELLS_MAX: usize = 20_000_000;
+/// Distinct numbers of one median or percentile.
+pub const VALUES_DISTINCT_MAX: usize = 64 << 20;
 /// Nested sets of users.
 pub const SET_DEPTH_MAX: usize = 16;
 /// Explicit ids of one set.

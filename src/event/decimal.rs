@@ -45,6 +45,11 @@ impl Decimal {
         Ok(Decimal { unscaled, scale })
     }
 
+    /// A decimal of parts that are known to be within bounds.
+    pub(crate) const fn checked(unscaled: i128, scale: u8) -> Decimal {
+        Decimal { unscaled, scale }
+    }
+
     /// All digits, without the point.
     #[must_use]
     pub const fn unscaled(&self) -> i128 {
@@ -60,6 +65,9 @@ impl Decimal {
     /// Compares by value: `12.5` and `12.50` are equal.
     #[must_use]
     pub fn compare(&self, other: &Decimal) -> Ordering {
+        if self.scale == other.scale {
+            return self.unscaled.cmp(&other.unscaled);
+        }
         let scale = self.scale.max(other.scale);
         let (whole, part) = self.parts(scale);
         (whole, part).cmp(&other.parts(scale))
@@ -81,6 +89,11 @@ impl Decimal {
         Some(wholes.then_with(|| compare_fractions(part, self.scale, float - float_whole)))
     }
 
+    /// The bounds are the same on both sides of zero.
+    pub(super) const fn negated(self) -> Decimal {
+        Decimal { unscaled: -self.unscaled, scale: self.scale }
+    }
+
     /// The whole part, and the rest in units of `10^-scale`; both carry the sign. `scale` is at
     /// least the decimal's own and at most the largest, so that nothing overflows.
     fn parts(&self, scale: u8) -> (i128, i128) {
@@ -90,7 +103,7 @@ impl Decimal {
 }
 
 /// `10^scale`; scales are at most 38, which 128 bits hold.
-fn power(scale: u8) -> i128 {
+pub(super) fn power(scale: u8) -> i128 {
     10i128.saturating_pow(u32::from(scale))
 }
 

@@ -2,11 +2,16 @@
 
 mod decimal;
 mod number;
+mod sum;
+mod total;
 mod value;
+mod values;
 
 pub use decimal::Decimal;
 pub(crate) use number::Number;
+pub(crate) use sum::Sum;
 pub use value::Value;
+pub(crate) use values::Values;
 
 use crate::limits::{
     ACTIVITY_BYTES_MAX, INSERT_ID_BYTES_MAX, PROPERTIES_PER_EVENT_MAX, PROPERTY_BYTES_MAX,
