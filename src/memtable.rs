@@ -130,7 +130,6 @@ impl RunDay {
     }
 
     /// The rows of an activity by users of the chunk, or without a user; `None`: there are none.
-    #[cfg_attr(not(test), expect(dead_code, reason = "questions about rows are answered by it"))]
     pub(crate) fn block(&self, activity: &[u8], chunk: Option<u32>) -> Option<Block<'_>> {
         let chunk = chunk.map(u16::try_from).transpose().ok()?;
         let found = self.activity(activity)?.block(chunk)?;

@@ -6,6 +6,7 @@ mod info;
 use crate::catalog::Catalog;
 use crate::catalog::manifest::Manifest;
 use crate::codec::bits::Bits;
+use crate::day::datum::KindSet;
 use crate::day::file::DayFile;
 use crate::day::section::{ActivityCode, Section};
 use crate::day::summary::{SectionPlace, SectionTotals, Summary};
@@ -201,6 +202,30 @@ impl SnapshotInner {
         })
     }
 
+    /// Was any event with this property ever stored? (for the "never seen" warning)
+    pub(crate) fn knows_property(&self, property: &str) -> Result<bool> {
+        let sections = self.days.iter().rev().flat_map(|day| &*day.sections);
+        let runs = self.days.iter().rev().flat_map(SnapshotDay::run_days);
+        Ok(runs.into_iter().any(|run| !run.rows.kinds(property).is_empty())
+            || any(sections.map(|section| section.section.has_property(property)))?)
+    }
+
+    /// Kinds that the property was found to hold, from the newest day back; the search ends once
+    /// a wanted one is found.
+    pub(crate) fn property_kinds(&self, property: &str, wanted: KindSet) -> Result<KindSet> {
+        let mut kinds = KindSet::NONE;
+        for source in self.days.iter().rev().flat_map(SnapshotDay::sources) {
+            kinds = kinds.or(match source {
+                Source::Section(section) => section.kinds(property, wanted)?,
+                Source::Run(run) => run.rows.kinds(property),
+            });
+            if !kinds.and(wanted).is_empty() {
+                break;
+            }
+        }
+        Ok(kinds)
+    }
+
     /// Distinct users of the activity (`None`: any) on the day, where totals alone tell: one
     /// section and no run.
     pub(crate) fn day_total(&self, day: &SnapshotDay, activity: Option<&str>) -> Option<u64> {
@@ -233,6 +258,11 @@ impl SnapshotInner {
         }
         Ok(())
     }
+}
+
+/// Is one of them true? Those after it are not looked at.
+fn any(mut tests: impl Iterator<Item = Result<bool>>) -> Result<bool> {
+    tests.find(|test| !matches!(test, Ok(false))).unwrap_or(Ok(false))
 }
 
 fn users_of(totals: &SectionTotals, activity: &str) -> Option<u64> {

@@ -1,6 +1,6 @@
 //! Rows of one activity by the users of one chunk, column by column, each read when asked for.
 
-use super::column::{ColumnPage, Values};
+use super::column::{ColumnPage, Decoded};
 use super::datum::Datum;
 use super::format::{BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX};
 use super::names::TextList;
@@ -336,8 +336,8 @@ impl<'a> Pages<'a> {
         &self,
         pages: &[ColumnSlice<'a, '_>],
         dictionary: u32,
-    ) -> Result<Option<Values<'a>>> {
-        let mut values = Values::default();
+    ) -> Result<Option<Decoded<'a>>> {
+        let mut values = Decoded::default();
         for page in pages {
             let slice = page.slice;
             let at = values.cells.len();
@@ -358,8 +358,8 @@ impl<'a> Pages<'a> {
         pages: &[ColumnSlice<'a, '_>],
         dictionary: u32,
         block: &Block,
-    ) -> Result<Values<'a>> {
-        let mut values = Values::default();
+    ) -> Result<Decoded<'a>> {
+        let mut values = Decoded::default();
         for page in pages {
             let slice = page.slice;
             if page.column.is_none_or(|(column, _)| !column.per_user) {
@@ -385,7 +385,7 @@ impl<'a> Pages<'a> {
         count: usize,
         wanted: &Range<usize>,
         dictionary: u32,
-        to: &mut Values<'a>,
+        to: &mut Decoded<'a>,
     ) -> Result<()> {
         let Some((column, part)) = page.column else {
             to.cells.extend(wanted.clone().map(|_| Cell::Null));

@@ -1,6 +1,7 @@
 //! One page of one property: which kinds of value occur, which row has which, and the values kind
 //! by kind, packed. Encoder and decoder.
 
+use super::datum::KindSet;
 use super::format::{COLUMN_PER_USER, value_kind};
 use super::rows::{Cell, Strings};
 use crate::codec::{cursor, ints};
@@ -24,9 +25,9 @@ pub(crate) struct Context<'a> {
     pub(crate) wide: &'a [i128],
 }
 
-/// The values of a column as they are read, page after page.
+/// Values of a column as they are read, page after page.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Values<'a> {
+pub(crate) struct Decoded<'a> {
     /// A text is a code of the section's dictionary of the property, or `dictionary + i` for the
     /// plain text `i`. A wide decimal is an index into `wide`.
     pub(crate) cells: Vec<Cell>,
@@ -195,6 +196,18 @@ impl<'a> ColumnPage<'a> {
         }
     }
 
+    /// Kinds of the values that occur.
+    pub(crate) fn kinds(&self) -> Result<KindSet, String> {
+        let kinds = decode_kinds(&mut &*self.values)?;
+        let kind = |&(kind, _): &Kind| match kind {
+            value_kind::NULL => KindSet::NONE,
+            value_kind::BOOL => KindSet::BOOL,
+            value_kind::TEXT_CODE | value_kind::TEXT_PLAIN => KindSet::TEXT,
+            _ => KindSet::NUMBER,
+        };
+        Ok(kinds.iter().map(kind).fold(KindSet::NONE, KindSet::or))
+    }
+
     /// Appends the values at `wanted` of the page's `count`, which is its rows or its users.
     /// `dictionary`: texts of the property in the section's dictionary.
     pub(crate) fn decode(
@@ -202,7 +215,7 @@ impl<'a> ColumnPage<'a> {
         count: usize,
         wanted: Range<usize>,
         dictionary: u32,
-        to: &mut Values<'a>,
+        to: &mut Decoded<'a>,
     ) -> Result<(), String> {
         to.cells.reserve(wanted.len());
         let mut decoder = Decoder { input: self.values, dictionary, to };
@@ -234,7 +247,7 @@ fn decode_kinds(input: &mut &[u8]) -> Result<Vec<Kind>, String> {
 struct Decoder<'a, 'v> {
     input: &'a [u8],
     dictionary: u32,
-    to: &'v mut Values<'a>,
+    to: &'v mut Decoded<'a>,
 }
 
 impl Decoder<'_, '_> {
@@ -246,7 +259,7 @@ impl Decoder<'_, '_> {
         }
     }
 
-    /// Values kind by kind, then in the order of their tags.
+    /// Decoded kind by kind, then in the order of their tags.
     fn mixed(&mut self, kinds: &[Kind], count: usize, wanted: Range<usize>) -> Result<(), String> {
         let width = tag_width(kinds.len());
         let packed = cursor::take(&mut self.input, ints::packed_bytes(count, width))?;

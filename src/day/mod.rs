@@ -1,6 +1,5 @@
 //! Day sections and the files that hold them: rows in, rows and user sets out.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "questions about rows are answered through it"))]
 pub(crate) mod block;
 pub(crate) mod build;
 mod column;
@@ -8,8 +7,8 @@ pub(crate) mod datum;
 pub(crate) mod file;
 mod format;
 mod index;
-#[cfg_attr(not(test), expect(dead_code, reason = "questions about rows are answered through it"))]
 pub(crate) mod indexed;
+mod kinds;
 mod layout;
 mod names;
 mod opened;

@@ -1,6 +1,7 @@
 //! The rows of one day in memory: what a WAL frame carries, a memtable run holds and a section is
 //! built from.
 
+use super::datum::KindSet;
 pub(crate) use super::strings::Strings;
 use crate::event::{Decimal, Value};
 use crate::limits::{DECIMAL_SCALE_MAX, TEXT_BYTES_MAX};
@@ -25,6 +26,20 @@ pub(crate) enum Cell {
     Float(f64),
     /// A code of `DayRows::strings`.
     Text(u32),
+}
+
+impl Cell {
+    /// What kind of value it is; none for null.
+    pub(crate) fn kind(self) -> KindSet {
+        match self {
+            Cell::Null => KindSet::NONE,
+            Cell::Bool(_) => KindSet::BOOL,
+            Cell::Text(_) => KindSet::TEXT,
+            Cell::Integer(_) | Cell::Decimal(..) | Cell::WideDecimal(..) | Cell::Float(_) => {
+                KindSet::NUMBER
+            }
+        }
+    }
 }
 
 /// One property over all rows; `cells` may be shorter than the rows, the missing tail is null.

@@ -1,6 +1,6 @@
 //! All rows of a section back, and the check of its every byte.
 
-use super::column::{ColumnPage, Values};
+use super::column::{ColumnPage, Decoded};
 use super::format::{
     ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, PartRecord, SectionFooter,
 };
@@ -246,7 +246,7 @@ impl Reading {
         let texts = self.texts.get(usize::from(property)).map_or(0, |texts| texts.len() as u32);
         let page = ColumnPage::read(bytes)?;
         let count = if page.per_user { users.len() } else { rows };
-        let mut values = Values::default();
+        let mut values = Decoded::default();
         page.decode(count, 0..count, texts, &mut values)?;
         let cells: Vec<Cell> =
             values.cells.iter().map(|&cell| self.cell(property, cell, &values)).collect();
@@ -264,7 +264,7 @@ impl Reading {
     }
 
     /// A cell whose text and wide value are in the rows.
-    fn cell(&mut self, property: u16, cell: Cell, values: &Values) -> Cell {
+    fn cell(&mut self, property: u16, cell: Cell, values: &Decoded) -> Cell {
         match cell {
             Cell::WideDecimal(scale, at) => {
                 let value = values.wide.get(at as usize).copied().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::day::block::Block;
+use crate::day::datum::KindSet;
 use crate::memtable::Run;
 
 /// Of all rows here.
@@ -85,6 +86,12 @@ fn check_blocks(rows: DayRows) {
                 assert_eq!(rows, expected);
             }
         }
+    }
+    for property in PROPERTIES {
+        // No kind is wanted, so that all of them are found.
+        let kinds = section.kinds(property, KindSet::NONE).unwrap();
+        assert_eq!(kinds, run.days[&SPAN.day].rows.kinds(property));
+        assert_eq!(section.has_property(property).unwrap(), !kinds.is_empty());
     }
     assert!(section.block(names.len() as u16, Some(0)).unwrap().is_none());
     assert!(run.days[&SPAN.day].block(b"nothing", Some(0)).is_none());

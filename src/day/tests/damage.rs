@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::codec::{checksum::crc, cursor};
-use crate::day::column::{ColumnPage, Values};
+use crate::day::column::{ColumnPage, Decoded};
 use crate::day::file::FinishedDayFile;
 use crate::day::format::{BlockRecord, IndexRecord, PartRecord, SectionFooter};
 use crate::day::names::TextList;
@@ -265,7 +265,7 @@ fn ask_everything(section: &Section) {
 }
 
 fn decoded(bytes: &[u8], rows: usize, wanted: Range<usize>) -> Result<Vec<Cell>, String> {
-    let mut values = Values::default();
+    let mut values = Decoded::default();
     ColumnPage::read(bytes)?.decode(rows, wanted, 5, &mut values)?;
     Ok(values.cells)
 }

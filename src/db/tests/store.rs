@@ -1,6 +1,7 @@
 //! Batches, duplicates, flush, reopening, readers, the lock.
 
 use super::*;
+use crate::day::datum::KindSet;
 use crate::fs::simulated::{Failure, Lasting};
 use crate::{Durability, ErrorKind};
 
@@ -368,4 +369,31 @@ fn on_the_real_disk_a_thread_publishes_in_time() {
     assert_eq!(rows(&db.snapshot().unwrap()), all);
     db.close().unwrap();
     assert_eq!(rows(&Db::open_read_only(&path).unwrap().snapshot().unwrap()), all);
+}
+
+#[test]
+fn a_snapshot_knows_properties_and_their_kinds() {
+    let db = World::new().create();
+    let with = |day, value: crate::Value| event("u", "buy", day, 0).with("price", value);
+    write(&db, &[with(1, "free".into()), with(1, true.into()), with(2, 5.into())]);
+    let check = || {
+        let snapshot = db.snapshot().unwrap();
+        let kinds = |property, wanted| snapshot.inner.property_kinds(property, wanted).unwrap();
+        // The search goes from the newest day back, and no further than it has to.
+        assert_eq!(kinds("price", KindSet::NUMBER), KindSet::NUMBER);
+        let two = KindSet::BOOL.or(KindSet::TEXT);
+        assert_eq!(kinds("price", KindSet::TEXT), two.or(KindSet::NUMBER));
+        assert_eq!(kinds("plan", two), KindSet::NONE);
+        assert!(snapshot.inner.knows_property("price").unwrap());
+        assert!(!snapshot.inner.knows_property("plan").unwrap());
+    };
+    check();
+    db.flush().unwrap();
+    check();
+    write(&db, &[event("u", "buy", 2, 1).with("price", 3.5)]);
+    check();
+    write(&db, &[event("u", "buy", 0, 1).with("plan", "pro")]);
+    let snapshot = db.snapshot().unwrap();
+    assert!(snapshot.inner.knows_property("plan").unwrap());
+    assert_eq!(snapshot.inner.property_kinds("plan", KindSet::TEXT).unwrap(), KindSet::TEXT);
 }

@@ -1,0 +1,46 @@
+//! Which kinds of value a property holds, without its values.
+
+use super::column::ColumnPage;
+use super::datum::KindSet;
+use super::format::ANY;
+use super::rows::DayRows;
+use super::section::Section;
+use super::section_rows::part_bytes;
+use crate::error::Result;
+
+impl Section {
+    /// Does any row here have the property?
+    pub(crate) fn has_property(&self, property: &str) -> Result<bool> {
+        Ok(self.property(property)?.is_some())
+    }
+
+    /// Kinds that the property holds here; the search ends at the first page with a wanted one.
+    pub(crate) fn kinds(&self, property: &str, wanted: KindSet) -> Result<KindSet> {
+        let mut kinds = KindSet::NONE;
+        let Some(property) = self.property(property)? else { return Ok(kinds) };
+        for record in self.blocks()?.iter().filter(|record| record.activity.get() != ANY) {
+            let (pages, bytes) = self.pages(record)?;
+            for page in &pages {
+                let at = page.columns.binary_search_by_key(&property, |(property, _)| *property);
+                let Some((_, part)) = at.ok().and_then(|at| page.columns.get(at)) else { continue };
+                let found =
+                    part_bytes(bytes, part).and_then(|bytes| ColumnPage::read(bytes)?.kinds());
+                kinds = kinds.or(found.map_err(|e| self.page_damage(record, part, e))?);
+                if !kinds.and(wanted).is_empty() {
+                    return Ok(kinds);
+                }
+            }
+        }
+        Ok(kinds)
+    }
+}
+
+impl DayRows {
+    /// Kinds that the property holds in these rows.
+    pub(crate) fn kinds(&self, property: &str) -> KindSet {
+        let name = self.strings.find(property.as_bytes());
+        let column = self.columns.iter().find(|column| Some(column.name) == name);
+        let cells = column.map_or(&[][..], |column| &column.cells);
+        cells.iter().fold(KindSet::NONE, |kinds, cell| kinds.or(cell.kind()))
+    }
+}
