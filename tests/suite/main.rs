@@ -10,11 +10,13 @@
 
 mod cli;
 mod docs;
+mod events;
 mod expected;
 mod house;
 mod kill;
 mod model;
 mod oracle;
+mod questions;
 mod same;
 mod size;
 mod support;

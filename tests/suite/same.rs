@@ -22,7 +22,7 @@ pub fn assert_same(oracle: &Oracle, query: &Json, answer: &Answer, what: &str) {
 }
 
 /// JSON whose numbers are kept as texts like `#15.50`, so that no digit is lost.
-fn parsed(text: &str) -> Json {
+pub fn parsed(text: &str) -> Json {
     let mut marked = String::new();
     let (mut in_text, mut in_number, mut escaped) = (false, false, false);
     for c in text.chars() {
