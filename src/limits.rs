@@ -76,6 +76,8 @@ pub const CONDITION_DEPTH_MAX: usize = 4;
 pub const BREAKDOWN_PROPERTIES_MAX: usize = 4;
 /// Groups of a breakdown that are kept, and events named at a step of paths.
 pub const TOP_MAX: u32 = 1_000;
+/// Groups kept where a query does not say.
+pub const TOP_DEFAULT: u32 = 25;
 /// Steps of a funnel, and exclusions between them.
 pub const FUNNEL_STEPS_MAX: usize = 30;
 /// Steps of paths away from their anchor.

@@ -17,7 +17,7 @@ use crate::time::{Calendar, Day, DaySpan, Micros, Zone};
 use crate::users::{LiveUsers, UsersView};
 use chrono::{DateTime, NaiveDate, Utc};
 use files::OpenFiles;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
@@ -224,6 +224,16 @@ impl SnapshotInner {
             }
         }
         Ok(kinds)
+    }
+
+    /// Names of all activities with a stored event, sorted by bytes.
+    pub(crate) fn activity_names(&self) -> Vec<String> {
+        let sections = self.days.iter().flat_map(|day| &*day.sections);
+        let stored = sections.flat_map(|s| &s.place.totals.activities).map(|a| a.name.as_str());
+        let fresh = self.days.iter().flat_map(SnapshotDay::run_days).flat_map(RunDay::activities);
+        let fresh = fresh.filter_map(|name| std::str::from_utf8(name).ok());
+        let names: BTreeSet<&str> = stored.chain(fresh).collect();
+        names.into_iter().map(str::to_owned).collect()
     }
 
     /// Distinct users of the activity (`None`: any) on the day, where totals alone tell: one

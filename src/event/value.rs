@@ -1,6 +1,7 @@
 //! Values of properties.
 
 use super::Decimal;
+use super::Number;
 use super::decimal;
 use std::cmp::Ordering;
 use std::fmt;
@@ -76,6 +77,14 @@ impl Value {
             (Float(a), b) => Some(b.exact()?.compare_float(*a)?.reverse()),
             (a, Float(b)) => a.exact()?.compare_float(*b),
             (a, b) => Some(a.exact()?.compare(&b.exact()?)),
+        }
+    }
+
+    /// The number; `None` for a boolean or a text.
+    pub(crate) fn number(&self) -> Option<Number> {
+        match self {
+            Value::Float(number) => Some(Number::Float(*number)),
+            number => number.exact().map(Number::Exact),
         }
     }
 

@@ -189,10 +189,7 @@ fn ordered(from: Day, to: Day) -> Result<()> {
 }
 
 fn check_selector(selector: &Selector) -> Result<()> {
-    if !selector.conditions().is_empty() {
-        return Err(later("`where`"));
-    }
-    let Selector::Names(names) = selector else { return Ok(()) };
+    let Selector::Names(names) = selector.event() else { return Ok(()) };
     if names.is_empty() {
         return Err(Error::input("an event selector names no event: `\"*\"` is any event"));
     }

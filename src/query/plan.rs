@@ -59,6 +59,8 @@ pub(crate) trait History {
     fn zone_name(&self) -> &str;
     /// The day that holds an instant.
     fn span_of(&self, at: Micros) -> DaySpan;
+    /// Where a day starts.
+    fn start_of(&self, day: Day) -> Micros;
     /// First day with a stored event.
     fn first_day(&self) -> Option<Day>;
     /// End of the newest day with an event not after `now`.
@@ -80,6 +82,10 @@ impl History for SnapshotInner {
 
     fn span_of(&self, at: Micros) -> DaySpan {
         self.calendar.span_of(at)
+    }
+
+    fn start_of(&self, day: Day) -> Micros {
+        self.calendar.span(day).start
     }
 
     fn first_day(&self) -> Option<Day> {
@@ -137,7 +143,10 @@ impl Plan {
         let reach = Reach::of(history, as_of);
         let users = query.users.as_ref().map(|set| resolve::expand(set, history.cohorts()));
         let query = &Query { users: users.transpose()?, ..query.clone() };
-        let users = query.users.as_ref().map(|set| resolve::bind(set, reach).map(Arc::new));
+        let users = query
+            .users
+            .as_ref()
+            .map(|set| resolve::bind(set, reach, &|day| history.start_of(day)).map(Arc::new));
         let by = query.bucket();
         let (from, to) = range(query, history.first_day(), reach);
         let (from, to) = widened(from, to, by, query.week_start);
@@ -346,6 +355,10 @@ mod tests {
             let day = at.div_euclid(DAY_US);
             DaySpan { day: day as Day, start: day * DAY_US, end: (day + 1) * DAY_US }
         }
+        fn start_of(&self, day: Day) -> Micros {
+            Micros::from(day) * DAY_US
+        }
+
         fn first_day(&self) -> Option<Day> {
             self.0.first().map(|(at, _)| self.span_of(*at).day)
         }

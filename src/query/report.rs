@@ -363,3 +363,15 @@ impl Report {
         }
     }
 }
+
+impl Report {
+    /// Whether it asks how many events a user has, not just whether there are any.
+    pub(crate) fn counts_events(&self) -> bool {
+        match self {
+            Report::Frequency { at_least, at_most, .. } => *at_least > 1 || at_most.is_some(),
+            Report::Retention(retention) => retention.at_least > 1,
+            Report::Value(_) => true,
+            _ => false,
+        }
+    }
+}

@@ -6,6 +6,7 @@ use super::{Query, Set, SetTree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{SET_DEPTH_MAX, SET_PARTS_MAX};
 use crate::scan::SetKind;
+use crate::time::{Day, Micros};
 use std::collections::BTreeMap;
 
 /// Saved cohorts: name to the JSON of a set.
@@ -82,26 +83,30 @@ fn unknown(name: &str, cohorts: &Cohorts) -> Error {
     })
 }
 
-/// The set for the scan; its cohorts are expanded already.
-pub(super) fn bind(tree: &SetTree, reach: Reach) -> Result<SetKind> {
+/// The set for the scan; its cohorts are expanded already. `start_of`: where a day starts.
+pub(super) fn bind(
+    tree: &SetTree,
+    reach: Reach,
+    start_of: &impl Fn(Day) -> Micros,
+) -> Result<SetKind> {
     let all = |sets: &[SetTree]| -> Result<Vec<SetKind>> {
-        sets.iter().map(|set| bind(set, reach)).collect()
+        sets.iter().map(|set| bind(set, reach, start_of)).collect()
     };
     Ok(match tree {
         SetTree::Did { event, from, to, at_least, at_most } => SetKind::Did {
             event: event.clone(),
-            from: *from,
-            to: *to,
+            from: from.map_or(Micros::MIN, start_of),
+            to: to.map_or(Micros::MAX, start_of),
             at_least: *at_least,
             at_most: *at_most,
         },
         SetTree::FirstDid { event, from, to } => {
-            SetKind::FirstDid { event: event.clone(), from: *from, to: *to }
+            SetKind::FirstDid { event: event.clone(), from: start_of(*from), to: start_of(*to) }
         }
         SetTree::Ids(ids) => SetKind::Ids(ids.clone()),
         SetTree::And(sets) => SetKind::And(all(sets)?),
         SetTree::Or(sets) => SetKind::Or(all(sets)?),
-        SetTree::Not(set) => SetKind::Not(Box::new(bind(set, reach)?)),
+        SetTree::Not(set) => SetKind::Not(Box::new(bind(set, reach, start_of)?)),
         SetTree::Funnel { .. } | SetTree::Cohort(_) => {
             return Err(Error::unsupported("a `funnel` set is not supported yet"));
         }

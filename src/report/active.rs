@@ -9,7 +9,7 @@ use crate::scan::{
 use crate::time::{Bucket, Day};
 
 pub(super) fn prepare<'a>(
-    question: &'a Question<'a>,
+    question: &Question<'a>,
     event: &Selector,
     trailing: Option<u32>,
 ) -> Prepared<'a> {
@@ -55,7 +55,7 @@ fn totals(question: &Question<'_>, event: &Selector) -> Option<Vec<u64>> {
         },
     };
     let plan = &question.plan;
-    if plan.by != Bucket::Day || question.query.users.is_some() {
+    if plan.by != Bucket::Day || plan.users.is_some() || question.groups.is_some() {
         return None;
     }
     let mut totals = vec![0; plan.buckets.len()];
@@ -105,7 +105,7 @@ impl Trailing {
 
 impl BucketOperator for Trailing {
     fn collect(&mut self, step: &Step<'_>, _: Option<usize>, _: &mut Tally) -> Result<()> {
-        if let Some(bits) = step.bits[0] {
+        if let Some(bits) = step.users(0) {
             self.window.evict_before(step.day - self.days + 1);
             self.window.push(step.day, bits);
         }

@@ -7,7 +7,7 @@ use crate::query::answer::Figures;
 use crate::scan::{Input, Operator, Selector, Step, Tally, kernels};
 use crate::time::Day;
 
-pub(super) fn prepare<'a>(question: &'a Question<'a>) -> Prepared<'a> {
+pub(super) fn prepare<'a>(question: &Question<'a>) -> Prepared<'a> {
     let job =
         question.job(vec![everybody(question)], 1, |chunk| Box::new(People::new(chunk, false)));
     let figures = |_: &Question<'_>, tally: Tally| {
@@ -22,7 +22,7 @@ pub(super) fn everybody(question: &Question<'_>) -> Input {
         true => (question.plan.from, question.plan.to),
         false => (Day::MIN, Day::MAX),
     };
-    question.input(&Selector::Any, from, to)
+    question.input_of_all(&Selector::Any, from, to)
 }
 
 /// Everybody with an event: counted into sum 0, or listed.
@@ -40,7 +40,7 @@ impl People {
 
 impl Operator for People {
     fn day(&mut self, step: &Step<'_>, _: &mut Tally) -> Result<()> {
-        if let Some(bits) = step.bits[0] {
+        if let Some(bits) = step.users(0) {
             kernels::or(&mut self.users, bits);
         }
         Ok(())

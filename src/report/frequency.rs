@@ -8,7 +8,7 @@ use crate::scan::{BucketOperator, ByBucket, Gather, Selector, Step, Tally, Thres
 
 /// The plan's buckets are the intervals. Sums: users of exactly 1, 2, ... intervals.
 pub(super) fn prepare<'a>(
-    question: &'a Question<'a>,
+    question: &Question<'a>,
     event: &Selector,
     at_least: u32,
     at_most: Option<u32>,

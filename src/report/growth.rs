@@ -17,7 +17,7 @@ const ANY: usize = 1;
 const SUMS: usize = 5;
 
 pub(super) fn prepare<'a>(
-    question: &'a Question<'a>,
+    question: &Question<'a>,
     event: &Selector,
     gap: u32,
     trailing: Option<u32>,
@@ -48,7 +48,7 @@ pub(super) fn prepare<'a>(
 fn inputs(question: &Question<'_>, event: &Selector, any: bool) -> Vec<Input> {
     let to = question.plan.to;
     let mut inputs = vec![question.input(event, Day::MIN, to)];
-    inputs.extend(any.then(|| question.input(&Selector::Any, Day::MIN, to)));
+    inputs.extend(any.then(|| question.input_of_all(&Selector::Any, Day::MIN, to)));
     inputs
 }
 
@@ -146,10 +146,10 @@ impl BucketOperator for Calendar {
             }
             return self.now.day(step);
         }
-        if let Some(bits) = step.bits[EVENT] {
+        if let Some(bits) = step.users(EVENT) {
             kernels::or(&mut self.seen, bits);
         }
-        if let (Some((_, seen)), Some(bits)) = (&mut self.any, step.bits[ANY]) {
+        if let (Some((_, seen)), Some(bits)) = (&mut self.any, step.users(ANY)) {
             kernels::or(seen, bits);
         }
         Ok(())
@@ -252,10 +252,10 @@ impl Sliding {
 impl BucketOperator for Sliding {
     fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>, _: &mut Tally) -> Result<()> {
         let start = self.start(bucket.unwrap_or(0));
-        if let (Some(any), Some(bits)) = (&mut self.any, step.bits[ANY]) {
+        if let (Some(any), Some(bits)) = (&mut self.any, step.users(ANY)) {
             any.push(step.day, bits, start);
         }
-        let Some(bits) = step.bits[EVENT] else { return Ok(()) };
+        let Some(bits) = step.users(EVENT) else { return Ok(()) };
         self.advance(start);
         if step.day < start {
             self.pass(step.day, bits, start);

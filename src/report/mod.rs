@@ -1,7 +1,7 @@
 //! Reports: one file each, with its operator and its answer.
 //!
-//! A report prepares a job for the scan and a way to turn what was counted into figures; all
-//! queries of a call share one scan.
+//! A report prepares jobs for the scan and a way to turn what was counted into figures; all queries
+//! of a call share one scan. A breakdown takes a scan before it, which ranks its groups.
 
 mod active;
 mod count;
@@ -18,29 +18,35 @@ mod users;
 
 use crate::error::{Error, Result};
 use crate::event::Value;
+use crate::limits::TOP_DEFAULT;
 use crate::query::answer::{Answer, BucketInfo, Column, Figures, Series, share};
 use crate::query::plan::Plan;
 use crate::query::{Person, Query, Report, Retention};
-use crate::scan::{Edges, Groups, Input, Job, Selector, scan};
+use crate::scan::{Edges, Groups, Input, Job, Operator, RowJob, Selector, Tally, scan};
 use crate::snapshot::{Snapshot, SnapshotInner};
-use crate::time::{self, Day};
+use crate::time::{self, Day, Tick};
 use prepared::{Answered, Instants, Outcome, Prepared};
+use rank::Ranking;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// The name of a feature in the key of `adoption`.
 const FEATURE: &str = "feature";
+
 /// The key of the group of all that a breakdown does not keep.
 const OTHER: &str = "other";
 
 /// A query, its plan, and what it is asked of.
+#[derive(Clone)]
 struct Question<'a> {
     query: &'a Query,
     plan: Plan,
     snapshot: &'a SnapshotInner,
-    /// The groups of the breakdown, ranked once the reports are made ready.
+    /// The groups of the breakdown, ranked before the report is made ready.
     groups: Option<Arc<Groups>>,
+    /// The group that a report on presence is made ready for, one after the other.
+    slot: usize,
 }
 
 impl Snapshot {
@@ -52,69 +58,130 @@ impl Snapshot {
     pub fn query(&self, query: &Query) -> Result<Answer> {
         let started = Instant::now();
         let question = self.question(query)?;
-        let Prepared { bits, rows, figures } = question.prepare()?;
-        let tallies = scan(&self.inner, &bits)?;
-        let _ = rows;
-        let answered = figures(&question, Outcome { tallies, rows: Vec::new() })?;
+        self.rank(std::slice::from_ref(&question))?;
+        let Prepared { bits, rows, figures } = question.prepare_all()?;
+        let scanned = scan(&self.inner, &bits, &rows, &[])?;
+        let outcome = Outcome { tallies: scanned.tallies, rows: scanned.rows };
+        let answered = figures(&question, outcome)?;
         Ok(question.answer(answered, started))
     }
 
     /// Answers several queries with one scan. Each answer equals what it would be alone, and a
     /// query that fails has its error in its place.
     pub fn query_many(&self, queries: &[Query]) -> Vec<Result<Answer>> {
+        match self.together(queries) {
+            Ok(answers) => answers,
+            // Damage in what one query reads must not fail the others: then each goes alone.
+            Err(_) => queries.iter().map(|query| self.query(query)).collect(),
+        }
+    }
+
+    fn together(&self, queries: &[Query]) -> Result<Vec<Result<Answer>>> {
         let started = Instant::now();
         let questions: Vec<_> = queries.iter().map(|query| self.question(query)).collect();
-        let (mut jobs, mut rest) = (Vec::new(), Vec::new());
-        for question in questions.iter().flatten() {
-            let prepared = question.prepare().map(|Prepared { bits, figures, .. }| {
-                let scanned = bits.len();
-                jobs.extend(bits);
-                (scanned, figures)
-            });
-            rest.push((question, prepared));
+        let (mut asked, mut places) = (Vec::new(), Vec::new());
+        for question in questions {
+            places.push(question.map(|question| {
+                asked.push(question);
+                asked.len() - 1
+            }));
         }
-        // Damage in what one query reads must not fail the others: then each goes alone.
-        let Ok(tallies) = scan(&self.inner, &jobs) else {
-            return queries.iter().map(|query| self.query(query)).collect();
-        };
-        let mut tallies = tallies.into_iter();
-        let answers = rest.into_iter().map(|(question, prepared)| {
-            let (scanned, figures) = prepared?;
-            let tallies = tallies.by_ref().take(scanned).collect();
-            let answered = figures(question, Outcome { tallies, rows: Vec::new() })?;
+        self.rank(&asked)?;
+        let (mut bits, mut rows, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+        for question in &asked {
+            rest.push(question.prepare_all().map(|prepared| {
+                let shares = (prepared.bits.len(), prepared.rows.len());
+                bits.extend(prepared.bits);
+                rows.extend(prepared.rows);
+                (shares, prepared.figures)
+            }));
+        }
+        let scanned = scan(&self.inner, &bits, &rows, &[])?;
+        let (mut tallies, mut counted) = (scanned.tallies.into_iter(), scanned.rows.into_iter());
+        let answers = asked.iter().zip(rest).map(|(question, prepared)| {
+            let ((bits, rows), figures) = prepared?;
+            let tallies = tallies.by_ref().take(bits).collect();
+            let rows = counted.by_ref().take(rows).collect();
+            let answered = figures(question, Outcome { tallies, rows })?;
             Ok(question.answer(answered, started))
         });
-        let answers: Vec<Result<Answer>> = answers.collect();
-        drop(jobs);
-        in_place(questions, answers)
+        let mut answers: Vec<Option<Result<Answer>>> = answers.map(Some).collect();
+        let answer = |place: Result<usize>| {
+            let answer = answers.get_mut(place?).and_then(Option::take);
+            answer.unwrap_or_else(|| Err(Error::input("a query was answered twice")))
+        };
+        Ok(places.into_iter().map(answer).collect())
     }
 
     fn question<'a>(&'a self, query: &'a Query) -> Result<Question<'a>> {
         let snapshot = &*self.inner;
         let plan = Plan::new(query, snapshot, time::now())?;
-        Ok(Question { query, plan, snapshot, groups: None })
+        let breakdown = &query.breakdown;
+        let groups = (!breakdown.is_empty()).then(|| Arc::new(Groups::new(breakdown.clone())));
+        Ok(Question { query, plan, snapshot, groups, slot: 0 })
+    }
+
+    /// Ranks the groups of every breakdown, all in one scan.
+    fn rank(&self, questions: &[Question<'_>]) -> Result<()> {
+        let (mut sizes, mut rows, mut ranks) = (Vec::new(), Vec::new(), Vec::new());
+        for question in questions {
+            let Some(groups) = &question.groups else { continue };
+            let top = question.query.top.unwrap_or(TOP_DEFAULT) as usize;
+            ranks.push((
+                groups,
+                top,
+                match question.ranking()? {
+                    Ranking::Sizes(job) => {
+                        sizes.push(job);
+                        None
+                    }
+                    Ranking::Rows(job, rank) => {
+                        rows.push(job);
+                        Some(rank)
+                    }
+                },
+            ));
+        }
+        if ranks.is_empty() {
+            return Ok(());
+        }
+        let scanned = scan(&self.inner, &[], &rows, &sizes)?;
+        let (mut sizes, mut rows) = (scanned.sizes.into_iter(), scanned.rows.into_iter());
+        for (groups, top, rank) in ranks {
+            match rank {
+                None => rank::rank_by_users(groups, top, sizes.next().unwrap_or_default()),
+                Some(rank) => rows.next().map_or(Ok(()), |counted| rank(groups, top, counted))?,
+            }
+        }
+        Ok(())
     }
 }
 
-/// The answers to the questions that could be asked, and the errors of the others between them.
-fn in_place(
-    questions: Vec<Result<Question<'_>>>,
-    answers: Vec<Result<Answer>>,
-) -> Vec<Result<Answer>> {
-    let mut answers = answers.into_iter();
-    let answer = |question: Result<Question<'_>>| match question {
-        Ok(_) => answers.next(),
-        Err(error) => Some(Err(error)),
-    };
-    questions.into_iter().filter_map(answer).collect()
-}
-
 impl<'a> Question<'a> {
-    fn prepare(&'a self) -> Result<Prepared<'a>> {
-        let report = &self.query.report;
-        if !self.query.breakdown.is_empty() {
-            return Err(later(report, "`breakdown`"));
+    /// The report made ready for all groups of its breakdown.
+    fn prepare_all(&self) -> Result<Prepared<'a>> {
+        if self.groups.is_none() || self.reads_rows() {
+            return self.prepare();
         }
+        let slots = (0..self.slots()).map(|slot| Question { slot, ..self.clone() }.prepare());
+        Ok(Prepared::joined(slots.collect::<Result<_>>()?))
+    }
+
+    /// Whether one job on rows answers all groups; reports on presence have jobs for each.
+    fn reads_rows(&self) -> bool {
+        match &self.query.report {
+            Report::Active { .. }
+            | Report::Frequency { .. }
+            | Report::Stickiness { .. }
+            | Report::States { .. }
+            | Report::Adoption { .. }
+            | Report::Growth { property: None, .. } => false,
+            _ => true,
+        }
+    }
+
+    fn prepare(&self) -> Result<Prepared<'a>> {
+        let report = &self.query.report;
         Ok(match report {
             Report::Active { event, trailing } => active::prepare(self, event, *trailing),
             Report::Frequency { event, at_least, at_most, .. } => {
@@ -148,25 +215,65 @@ impl<'a> Question<'a> {
         })
     }
 
-    /// A job of this query over the selector's days of `[from, to)`.
+    /// How the groups of the breakdown are ranked: by the users of the report's event.
+    fn ranking(&self) -> Result<Ranking<'a>> {
+        let report = &self.query.report;
+        Ok(match report {
+            Report::Active { event, .. }
+            | Report::Frequency { event, .. }
+            | Report::Stickiness { event, .. }
+            | Report::Growth { event, property: None, .. }
+            | Report::States { event, .. } => Ranking::by_presence(self, event),
+            Report::Adoption { among, .. } => Ranking::by_presence(self, among),
+            _ => return Err(later(report, "`breakdown`")),
+        })
+    }
+
+    /// A job of this query.
     fn job(
-        &'a self,
+        &self,
         inputs: Vec<Input>,
         sums: usize,
-        operator: impl Fn(u32) -> Box<dyn crate::scan::Operator> + Send + Sync + 'a,
+        operator: impl Fn(u32) -> Box<dyn Operator> + Send + Sync + 'a,
     ) -> Job<'a> {
-        Job { inputs, users: self.plan.users.as_deref(), sums, operator: Box::new(operator) }
+        Job {
+            inputs,
+            axis: None,
+            users: self.plan.users.clone(),
+            counted: self.query.report.counts_events(),
+            sums,
+            operator: Box::new(operator),
+        }
     }
 
-    fn input(&self, selector: &Selector, from: Day, to: Day) -> Input {
-        Input { selector: selector.clone(), from, to }
+    /// The events of a selector in some ticks, those of the group at hand.
+    fn input(&self, selector: &Selector, from: Tick, to: Tick) -> Input {
+        let slot = self.groups.clone().map(|groups| (groups, self.slot));
+        Input { selector: selector.clone(), from, to, slot }
     }
 
-    /// Where the range's buckets lie.
+    /// The events of a selector in some ticks, whatever their group.
+    fn input_of_all(&self, selector: &Selector, from: Tick, to: Tick) -> Input {
+        Input { selector: selector.clone(), from, to, slot: None }
+    }
+
+    /// Groups of the answer; 1 without a breakdown.
+    fn slots(&self) -> usize {
+        self.groups.as_ref().map_or(1, |groups| groups.slots())
+    }
+
+    /// Where the range's buckets lie, in ticks.
     fn edges(&self) -> Edges {
         let buckets = &self.plan.buckets;
         let ends = buckets.iter().map(|bucket| bucket.end);
         buckets.first().map(|bucket| bucket.start).into_iter().chain(ends).collect()
+    }
+
+    /// Where the range's buckets lie in time.
+    fn instants(&self) -> Instants {
+        Instants::new(
+            self.edges().iter().map(|&day| self.snapshot.calendar.span(day).start).collect(),
+        )
     }
 
     /// A value per bucket, null where the bucket has not begun.
@@ -178,17 +285,6 @@ impl<'a> Question<'a> {
     /// A column of counts, null where the bucket has not begun.
     fn counts(&self, sums: &[u64]) -> Column {
         Column::Counts(self.begun(|bucket| sums.get(bucket).copied()))
-    }
-
-    /// Groups of the answer; 1 without a breakdown.
-    fn slots(&self) -> usize {
-        self.groups.as_ref().map_or(1, |groups| groups.slots())
-    }
-
-    /// Where the range's buckets lie in time.
-    fn instants(&self) -> Instants {
-        let start = |day| self.snapshot.calendar.span(day).start;
-        Instants::new(self.edges().iter().map(|&day| start(day)).collect())
     }
 
     fn answer(&self, answered: Vec<Answered>, started: Instant) -> Answer {

@@ -46,6 +46,29 @@ impl<'a> Prepared<'a> {
         Prepared { bits, rows: Vec::new(), figures: Box::new(figures) }
     }
 
+    /// The same report for one group after the other.
+    pub(super) fn joined(slots: Vec<Prepared<'a>>) -> Prepared<'a> {
+        let (mut bits, mut rows, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+        for slot in slots {
+            shares.push((slot.bits.len(), slot.rows.len(), slot.figures));
+            bits.extend(slot.bits);
+            rows.extend(slot.rows);
+        }
+        let figures = move |question: &Question<'a>, outcome: Outcome| {
+            let mut tallies = outcome.tallies.into_iter();
+            let mut rows = outcome.rows.into_iter();
+            let mut all = Vec::new();
+            for (slot, (bits, of_rows, figures)) in shares.into_iter().enumerate() {
+                let tallies = tallies.by_ref().take(bits).collect();
+                let rows = rows.by_ref().take(of_rows).collect();
+                let answered = figures(question, Outcome { tallies, rows })?;
+                all.extend(answered.into_iter().map(|one| Answered { slot, ..one }));
+            }
+            Ok(all)
+        };
+        Prepared { bits, rows, figures: Box::new(figures) }
+    }
+
     /// A report on rows; `figures` answers one for each slot of the breakdown, in order.
     pub(super) fn of_rows(
         job: RowJob<'a>,

@@ -1,17 +1,32 @@
 //! The first walk of a breakdown: how large each group is.
 
+use super::Question;
 use crate::error::Result;
-use crate::scan::{Counted, Groups, RowEvent, RowInput, RowJob, RowOperator, SetKind};
+use crate::scan::{
+    Counted, Groups, RowEvent, RowInput, RowJob, RowOperator, Selector, SetKind, SizeJob,
+};
 use std::sync::Arc;
 
 /// How the groups of a report are ranked.
-pub(super) struct Ranking<'a> {
-    pub(super) job: RowJob<'a>,
-    /// Ranks the groups by what the job has counted, and keeps so many.
-    pub(super) rank: Box<dyn FnOnce(&Groups, usize, Counted) -> Result<()> + 'a>,
+pub(super) enum Ranking<'a> {
+    /// By the distinct users who have an event of the group.
+    Sizes(SizeJob),
+    /// By what a job on rows finds out.
+    Rows(RowJob<'a>, Box<Rank<'a>>),
 }
 
+/// Ranks the groups by what the job has counted, and keeps so many.
+type Rank<'a> = dyn FnOnce(&Groups, usize, Counted) -> Result<()> + 'a;
+
 impl<'a> Ranking<'a> {
+    /// By the distinct users who have an event of the selector in the range.
+    pub(super) fn by_presence(question: &Question<'a>, event: &Selector) -> Ranking<'a> {
+        let groups = question.groups.clone().unwrap_or_else(|| Arc::new(Groups::new(Vec::new())));
+        let (from, to) = question.instants().range();
+        let users = question.plan.users.clone();
+        Ranking::Sizes(SizeJob { selector: event.clone(), from, to, users, groups })
+    }
+
     /// By distinct users. `groups_of` visits the groups that a user's events put them into.
     pub(super) fn by_users<F: GroupsOf + Clone + Sync>(
         input: RowInput,
@@ -20,14 +35,17 @@ impl<'a> Ranking<'a> {
     ) -> Ranking<'a> {
         let job = RowJob::new(input, users, move || RankUsers::new(groups_of.clone()));
         let rank = |groups: &Groups, top: usize, counted: Counted| {
-            let sizes = counted.take::<RankUsers<F>>()?.users;
-            let sizes: Vec<Option<u64>> =
-                sizes.into_iter().map(|users| Some(users).filter(|users| *users > 0)).collect();
-            groups.rank(&sizes, top);
+            rank_by_users(groups, top, counted.take::<RankUsers<F>>()?.users);
             Ok(())
         };
-        Ranking { job, rank: Box::new(rank) }
+        Ranking::Rows(job, Box::new(rank))
     }
+}
+
+/// Keeps the groups with most users; a group of nobody does not exist.
+pub(super) fn rank_by_users(groups: &Groups, top: usize, users: Vec<u64>) {
+    let sizes = users.into_iter().map(|users| Some(users).filter(|users| *users > 0));
+    groups.rank(&sizes.collect::<Vec<_>>(), top);
 }
 
 /// The groups (by number) that a user's events put them into; one may be visited several times.

@@ -15,7 +15,7 @@ const RATES: [(&str, usize); 4] = [("curr", 1), ("nurr", 0), ("rurr", 2), ("surr
 const SUMS: usize = 11;
 
 pub(super) fn prepare<'a>(
-    question: &'a Question<'a>,
+    question: &Question<'a>,
     event: &Selector,
     week: u32,
     month: u32,
@@ -91,7 +91,7 @@ impl States {
 
 impl BucketOperator for States {
     fn collect(&mut self, step: &Step<'_>, _: Option<usize>, _: &mut Tally) -> Result<()> {
-        if let Some(bits) = step.bits[0] {
+        if let Some(bits) = step.users(0) {
             self.settle();
             self.advance(step.day);
             self.today = Some((step.day, Box::new(bits.clone())));
@@ -108,7 +108,7 @@ impl BucketOperator for States {
         let (mut week, mut month) = (Box::new(Bits::EMPTY), Box::new(Bits::EMPTY));
         self.week.union_into(&mut week);
         self.month.union_into(&mut month);
-        let tomorrow = next.filter(|step| step.day == day + 1).and_then(|step| step.bits[0]);
+        let tomorrow = next.filter(|step| step.day == day + 1).and_then(|step| step.users(0));
         let states = kernels::states(&kernels::StateInputs {
             today: self.today.as_ref().map_or(&Bits::EMPTY, |(_, bits)| bits),
             seen: &self.seen,

@@ -10,7 +10,7 @@ use crate::time::Day;
 
 /// Sums: the window's users per bucket, then the daily actives from `first` on.
 pub(super) fn prepare<'a>(
-    question: &'a Question<'a>,
+    question: &Question<'a>,
     event: &Selector,
     trailing: Option<u32>,
 ) -> Prepared<'a> {
@@ -91,7 +91,7 @@ impl<T> Daily<T> {
 
 impl<T: BucketOperator> BucketOperator for Daily<T> {
     fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>, tally: &mut Tally) -> Result<()> {
-        if let (Some(bits), Ok(day)) = (step.bits[0], usize::try_from(step.day - self.first)) {
+        if let (Some(bits), Ok(day)) = (step.users(0), usize::try_from(step.day - self.first)) {
             tally.add(self.offset + day, kernels::count(bits));
         }
         self.window.collect(step, bucket, tally)

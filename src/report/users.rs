@@ -10,7 +10,7 @@ use crate::users::UsersView;
 use rayon::prelude::*;
 
 pub(super) fn prepare<'a>(
-    question: &'a Question<'a>,
+    question: &Question<'a>,
     limit: u32,
     after: Option<&'a str>,
 ) -> Prepared<'a> {

@@ -65,7 +65,7 @@ impl Gather {
 
     /// Takes in one day.
     pub(crate) fn day(&mut self, step: &Step<'_>) -> Result<()> {
-        let Some(bits) = step.bits.get(self.input).copied().flatten() else { return Ok(()) };
+        let Some(bits) = step.users(self.input) else { return Ok(()) };
         match &mut self.counted {
             Some((_, rows)) => {
                 step.counts(self.input, &mut |low, count| add_rows(rows, low, count))?;

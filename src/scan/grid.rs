@@ -7,15 +7,11 @@ use crate::day::section::{ActivityCode, Section};
 use crate::error::Result;
 use crate::memtable::RunDay;
 use crate::snapshot::{SnapshotDay, SnapshotInner, Source};
-use crate::time::Day;
 use rayon::prelude::*;
-use std::ops::Range;
 
 /// Days, chunks and selectors; days and selectors are named by their place in the lists.
 pub(super) trait Grid: Sync {
     fn chunks(&self) -> u32;
-    /// Days with a stored event, ascending.
-    fn days(&self) -> &[Day];
     /// ORs the selector's users into `bits`; false where there are none.
     fn presence_into(
         &self,
@@ -32,18 +28,11 @@ pub(super) trait Grid: Sync {
         chunk: u32,
         visit: &mut dyn FnMut(u16, u32),
     ) -> Result<()>;
-
-    /// Places of the days in `[from, to)`.
-    fn days_between(&self, from: Day, to: Day) -> Range<usize> {
-        let place = |day: Day| self.days().partition_point(|stored| *stored < day);
-        place(from)..place(to).max(place(from))
-    }
 }
 
 /// A snapshot's days, with the names of the selectors looked up in each section once.
 pub(super) struct SnapshotGrid<'a> {
     chunks: u32,
-    days: Vec<Day>,
     /// Per selector, from its first wanted day on: the places that may hold its rows.
     selectors: Vec<ResolvedSelector<'a>>,
 }
@@ -88,7 +77,6 @@ impl<'a> SnapshotGrid<'a> {
         };
         Ok(SnapshotGrid {
             chunks: snapshot.chunks(),
-            days: snapshot.days.iter().map(|day| day.span.day).collect(),
             selectors: selectors.iter().map(resolve).collect::<Result<_>>()?,
         })
     }
@@ -109,19 +97,17 @@ fn places<'a>(day: &'a SnapshotDay, selector: &'a Selector) -> Result<Vec<Place<
 fn place<'a>(source: Source<'a>, selector: &'a Selector) -> Result<Option<Place<'a>>> {
     let section = match (source, selector) {
         (Source::Section(section), _) => section,
-        (Source::Run(run), Selector::Any | Selector::Where { .. }) => {
-            return Ok(Some(Place::Run { run, names: Names::Any }));
-        }
         (Source::Run(run), Selector::Names(names)) => {
             return Ok(Some(Place::Run { run, names: Names::These(names) }));
         }
+        (Source::Run(run), _) => return Ok(Some(Place::Run { run, names: Names::Any })),
     };
     let codes: Vec<_> = match selector {
-        Selector::Any | Selector::Where { .. } => vec![ActivityCode::Any],
         Selector::Names(names) => {
             let codes = names.iter().map(|name| section.activity(name.as_bytes()));
             codes.filter_map(Result::transpose).collect::<Result<_>>()?
         }
+        _ => vec![ActivityCode::Any],
     };
     Ok((!codes.is_empty()).then_some(Place::Section { section, codes }))
 }
@@ -129,10 +115,6 @@ fn place<'a>(source: Source<'a>, selector: &'a Selector) -> Result<Option<Place<
 impl Grid for SnapshotGrid<'_> {
     fn chunks(&self) -> u32 {
         self.chunks
-    }
-
-    fn days(&self) -> &[Day] {
-        &self.days
     }
 
     fn presence_into(

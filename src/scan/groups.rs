@@ -5,7 +5,7 @@
 //! answer it belongs to. All groups that are not kept share the last slot.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Decimal, Value};
+use crate::event::{Decimal, Number, Value};
 use crate::limits::{BREAKDOWN_BYTES_MAX, BREAKDOWN_GROUPS_MAX};
 
 use std::cmp::Ordering;
@@ -139,6 +139,13 @@ impl KeyPart {
         match self {
             KeyPart::Text(text) => text.len() + size_of::<KeyPart>(),
             _ => size_of::<KeyPart>(),
+        }
+    }
+
+    pub(crate) fn number(number: Number) -> KeyPart {
+        match number {
+            Number::Exact(number) => KeyPart::exact(number),
+            Number::Float(number) => KeyPart::float(number),
         }
     }
 

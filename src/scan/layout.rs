@@ -1,12 +1,17 @@
-//! What the jobs of one scan share: selectors, sets of users, and streams of bits.
+//! What the jobs of one scan share: selectors, sets of users, streams of bits, and rows.
 
-use super::Job;
+use super::groups::Groups;
+use super::rows::{BoundRows, Needs, RowJob};
 use super::selector::Selector;
 use super::sets::{Members, SetKind};
+use super::sizes::{BoundSizes, SizeJob};
+use super::{Input, Job};
 use crate::error::Result;
-use crate::time::Day;
+use crate::time::{Axis, Day, DaySpan, Micros, Tick};
+use std::ops::Range;
+use std::sync::Arc;
 
-/// A selector that some job or set reads, with the days that any of them wants.
+/// A selector that some job or set reads as presence, with the days that any of them wants.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SelectorUse {
     pub(crate) selector: Selector,
@@ -21,12 +26,30 @@ pub(super) struct Stream {
     pub(super) set: Option<usize>,
 }
 
-/// An input of a job, bound to its stream.
+/// Users who are found by looking at rows: at most once a day and chunk for all slots.
+#[derive(Debug, Clone)]
+pub(super) struct Derived {
+    pub(super) filter: usize,
+    pub(super) groups: Option<usize>,
+    /// `None`: the database's days.
+    pub(super) axis: Option<Arc<Axis>>,
+    pub(super) counted: bool,
+}
+
+/// Where the users of an input come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Origin {
+    Stream(usize),
+    /// A derived one, and the slot of its groups.
+    Derived(usize, usize),
+}
+
+/// An input of a job, bound.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BoundInput {
-    pub(super) stream: usize,
-    pub(super) from: Day,
-    pub(super) to: Day,
+    pub(super) origin: Origin,
+    pub(super) from: Tick,
+    pub(super) to: Tick,
 }
 
 /// A job's share of the layout.
@@ -34,46 +57,180 @@ pub(super) struct BoundInput {
 pub(super) struct BoundJob {
     pub(super) inputs: Vec<BoundInput>,
     pub(super) set: Option<usize>,
+    /// `None`: the database's days.
+    pub(super) axis: Option<Arc<Axis>>,
+    /// Days that hold an instant of the inputs' ticks.
+    pub(super) places: Range<usize>,
+}
+
+/// A row job's share of the layout.
+#[derive(Debug)]
+pub(super) struct BoundRowJob {
+    pub(super) rows: BoundRows,
+    pub(super) places: Range<usize>,
 }
 
 /// Everything that the walk needs to know of its jobs, each thing once.
 #[derive(Debug, Default)]
-pub(super) struct Layout<'a> {
+pub(super) struct Layout {
+    /// Spans of the stored days.
+    spans: Vec<DaySpan>,
     selectors: Vec<SelectorUse>,
-    queried_sets: Vec<&'a SetKind>,
+    queried_sets: Vec<Arc<SetKind>>,
     pub(super) sets: Vec<Members>,
     pub(super) streams: Vec<Stream>,
+    pub(super) derived: Vec<Derived>,
     pub(super) jobs: Vec<BoundJob>,
+    pub(super) row_jobs: Vec<BoundRowJob>,
+    pub(super) size_jobs: Vec<BoundSizes>,
+    pub(super) needs: Needs,
 }
 
 /// The ordinal of an id, if the snapshot knows it.
 pub(super) type FindUser<'f> = dyn Fn(&str) -> Result<Option<u32>> + 'f;
 
-impl<'a> Layout<'a> {
-    pub(super) fn new(jobs: &[Job<'a>], find: &FindUser<'_>) -> Result<Layout<'a>> {
-        let mut layout = Layout::default();
+impl Layout {
+    pub(super) fn new(
+        jobs: &[Job<'_>],
+        row_jobs: &[RowJob<'_>],
+        size_jobs: &[SizeJob],
+        spans: Vec<DaySpan>,
+        find: &FindUser<'_>,
+    ) -> Result<Layout> {
+        let mut layout = Layout { spans, ..Layout::default() };
         for job in jobs {
-            let set = job.users.map(|set| layout.set(set, find)).transpose()?;
-            let inputs = job.inputs.iter().map(|input| {
-                let selector = layout.selector(&input.selector, input.from, input.to);
-                let stream = layout.stream(Stream { selector, set });
-                BoundInput { stream, from: input.from, to: input.to }
-            });
-            let inputs = inputs.collect();
-            layout.jobs.push(BoundJob { inputs, set });
+            let bound = layout.job(job, find)?;
+            layout.jobs.push(bound);
+        }
+        for job in row_jobs {
+            let bound = layout.row_job(job, find)?;
+            layout.row_jobs.push(bound);
+        }
+        for job in size_jobs {
+            let bound = layout.size_job(job, find)?;
+            layout.size_jobs.push(bound);
         }
         Ok(layout)
+    }
+
+    fn job(&mut self, job: &Job<'_>, find: &FindUser<'_>) -> Result<BoundJob> {
+        let set = job.users.as_ref().map(|set| self.set(set, find)).transpose()?;
+        let inputs: Vec<BoundInput> =
+            job.inputs.iter().map(|input| self.input(job, input, set)).collect();
+        let from = inputs.iter().map(|input| input.from).min().unwrap_or(0);
+        let to = inputs.iter().map(|input| input.to).max().unwrap_or(from);
+        let places = match &job.axis {
+            None => self.days_between(from, to),
+            Some(axis) => self.places(instant(axis, from), instant(axis, to)),
+        };
+        Ok(BoundJob { inputs, set, axis: job.axis.clone(), places })
+    }
+
+    fn input(&mut self, job: &Job<'_>, input: &Input, set: Option<usize>) -> BoundInput {
+        let plain = input.selector.conditions().is_empty() && input.slot.is_none();
+        let origin = if plain && job.axis.is_none() {
+            let selector = self.selector(&input.selector, input.from, input.to);
+            Origin::Stream(self.stream(Stream { selector, set }))
+        } else {
+            let slot = input.slot.as_ref().map_or(0, |(_, slot)| *slot);
+            let groups = input.slot.as_ref().map(|(groups, _)| groups);
+            Origin::Derived(self.derived(&input.selector, groups, job), slot)
+        };
+        BoundInput { origin, from: input.from, to: input.to }
+    }
+
+    fn derived(
+        &mut self,
+        selector: &Selector,
+        groups: Option<&Arc<Groups>>,
+        job: &Job<'_>,
+    ) -> usize {
+        let filter = self.needs.filter(selector);
+        let groups = groups.map(|groups| self.needs.groups(groups));
+        let (axis, counted) = (job.axis.clone(), job.counted);
+        let same_axis = |known: &Option<Arc<Axis>>| match (known, &axis) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        };
+        let known = self.derived.iter().position(|known| {
+            let parts = (known.filter, known.groups, known.counted);
+            parts == (filter, groups, counted) && same_axis(&known.axis)
+        });
+        known.unwrap_or_else(|| {
+            self.derived.push(Derived { filter, groups, axis, counted });
+            self.derived.len() - 1
+        })
+    }
+
+    fn row_job(&mut self, job: &RowJob<'_>, find: &FindUser<'_>) -> Result<BoundRowJob> {
+        let set = job.users.as_ref().map(|set| self.set(set, find)).transpose()?;
+        let mut rows = self.needs.rows(&job.input);
+        rows.set = set;
+        Ok(BoundRowJob { places: self.places(rows.from, rows.to), rows })
+    }
+
+    fn size_job(&mut self, job: &SizeJob, find: &FindUser<'_>) -> Result<BoundSizes> {
+        let set = job.users.as_ref().map(|set| self.set(set, find)).transpose()?;
+        let places = self.places(job.from, job.to);
+        Ok(BoundSizes {
+            filter: self.needs.filter(&job.selector),
+            groups: self.needs.groups(&job.groups),
+            from: job.from,
+            to: job.to,
+            whole: self.whole(&places, job.from, job.to),
+            places,
+            set,
+        })
     }
 
     pub(super) fn selectors(&self) -> &[SelectorUse] {
         &self.selectors
     }
 
-    /// The days that some job reads, sets apart.
-    pub(super) fn days(&self) -> (Day, Day) {
-        let inputs = || self.jobs.iter().flat_map(|job| &job.inputs);
-        let from = inputs().map(|input| input.from).min().unwrap_or(0);
-        (from, inputs().map(|input| input.to).max().unwrap_or(from))
+    /// Days with a stored event, ascending.
+    pub(super) fn span(&self, place: usize) -> Option<DaySpan> {
+        self.spans.get(place).copied()
+    }
+
+    /// The places of the days that some job reads, sets apart.
+    pub(super) fn all_places(&self) -> Range<usize> {
+        let bits = self.jobs.iter().map(|job| &job.places);
+        let places = || {
+            let rows = self.row_jobs.iter().map(|job| &job.places);
+            bits.clone().chain(rows).chain(self.size_jobs.iter().map(|job| &job.places))
+        };
+        let used = || places().filter(|places| !places.is_empty());
+        let from = used().map(|places| places.start).min().unwrap_or(0);
+        from..used().map(|places| places.end).max().unwrap_or(from)
+    }
+
+    /// Places of the days that hold an instant of `[from, to)`.
+    pub(super) fn places(&self, from: Micros, to: Micros) -> Range<usize> {
+        let first = self.spans.partition_point(|span| span.end <= from);
+        first..self.spans.partition_point(|span| span.start < to).max(first)
+    }
+
+    /// Of some places, those of the days that lie in `[from, to)` wholly.
+    pub(super) fn whole(&self, places: &Range<usize>, from: Micros, to: Micros) -> Range<usize> {
+        let inside = |place: &usize| {
+            self.spans.get(*place).is_some_and(|span| from <= span.start && span.end <= to)
+        };
+        let first = places.clone().find(inside).unwrap_or(places.end);
+        first..places.clone().rev().find(inside).map_or(first, |last| last + 1).max(first)
+    }
+
+    fn days_between(&self, from: Day, to: Day) -> Range<usize> {
+        let place = |day: Day| self.spans.partition_point(|span| span.day < day);
+        place(from)..place(to).max(place(from))
+    }
+
+    /// The days at some places, as a range of days.
+    pub(super) fn days(&self, places: &Range<usize>) -> (Day, Day) {
+        let day = |place: usize| self.spans.get(place).map(|span| span.day);
+        let first = day(places.start).unwrap_or(0);
+        let last = places.end.checked_sub(1).filter(|last| *last >= places.start).and_then(day);
+        (first, last.map_or(first, |last| last.saturating_add(1)))
     }
 
     /// The selector's place, its days widened to hold `[from, to)`.
@@ -95,13 +252,22 @@ impl<'a> Layout<'a> {
         })
     }
 
-    fn set(&mut self, set: &'a SetKind, find: &FindUser<'_>) -> Result<usize> {
-        if let Some(place) = self.queried_sets.iter().position(|known| *known == set) {
+    fn set(&mut self, set: &Arc<SetKind>, find: &FindUser<'_>) -> Result<usize> {
+        if let Some(place) = self.queried_sets.iter().position(|known| known == set) {
             return Ok(place);
         }
         let members = Members::bind(set, self, find)?;
-        self.queried_sets.push(set);
+        self.queried_sets.push(set.clone());
         self.sets.push(members);
         Ok(self.sets.len() - 1)
+    }
+}
+
+/// Where a tick starts; the ends of all ticks are those of all time.
+fn instant(axis: &Axis, tick: Tick) -> Micros {
+    match tick {
+        Tick::MIN => Micros::MIN,
+        Tick::MAX => Micros::MAX,
+        tick => axis.start(tick),
     }
 }

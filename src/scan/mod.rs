@@ -6,8 +6,10 @@
 //! goes into its worker's tally, and the tallies are added up at the end. Sums do not care for
 //! order, so the answer does not depend on the number of threads.
 
+mod active;
 mod buckets;
 mod condition;
+mod frame;
 mod funnel;
 mod gather;
 mod grid;
@@ -17,54 +19,58 @@ mod layout;
 mod rows;
 mod selector;
 mod sets;
+mod sizes;
 mod walk;
 mod window;
 
 pub(crate) use buckets::{BucketOperator, ByBucket, Edges};
 pub use condition::Condition;
-pub(crate) use condition::{ConditionKind, Test};
 pub use funnel::FunnelOrder;
 pub(crate) use funnel::{Exclude, FunnelSpec, Matcher, Run};
 pub(crate) use gather::{Gather, Threshold};
-pub(crate) use groups::{GroupKey, Groups, KeyPart};
+pub(crate) use groups::Groups;
 pub(crate) use rows::{Counted, RowEvent, RowInput, RowJob, RowOperator, SELECTORS_MAX};
 pub use selector::Selector;
-pub(crate) use sets::SetKind;
+pub(crate) use sets::{FunnelSet, SetKind};
+pub(crate) use sizes::SizeJob;
 pub(crate) use window::Window;
 
 use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::snapshot::SnapshotInner;
-use crate::time::Day;
+use crate::time::{Axis, Tick};
+use std::sync::Arc;
 
-/// Inputs of one operator at most: retention's start and return events, growth's event and any.
-pub(crate) const INPUTS_MAX: usize = 2;
-
-/// Users of one selector, day by day, on the stored days of `[from, to)`.
-#[derive(Debug, Clone, PartialEq)]
+/// Users of one selector, tick by tick, on the stored ticks of `[from, to)`.
+#[derive(Debug, Clone)]
 pub(crate) struct Input {
     pub(crate) selector: Selector,
-    pub(crate) from: Day,
-    pub(crate) to: Day,
+    pub(crate) from: Tick,
+    pub(crate) to: Tick,
+    /// Only events of this slot of the groups of a breakdown.
+    pub(crate) slot: Option<(Arc<Groups>, usize)>,
 }
 
 /// What one query needs of a scan.
 pub(crate) struct Job<'a> {
-    /// At most `INPUTS_MAX`.
     pub(crate) inputs: Vec<Input>,
+    /// What times become; `None`: the database's days.
+    pub(crate) axis: Option<Arc<Axis>>,
     /// Only these users count.
-    pub(crate) users: Option<&'a SetKind>,
+    pub(crate) users: Option<Arc<SetKind>>,
+    /// The operator asks for rows per user.
+    pub(crate) counted: bool,
     /// How many sums the operator adds to.
     pub(crate) sums: usize,
     /// Makes the operator of one chunk.
     pub(crate) operator: Box<dyn Fn(u32) -> Box<dyn Operator> + Send + Sync + 'a>,
 }
 
-/// One day in one chunk, as an operator sees it.
+/// One tick in one chunk, as an operator sees it.
 pub(crate) struct Step<'a> {
-    pub(crate) day: Day,
+    pub(crate) day: Tick,
     /// Per input of the job; `None` where nobody was active.
-    pub(crate) bits: [Option<&'a Bits>; INPUTS_MAX],
+    bits: &'a [Option<&'a Bits>],
     counts: &'a Counts<'a>,
 }
 
@@ -72,9 +78,14 @@ pub(crate) struct Step<'a> {
 type Counts<'a> = dyn Fn(usize, &mut dyn FnMut(u16, u32)) -> Result<()> + 'a;
 
 impl Step<'_> {
+    /// The users of an input; `None` where nobody was active, or the job has no such input.
+    pub(crate) fn users(&self, input: usize) -> Option<&Bits> {
+        self.bits.get(input).copied().flatten()
+    }
+
     /// Rows of the input on this day for each user in its bits; a user may come several times.
     pub(crate) fn counts(&self, input: usize, visit: &mut dyn FnMut(u16, u32)) -> Result<()> {
-        let Some(bits) = self.bits.get(input).copied().flatten() else { return Ok(()) };
+        let Some(bits) = self.users(input) else { return Ok(()) };
         (self.counts)(input, &mut |low, rows| {
             if bits.contains(low) {
                 visit(low, rows);
@@ -113,9 +124,30 @@ impl Tally {
     }
 }
 
-/// Walks the snapshot once for all jobs and answers a tally for each, in order.
-pub(crate) fn scan(snapshot: &SnapshotInner, jobs: &[Job<'_>]) -> Result<Vec<Tally>> {
-    let layout = layout::Layout::new(jobs, &|id| snapshot.users.find(id.as_bytes()))?;
+/// What the jobs of a scan have counted, each in the order of its kind.
+pub(crate) struct Scanned {
+    pub(crate) tallies: Vec<Tally>,
+    pub(crate) rows: Vec<Counted>,
+    /// Users of each group, by its number.
+    pub(crate) sizes: Vec<Vec<u64>>,
+    /// Parts of blocks of rows that were decoded.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests hold that queries share them"))]
+    pub(crate) reads: u64,
+}
+
+/// Walks the snapshot once for all jobs.
+pub(crate) fn scan(
+    snapshot: &SnapshotInner,
+    jobs: &[Job<'_>],
+    row_jobs: &[RowJob<'_>],
+    size_jobs: &[SizeJob],
+) -> Result<Scanned> {
+    let spans = snapshot.days.iter().map(|day| day.span).collect();
+    let find = |id: &str| snapshot.users.find(id.as_bytes());
+    let mut layout = layout::Layout::new(jobs, row_jobs, size_jobs, spans, &find)?;
+    let needs = std::mem::take(&mut layout.needs);
+    let names = if needs.is_empty() { Vec::new() } else { snapshot.activity_names() };
+    let rows = rows::RowGrid::new(&snapshot.days, &names, needs)?;
     let grid = grid::SnapshotGrid::new(snapshot, layout.selectors())?;
-    walk::walk(&grid, &layout, jobs)
+    walk::walk(&grid, &rows, &layout, (jobs, row_jobs))
 }

@@ -1,21 +1,24 @@
 //! Sets of users, evaluated chunk by chunk into a mask.
 
+use super::funnel::{FunnelSpec, Matcher};
 use super::gather::{Threshold, add_rows, counters};
-use super::grid::Grid;
 use super::kernels;
 use super::layout::{FindUser, Layout};
+use super::rows::{BoundRows, Gathered, RowInput, Sought};
 use super::selector::Selector;
+use super::walk::InChunk;
 use crate::codec::bits::Bits;
 use crate::error::Result;
-use crate::time::Day;
+use crate::time::Micros;
+use std::ops::Range;
 
-/// What a set is made of.
+/// What a set is made of; its times are instants.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SetKind {
-    /// Did the event in `[from, to)` (an open end without) so many times.
-    Did { event: Selector, from: Option<Day>, to: Option<Day>, at_least: u64, at_most: Option<u64> },
+    /// Did the event in `[from, to)` so many times.
+    Did { event: Selector, from: Micros, to: Micros, at_least: u64, at_most: Option<u64> },
     /// Did the event for the first time ever in `[from, to)`.
-    FirstDid { event: Selector, from: Day, to: Day },
+    FirstDid { event: Selector, from: Micros, to: Micros },
     /// These ids, sorted and distinct.
     Ids(Vec<String>),
     /// In all of them.
@@ -24,20 +27,21 @@ pub(crate) enum SetKind {
     Or(Vec<SetKind>),
     /// With a stored event, and not in it.
     Not(Box<SetKind>),
+    /// Got so far in a funnel.
+    Funnel(Box<FunnelSet>),
 }
 
-impl SetKind {
-    /// Calls `visit` with every selector in the set.
-    pub(crate) fn selectors<'a>(&'a self, visit: &mut dyn FnMut(&'a Selector)) {
-        match self {
-            SetKind::Did { event, .. } | SetKind::FirstDid { event, .. } => visit(event),
-            SetKind::Ids(_) => {}
-            SetKind::And(sets) | SetKind::Or(sets) => {
-                sets.iter().for_each(|set| set.selectors(visit));
-            }
-            SetKind::Not(set) => set.selectors(visit),
-        }
-    }
+/// Users who got so far in a funnel that was entered in `[from, to)`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FunnelSet {
+    pub(crate) funnel: FunnelSpec,
+    pub(crate) from: Micros,
+    pub(crate) to: Micros,
+    /// Only these users are looked at.
+    pub(crate) users: Option<SetKind>,
+    /// Steps of the user's run, counted from 1: so many, or more unless `exactly`.
+    pub(crate) reached: usize,
+    pub(crate) exactly: bool,
 }
 
 /// A set of users with its selectors and ids resolved.
@@ -47,29 +51,37 @@ impl SetKind {
 #[derive(Debug)]
 pub(super) enum Members {
     Did {
-        selector: usize,
-        from: Day,
-        to: Day,
+        event: Occurrences,
         times: Threshold,
     },
     FirstDid {
-        selector: usize,
-        from: Day,
-        to: Day,
+        event: Occurrences,
+        before: Occurrences,
     },
     /// Ordinals, ascending.
     Ids(Vec<u32>),
     And(Vec<Members>),
     Or(Vec<Members>),
     Not(Box<Members>),
+    Funnel(Box<FunnelMembers>),
+}
+
+/// An event in a stretch of time.
+#[derive(Debug)]
+pub(super) struct Occurrences {
+    /// Presence tells where there are no conditions.
+    selector: Option<usize>,
+    /// Rows tell, for conditions and for days that lie in the stretch in part.
+    filter: Option<usize>,
+    from: Micros,
+    to: Micros,
+    places: Range<usize>,
+    /// Of the places, the days that lie in the stretch wholly.
+    whole: Range<usize>,
 }
 
 impl Members {
-    pub(super) fn bind(
-        set: &SetKind,
-        layout: &mut Layout<'_>,
-        find: &FindUser<'_>,
-    ) -> Result<Members> {
+    pub(super) fn bind(set: &SetKind, layout: &mut Layout, find: &FindUser<'_>) -> Result<Members> {
         let mut all = |sets: &[SetKind]| -> Result<Vec<Members>> {
             sets.iter().map(|set| Members::bind(set, layout, find)).collect()
         };
@@ -78,40 +90,38 @@ impl Members {
             SetKind::Or(sets) => Members::Or(all(sets)?),
             SetKind::Not(set) => Members::Not(Box::new(Members::bind(set, layout, find)?)),
             SetKind::Ids(ids) => Members::Ids(ordinals(ids, find)?),
-            SetKind::Did { event, from, to, at_least, at_most } => {
-                let (from, to) = (from.unwrap_or(Day::MIN), to.unwrap_or(Day::MAX));
-                let selector = layout.selector(event, from, to);
-                let times = Threshold { at_least: *at_least, at_most: *at_most };
-                Members::Did { selector, from, to, times }
-            }
-            SetKind::FirstDid { event, from, to } => {
-                let selector = layout.selector(event, Day::MIN, *to);
-                Members::FirstDid { selector, from: *from, to: *to }
+            SetKind::Did { event, from, to, at_least, at_most } => Members::Did {
+                event: Occurrences::bind(event, (*from, *to), layout),
+                times: Threshold { at_least: *at_least, at_most: *at_most },
+            },
+            SetKind::FirstDid { event, from, to } => Members::FirstDid {
+                event: Occurrences::bind(event, (*from, *to), layout),
+                before: Occurrences::bind(event, (Micros::MIN, *from), layout),
+            },
+            SetKind::Funnel(set) => {
+                Members::Funnel(Box::new(FunnelMembers::bind(set, layout, find)?))
             }
         })
     }
 
     /// Puts the set's users of the chunk into `mask`.
-    pub(super) fn evaluate(&self, grid: &dyn Grid, chunk: u32, mask: &mut Bits) -> Result<()> {
+    pub(super) fn evaluate(&self, chunk: &InChunk<'_, '_>, mask: &mut Bits) -> Result<()> {
         *mask = Bits::EMPTY;
         match self {
-            Members::Did { selector, from, to, times } => {
-                did(grid, (*selector, chunk), (*from, *to), times, mask)
-            }
-            Members::FirstDid { selector, from, to } => {
-                first_did(grid, (*selector, chunk), (*from, *to), mask)
-            }
+            Members::Did { event, times } => did(event, chunk, times, mask),
+            Members::FirstDid { event, before } => first_did(event, before, chunk, mask),
             Members::Ids(ordinals) => {
-                ids(ordinals, chunk, mask);
+                ids(ordinals, chunk.chunk, mask);
                 Ok(())
             }
             Members::And(sets) => {
                 kernels::not(mask);
-                combine(sets, grid, chunk, mask, kernels::and)
+                combine(sets, chunk, mask, kernels::and)
             }
-            Members::Or(sets) => combine(sets, grid, chunk, mask, kernels::or),
+            Members::Or(sets) => combine(sets, chunk, mask, kernels::or),
+            Members::Funnel(funnel) => funnel.evaluate(chunk, mask),
             Members::Not(set) => {
-                set.evaluate(grid, chunk, mask)?;
+                set.evaluate(chunk, mask)?;
                 kernels::not(mask);
                 Ok(())
             }
@@ -136,54 +146,135 @@ fn ids(ordinals: &[u32], chunk: u32, mask: &mut Bits) {
 
 fn combine(
     sets: &[Members],
-    grid: &dyn Grid,
-    chunk: u32,
+    chunk: &InChunk<'_, '_>,
     mask: &mut Bits,
     merge: fn(&mut Bits, &Bits),
 ) -> Result<()> {
     let mut part = Box::new(Bits::EMPTY);
     for set in sets {
-        set.evaluate(grid, chunk, &mut part)?;
+        set.evaluate(chunk, &mut part)?;
         merge(mask, &part);
     }
     Ok(())
 }
 
 fn did(
-    grid: &dyn Grid,
-    (selector, chunk): (usize, u32),
-    (from, to): (Day, Day),
+    event: &Occurrences,
+    chunk: &InChunk<'_, '_>,
     times: &Threshold,
     mask: &mut Bits,
 ) -> Result<()> {
-    let days = grid.days_between(from, to);
     if times.is_presence() {
-        for day in days {
-            grid.presence_into(day, selector, chunk, mask)?;
-        }
-        return Ok(());
+        return event.presence_into(chunk, mask);
     }
     let mut rows = counters();
-    for day in days {
-        grid.counts(day, selector, chunk, &mut |low, count| add_rows(&mut rows, low, count))?;
-    }
+    event.counts(chunk, &mut |low, count| add_rows(&mut rows, low, count))?;
     times.select_into(&rows, mask);
     Ok(())
 }
 
 fn first_did(
-    grid: &dyn Grid,
-    (selector, chunk): (usize, u32),
-    (from, to): (Day, Day),
+    event: &Occurrences,
+    before: &Occurrences,
+    chunk: &InChunk<'_, '_>,
     mask: &mut Bits,
 ) -> Result<()> {
-    for day in grid.days_between(from, to) {
-        grid.presence_into(day, selector, chunk, mask)?;
-    }
+    event.presence_into(chunk, mask)?;
     let mut earlier = Box::new(Bits::EMPTY);
-    for day in grid.days_between(Day::MIN, from) {
-        grid.presence_into(day, selector, chunk, &mut earlier)?;
-    }
+    before.presence_into(chunk, &mut earlier)?;
     kernels::and_not(mask, &earlier);
     Ok(())
+}
+
+impl Occurrences {
+    fn bind(event: &Selector, (from, to): (Micros, Micros), layout: &mut Layout) -> Occurrences {
+        let places = layout.places(from, to);
+        let whole = layout.whole(&places, from, to);
+        let (first, end) = layout.days(&whole);
+        let plain = event.conditions().is_empty();
+        let selector = plain.then(|| layout.selector(event, first, end));
+        let filter = (!plain || whole != places).then(|| layout.needs.filter(event));
+        Occurrences { selector, filter, from, to, places, whole }
+    }
+
+    fn presence_into(&self, chunk: &InChunk<'_, '_>, mask: &mut Bits) -> Result<()> {
+        for place in self.places.clone() {
+            match self.selector.filter(|_| self.whole.contains(&place)) {
+                Some(selector) => {
+                    chunk.grid.presence_into(place, selector, chunk.chunk, mask)?;
+                }
+                None => self.rows(chunk, place, false, &mut |low, _| mask.insert(low))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn counts(&self, chunk: &InChunk<'_, '_>, visit: &mut dyn FnMut(u16, u32)) -> Result<()> {
+        for place in self.places.clone() {
+            match self.selector.filter(|_| self.whole.contains(&place)) {
+                Some(selector) => chunk.grid.counts(place, selector, chunk.chunk, visit)?,
+                None => self.rows(chunk, place, true, visit)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(
+        &self,
+        chunk: &InChunk<'_, '_>,
+        place: usize,
+        counted: bool,
+        visit: &mut dyn FnMut(u16, u32),
+    ) -> Result<()> {
+        let Some(filter) = self.filter else { return Ok(()) };
+        let within = (!self.whole.contains(&place)).then_some((self.from, self.to));
+        let sought = Sought { filter, groups: None, ranked: true, axis: None, within, counted };
+        let day = chunk.day(place)?;
+        day.matched(&sought, 0, &mut |_, hit| visit(hit.low, hit.rows))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct FunnelMembers {
+    set: FunnelSet,
+    rows: BoundRows,
+    places: Range<usize>,
+    users: Option<Members>,
+}
+
+impl FunnelMembers {
+    fn bind(set: &FunnelSet, layout: &mut Layout, find: &FindUser<'_>) -> Result<FunnelMembers> {
+        let users = set.users.as_ref().map(|set| Members::bind(set, layout, find)).transpose()?;
+        let window_us = set.funnel.within_us.map_or(Micros::MAX, |us| us.saturating_add(1));
+        let rows = layout.needs.rows(&RowInput {
+            selectors: set.funnel.selectors(),
+            from: set.from,
+            to: set.to.saturating_add(window_us),
+            ..RowInput::default()
+        });
+        let places = layout.places(rows.from, rows.to);
+        Ok(FunnelMembers { set: set.clone(), rows, places, users })
+    }
+
+    fn evaluate(&self, chunk: &InChunk<'_, '_>, mask: &mut Bits) -> Result<()> {
+        let users = self.users.as_ref().map(|set| {
+            let mut users = Box::new(Bits::EMPTY);
+            set.evaluate(chunk, &mut users)?;
+            Ok(users)
+        });
+        let users = users.transpose()?;
+        let mut events = Gathered::default();
+        for place in self.places.clone() {
+            events.day(&self.rows, &chunk.day(place)?, users.as_deref())?;
+        }
+        let mut matcher = Matcher::new(&self.set.funnel);
+        let FunnelSet { from, to, reached, exactly, .. } = self.set;
+        events.each_user(&mut |low, events| {
+            let steps = matcher.run(events, (from, to)).map_or(0, |run| run.times.len());
+            if steps == reached || (steps > reached && !exactly) {
+                mask.insert(low);
+            }
+            Ok(())
+        })
+    }
 }

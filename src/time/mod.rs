@@ -5,12 +5,14 @@
 //!
 //! Zone rules are compiled in, so that every machine gives one answer.
 
+mod axis;
 mod bucket;
 mod calendar;
 mod civil;
 mod parse;
 mod zone;
 
+pub(crate) use axis::{Axis, Tick};
 pub use bucket::{Bucket, WeekStart};
 pub(crate) use bucket::{bucket_back, bucket_next, bucket_start};
 pub(crate) use calendar::{Calendar, DaySpan};

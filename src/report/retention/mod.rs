@@ -59,7 +59,7 @@ fn bracket_cells(brackets: &[u32]) -> Vec<RangeInclusive<usize>> {
     std::iter::once(0..=0).chain(ends).collect()
 }
 
-pub(super) fn prepare<'a>(question: &'a Question<'a>, retention: &'a Retention) -> Prepared<'a> {
+pub(super) fn prepare<'a>(question: &Question<'a>, retention: &'a Retention) -> Prepared<'a> {
     let shape = Arc::new(Shape::new(question.plan.buckets.len(), retention));
     let spans = spans(question, shape.columns());
     let first = spans.first().map(|span| span.start).into_iter();

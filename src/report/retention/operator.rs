@@ -40,7 +40,7 @@ impl Starts {
         if bucket.is_some() {
             return self.now.day(step);
         }
-        if let (Some(seen), Some(bits)) = (&mut self.seen, step.bits[START]) {
+        if let (Some(seen), Some(bits)) = (&mut self.seen, step.users(START)) {
             kernels::or(seen, bits);
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 mod laws;
 mod retention;
+mod rows;
 mod world;
 
 use crate::query::answer::{Answer, Column, Figures};

@@ -6,6 +6,19 @@
 //! it counted; at the end they are merged into one. Users come in no order, so merging must not
 //! care for it.
 
+mod block;
+mod check;
+mod gather;
+mod grid;
+mod mask;
+mod matched;
+mod needs;
+
+pub(super) use gather::{BoundRows, Gathered};
+pub(super) use grid::{DayBlocks, RowGrid};
+pub(super) use matched::{Hit, Sought};
+pub(super) use needs::Needs;
+
 use super::groups::Groups;
 use super::selector::Selector;
 use super::sets::SetKind;

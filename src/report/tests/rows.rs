@@ -1,0 +1,97 @@
+//! Conditions and breakdowns of the reports on presence, through a whole database.
+
+use crate::scan::Condition;
+use crate::{Batch, Db, Event, Options, Query, Selector};
+use chrono::{DateTime, Utc};
+use serde_json::{Value as Json, json};
+
+/// A database of (user, activity, hour since 2024-01-01, country, price).
+fn database(flushed: usize) -> (tempfile::TempDir, Db) {
+    let place = tempfile::tempdir().unwrap();
+    let db = Db::create(place.path().join("db"), Options::new().time_zone("UTC")).unwrap();
+    let events = [
+        ("ann", "view", 1, "DE", 1),
+        ("ann", "view", 2, "FR", 9),
+        ("bob", "view", 3, "DE", 10),
+        ("bob", "buy", 30, "DE", 2),
+        ("cid", "view", 31, "", 5),
+        ("ann", "buy", 50, "FR", 20),
+        ("dan", "view", 51, "IT", 10),
+    ];
+    for (place, (user, activity, hour, country, price)) in events.into_iter().enumerate() {
+        let at = DateTime::<Utc>::from_timestamp(1_704_067_200 + hour * 3_600, 0).unwrap();
+        let mut event = Event::new(user, activity).at(at).with("price", price);
+        if !country.is_empty() {
+            event = event.with("country", country);
+        }
+        db.writer().unwrap().write_batch(Batch::new().event(event)).unwrap();
+        if place + 1 == flushed {
+            db.flush().unwrap();
+        }
+    }
+    (place, db)
+}
+
+fn series(query: &Query) -> Json {
+    let mut answers = Vec::new();
+    for flushed in [0, 2, 5, 7] {
+        let (_place, db) = database(flushed);
+        answers.push(db.query(query).unwrap().to_json()["series"].clone());
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+    answers.swap_remove(0)
+}
+
+#[test]
+fn conditions_hold_on_one_event() {
+    let event = Selector::name("view").matching([Condition::is("country", "DE")]);
+    let one = Query::active(event.clone());
+    assert_eq!(series(&one), json!([{"key": {}, "users": [2, 0, 0]}]));
+    // Ann had DE, and a price above 5, but not on one event.
+    let two = Query::active(event.matching([Condition::gt("price", 5)]));
+    assert_eq!(series(&two), json!([{"key": {}, "users": [1, 0, 0]}]));
+    let missing = Selector::Any.matching([Condition::is_not("country", "DE")]);
+    assert_eq!(series(&Query::active(missing)), json!([{"key": {}, "users": [1, 1, 2]}]));
+    let either = Condition::any_of([Condition::is("country", "IT"), Condition::lt("price", 2)]);
+    let either = Selector::Any.matching([either]);
+    assert_eq!(series(&Query::active(either)), json!([{"key": {}, "users": [1, 0, 1]}]));
+}
+
+#[test]
+fn a_breakdown_answers_once_per_value() {
+    let by_country = Query::active("*").breakdown(["country"]);
+    assert_eq!(
+        series(&by_country),
+        json!([
+            {"key": {"country": "DE"}, "users": [2, 1, 0]},
+            {"key": {"country": null}, "users": [0, 1, 0]},
+            {"key": {"country": "FR"}, "users": [1, 0, 1]},
+            {"key": {"country": "IT"}, "users": [0, 0, 1]},
+        ])
+    );
+    let top = Query::active("*").breakdown(["country"]).top(1);
+    assert_eq!(
+        series(&top),
+        json!([
+            {"key": {"country": "DE"}, "users": [2, 1, 0]},
+            {"key": {"other": true}, "users": [1, 1, 2]},
+        ])
+    );
+    let two = Query::active("view").breakdown(["country", "price"]).top(2);
+    assert_eq!(
+        series(&two),
+        json!([
+            {"key": {"country": null, "price": 5}, "users": [0, 1, 0]},
+            {"key": {"country": "DE", "price": 1}, "users": [1, 0, 0]},
+            {"key": {"other": true}, "users": [2, 0, 1]},
+        ])
+    );
+}
+
+#[test]
+fn growth_within_a_group_knows_its_history() {
+    let growth = Query::growth("*").breakdown(["country"]).from("2024-01-02");
+    let answer = series(&growth);
+    let french = answer.as_array().unwrap().iter().find(|one| one["key"]["country"] == "FR");
+    assert_eq!(french.unwrap()["resurrected"], json!([0, 1]));
+}

@@ -1,0 +1,191 @@
+//! A job at work in one chunk: its inputs' bits, tick by tick, for its operator.
+
+use super::frame::Frame;
+use super::layout::{BoundInput, BoundJob, Layout, Origin};
+use super::rows::{DayBlocks, Hit};
+use super::walk::{InChunk, opened};
+use super::{Job, Operator, Step, Tally};
+use crate::codec::bits::Bits;
+use crate::error::Result;
+use crate::time::Tick;
+use std::cell::OnceCell;
+
+/// A job in one chunk.
+pub(super) struct ActiveJob<'w, 'a> {
+    place: usize,
+    job: &'w Job<'a>,
+    pub(super) bound: &'w BoundJob,
+    /// Made at the first tick with a user.
+    operator: Option<Box<dyn Operator>>,
+    /// Per input: what belongs to ticks that are not over yet, or are handed out now.
+    pending: Vec<Vec<Hit>>,
+    /// Per input: the bits of the tick that is handed out.
+    bits: Vec<Box<Bits>>,
+}
+
+impl<'w, 'a> ActiveJob<'w, 'a> {
+    pub(super) fn new(place: usize, job: &'w Job<'a>, bound: &'w BoundJob) -> ActiveJob<'w, 'a> {
+        let pending = bound.inputs.iter().map(|_| Vec::new()).collect();
+        let rows = |input: &BoundInput| matches!(input.origin, Origin::Derived(..));
+        let derived = bound.inputs.iter().filter(|input| rows(input)).count();
+        let inputs = if derived > 0 { bound.inputs.len() } else { 0 };
+        let bits = (0..inputs).map(|_| Box::new(Bits::EMPTY)).collect();
+        ActiveJob { place, job, bound, operator: None, pending, bits }
+    }
+
+    /// Takes in a day of the database.
+    pub(super) fn day<'d, 's>(
+        &mut self,
+        at: &InChunk<'d, 's>,
+        place: usize,
+        blocks: &OnceCell<DayBlocks<'d, 's>>,
+        frame: &mut Frame<'_, '_>,
+        layout: &Layout,
+        tallies: &mut [Tally],
+    ) -> Result<()> {
+        let (Some(span), true) = (layout.span(place), self.bound.places.contains(&place)) else {
+            return Ok(());
+        };
+        for (at_input, input) in self.bound.inputs.iter().enumerate() {
+            let by_day = self.bound.axis.is_none();
+            if by_day && !(input.from <= span.day && span.day < input.to) {
+                continue;
+            }
+            match input.origin {
+                Origin::Stream(stream) => frame.load(place, stream)?,
+                Origin::Derived(derived, slot) => {
+                    frame.derive(opened(at, place, blocks)?, span.day, derived)?;
+                    self.take(at_input, input, frame.hits(derived, slot), frame);
+                }
+            }
+        }
+        match &self.bound.axis {
+            None => self.step(at, place, span.day, frame, layout, tallies),
+            Some(axis) => {
+                let over =
+                    layout.span(place + 1).map_or(Tick::MAX, |next| axis.tick_of(next.start));
+                self.ticks_until(over, at.chunk, tallies)
+            }
+        }
+    }
+
+    /// Takes in rows of one input.
+    fn take(&mut self, input: usize, bound: &BoundInput, hits: &[Hit], frame: &Frame<'_, '_>) {
+        let set = self.bound.set.map(|set| &frame.masks[set]);
+        let within = |hit: &&Hit| {
+            let inside = bound.from <= hit.tick && hit.tick < bound.to;
+            inside && set.is_none_or(|set| set.contains(hit.low))
+        };
+        self.pending[input].extend(hits.iter().filter(within));
+    }
+
+    /// Hands out a day of the database.
+    fn step(
+        &mut self,
+        at: &InChunk<'_, '_>,
+        place: usize,
+        day: Tick,
+        frame: &Frame<'_, '_>,
+        layout: &Layout,
+        tallies: &mut [Tally],
+    ) -> Result<()> {
+        for (pending, bits) in self.pending.iter().zip(&mut self.bits) {
+            fill(bits, pending);
+        }
+        let inputs = self.bound.inputs.iter().enumerate();
+        let bits: Vec<Option<&Bits>> = inputs
+            .map(|(place, input)| match input.origin {
+                _ if !(input.from <= day && day < input.to) => None,
+                Origin::Stream(stream) => frame.bits(stream),
+                Origin::Derived(..) if self.pending[place].is_empty() => None,
+                Origin::Derived(..) => Some(&*self.bits[place]),
+            })
+            .collect();
+        if bits.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        let counts = |input: usize, visit: &mut dyn FnMut(u16, u32)| {
+            match self.bound.inputs[input].origin {
+                Origin::Stream(stream) => {
+                    let selector = layout.streams[stream].selector;
+                    return at.grid.counts(place, selector, at.chunk, visit);
+                }
+                Origin::Derived(..) => {
+                    self.pending[input].iter().for_each(|hit| visit(hit.low, hit.rows));
+                }
+            }
+            Ok(())
+        };
+        let operator = self.operator.get_or_insert_with(|| (self.job.operator)(at.chunk));
+        operator.day(&Step { day, bits: &bits, counts: &counts }, &mut tallies[self.place])?;
+        self.pending.iter_mut().for_each(Vec::clear);
+        Ok(())
+    }
+
+    /// Hands out the ticks before one, which no later day of the database touches.
+    fn ticks_until(&mut self, over: Tick, chunk: u32, tallies: &mut [Tally]) -> Result<()> {
+        for pending in &mut self.pending {
+            // Times of one activity ascend, those of several lie between each other.
+            if !pending.is_sorted_by_key(|hit| hit.tick) {
+                pending.sort_by_key(|hit| hit.tick);
+            }
+        }
+        let mut from = vec![0; self.pending.len()];
+        loop {
+            let heads = self.pending.iter().zip(&from);
+            let tick = heads.filter_map(|(hits, from)| hits.get(*from)).map(|hit| hit.tick).min();
+            let Some(tick) = tick.filter(|tick| *tick < over) else { break };
+            let ends: Vec<usize> = (self.pending.iter().zip(&from))
+                .map(|(hits, from)| {
+                    let rest = hits.get(*from..).unwrap_or_default();
+                    from + rest.partition_point(|hit| hit.tick <= tick)
+                })
+                .collect();
+            self.tick(tick, (&from, &ends), chunk, tallies)?;
+            from = ends;
+        }
+        for (pending, from) in self.pending.iter_mut().zip(from) {
+            pending.drain(..from);
+        }
+        Ok(())
+    }
+
+    fn tick(
+        &mut self,
+        tick: Tick,
+        (from, ends): (&[usize], &[usize]),
+        chunk: u32,
+        tallies: &mut [Tally],
+    ) -> Result<()> {
+        let hits: Vec<&[Hit]> = (self.pending.iter().zip(from.iter().zip(ends)))
+            .map(|(hits, (from, end))| hits.get(*from..*end).unwrap_or_default())
+            .collect();
+        self.bits.iter_mut().zip(&hits).for_each(|(bits, hits)| fill(bits, hits));
+        let bits = self.bits.iter().zip(&hits);
+        let bits: Vec<Option<&Bits>> =
+            bits.map(|(bits, hits)| (!hits.is_empty()).then_some(&**bits)).collect();
+        let counts = |input: usize, visit: &mut dyn FnMut(u16, u32)| {
+            hits[input].iter().for_each(|hit| visit(hit.low, hit.rows));
+            Ok(())
+        };
+        let operator = self.operator.get_or_insert_with(|| (self.job.operator)(chunk));
+        operator.day(&Step { day: tick, bits: &bits, counts: &counts }, &mut tallies[self.place])
+    }
+
+    /// After the last day.
+    pub(super) fn finish(mut self, chunk: u32, tallies: &mut [Tally]) -> Result<()> {
+        self.ticks_until(Tick::MAX, chunk, tallies)?;
+        match self.operator {
+            Some(mut operator) => operator.finish(&mut tallies[self.place]),
+            None => Ok(()),
+        }
+    }
+}
+
+fn fill(bits: &mut Bits, hits: &[Hit]) {
+    if hits.is_empty() {
+        return;
+    }
+    *bits = Bits::EMPTY;
+    hits.iter().for_each(|hit| bits.insert(hit.low));
+}

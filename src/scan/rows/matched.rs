@@ -1,0 +1,208 @@
+//! Who has rows that pass a filter, on one day in one chunk.
+
+use super::block::{BlockRows, Spread};
+use super::grid::DayBlocks;
+use super::mask::Mask;
+use super::needs::unknown;
+use crate::codec::bits::Bits;
+use crate::day::datum::Datum;
+use crate::error::Result;
+use crate::scan::groups::Groups;
+use crate::time::{Axis, Micros, Tick};
+
+/// Rows of one user in one tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scan) struct Hit {
+    pub(in crate::scan) tick: Tick,
+    pub(in crate::scan) rows: u32,
+    pub(in crate::scan) low: u16,
+}
+
+/// Which rows are looked for.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scan) struct Sought<'s> {
+    pub(in crate::scan) filter: usize,
+    /// A breakdown; every row falls into the slot of its group.
+    pub(in crate::scan) groups: Option<usize>,
+    /// Rows fall into the slot of their group; before the groups are ranked, into its number.
+    pub(in crate::scan) ranked: bool,
+    /// How times become ticks; `None`: the day is one tick.
+    pub(in crate::scan) axis: Option<&'s Axis>,
+    /// Instants `[from, to)`; `None`: all of the day.
+    pub(in crate::scan) within: Option<(Micros, Micros)>,
+    /// Whether the numbers of rows matter: containers do not tell them.
+    pub(in crate::scan) counted: bool,
+}
+
+impl Sought<'_> {
+    fn slot(&self, groups: &Groups, group: u32) -> usize {
+        if self.ranked { groups.slot(group) } else { group as usize }
+    }
+}
+
+impl DayBlocks<'_, '_> {
+    /// Calls `visit` with the slot (0 without groups) and the rows of each user; a user may come
+    /// several times. `tick`: of the day, where it is one.
+    pub(in crate::scan) fn matched(
+        &self,
+        sought: &Sought<'_>,
+        tick: Tick,
+        visit: &mut dyn FnMut(usize, Hit),
+    ) -> Result<()> {
+        self.each(&[sought.filter], &mut |block| {
+            if self.by_containers(block, sought, tick, visit)? {
+                return Ok(());
+            }
+            let mask = block.mask(sought.filter, &self.grid.needs, self.reads)?;
+            if mask == Mask::None {
+                return Ok(());
+            }
+            if sought.axis.is_none() && sought.within.is_none() {
+                return self.by_user(block, &mask, sought, tick, visit);
+            }
+            self.by_row(block, &mask, sought, tick, visit)
+        })
+    }
+
+    /// True where index containers told all there is to know of the block.
+    fn by_containers(
+        &self,
+        block: &BlockRows<'_>,
+        sought: &Sought<'_>,
+        tick: Tick,
+        visit: &mut dyn FnMut(usize, Hit),
+    ) -> Result<bool> {
+        let clauses = &self.grid.needs.filter_of(sought.filter)?.clauses;
+        let mut left: Option<Box<Bits>> = None;
+        let mut indexed = 0;
+        for clause in clauses {
+            let Some(users) = self.indexed(block, clause)? else { continue };
+            indexed += 1;
+            match &mut left {
+                None => left = Some(users),
+                Some(left) => crate::scan::kernels::and(left, &users),
+            }
+        }
+        let Some(left) = left else { return Ok(false) };
+        if crate::scan::kernels::is_empty(&left) {
+            return Ok(true);
+        }
+        let whole = sought.axis.is_none() && sought.within.is_none() && sought.groups.is_none();
+        // Two conditions may hold on two rows: then rows must tell.
+        if !whole || sought.counted || indexed != clauses.len() || indexed > 1 {
+            return Ok(false);
+        }
+        crate::scan::kernels::for_each(&left, |low| visit(0, Hit { tick, rows: 1, low }));
+        Ok(true)
+    }
+
+    /// The users with a row on which one of the checks holds; `None` where containers do not tell.
+    fn indexed(&self, block: &BlockRows<'_>, clause: &[usize]) -> Result<Option<Box<Bits>>> {
+        let (Some((section, code)), Some(chunk)) = (block.section(), self.chunk()) else {
+            return Ok(None);
+        };
+        let mut users = Box::new(Bits::EMPTY);
+        for &check in clause {
+            let (property, check) = self.grid.needs.check_of(check)?;
+            if check.holds(Datum::Null) {
+                return Ok(None);
+            }
+            let name = self.grid.needs.property_name(property)?;
+            let Some(values) = section.indexed(code, name, chunk)? else { return Ok(None) };
+            let passing = values.iter().filter(|indexed| check.holds(indexed.value));
+            passing.for_each(|indexed| indexed.users.or_into(&mut users));
+        }
+        Ok(Some(users))
+    }
+
+    /// The day is one tick: times are not read, and where values are the same for all rows of a
+    /// user, neither are rows.
+    fn by_user(
+        &self,
+        block: &BlockRows<'_>,
+        mask: &Mask,
+        sought: &Sought<'_>,
+        tick: Tick,
+        visit: &mut dyn FnMut(usize, Hit),
+    ) -> Result<()> {
+        let groups = self.groups(block, sought)?;
+        let (users, counts) = (block.block.users(), block.block.counts());
+        let whole = !matches!(mask, Mask::Rows(_)) && groups.is_none_or(|(_, of)| of.per_user);
+        let slot =
+            |user, row| groups.map_or(0, |(groups, of)| sought.slot(groups, of.get(user, row)));
+        let mut row = 0;
+        for (user, &low) in users.iter().enumerate() {
+            let rows = counts.get(user).copied().unwrap_or(1);
+            if whole {
+                if mask.passes(user, row) {
+                    visit(slot(user, row), Hit { tick, rows, low });
+                }
+            } else {
+                let passing = (row..row + rows as usize).filter(|row| mask.passes(user, *row));
+                passing.for_each(|row| visit(slot(user, row), Hit { tick, rows: 1, low }));
+            }
+            row += rows as usize;
+        }
+        Ok(())
+    }
+
+    fn by_row(
+        &self,
+        block: &BlockRows<'_>,
+        mask: &Mask,
+        sought: &Sought<'_>,
+        day: Tick,
+        visit: &mut dyn FnMut(usize, Hit),
+    ) -> Result<()> {
+        let groups = self.groups(block, sought)?;
+        let times = block.times(self.reads)?;
+        let (users, counts) = (block.block.users(), block.block.counts());
+        let within = sought.within.unwrap_or((Micros::MIN, Micros::MAX));
+        let mut ticks = Ticks { axis: sought.axis, day, from: 0, to: 0, tick: 0 };
+        let mut row = 0;
+        for (user, &low) in users.iter().enumerate() {
+            let end = row + counts.get(user).map_or(1, |count| *count as usize);
+            for row in row..end {
+                let Some(&at) = times.get(row) else { return Err(unknown()) };
+                if !mask.passes(user, row) || at < within.0 || at >= within.1 {
+                    continue;
+                }
+                let group = groups.map(|(groups, of)| (groups, of.get(user, row)));
+                let slot = group.map_or(0, |(groups, group)| sought.slot(groups, group));
+                visit(slot, Hit { tick: ticks.of(at), rows: 1, low });
+            }
+            row = end;
+        }
+        Ok(())
+    }
+
+    fn groups<'b>(
+        &'b self,
+        block: &'b BlockRows<'_>,
+        sought: &Sought<'_>,
+    ) -> Result<Option<(&'b Groups, &'b Spread<u32>)>> {
+        let Some(groups) = sought.groups else { return Ok(None) };
+        let of_rows = block.groups(groups, &self.grid.needs, self.reads)?;
+        Ok(Some((self.grid.needs.groups_of(groups)?.0, of_rows)))
+    }
+}
+
+/// Ticks of instants; neighbours mostly share one.
+struct Ticks<'s> {
+    axis: Option<&'s Axis>,
+    day: Tick,
+    from: Micros,
+    to: Micros,
+    tick: Tick,
+}
+
+impl Ticks<'_> {
+    fn of(&mut self, at: Micros) -> Tick {
+        let Some(axis) = self.axis else { return self.day };
+        if at < self.from || at >= self.to {
+            self.tick = axis.tick_of(at);
+            (self.from, self.to) = (axis.start(self.tick), axis.start(self.tick.saturating_add(1)));
+        }
+        self.tick
+    }
+}

@@ -1,0 +1,143 @@
+//! Everything that the jobs of one scan want to know of rows, each thing once.
+
+use super::check::Check;
+use super::{BoundRows, RowInput};
+use crate::error::{Error, Result};
+use crate::scan::condition::{Condition, ConditionKind, Test};
+use crate::scan::groups::Groups;
+use crate::scan::selector::Selector;
+use std::sync::Arc;
+
+/// What is read of rows and asked of them; things are named by their place in the lists.
+#[derive(Debug, Default)]
+pub(in crate::scan) struct Needs {
+    properties: Vec<String>,
+    asked: Vec<(usize, Test)>,
+    checks: Vec<Check>,
+    selectors: Vec<Selector>,
+    filters: Vec<Filter>,
+    groups: Vec<(Arc<Groups>, Vec<usize>)>,
+}
+
+/// A selector made ready.
+#[derive(Debug)]
+pub(super) struct Filter {
+    /// Sorted; `None`: of any name.
+    names: Option<Vec<String>>,
+    /// All must hold; each holds where one of its checks does.
+    pub(super) clauses: Vec<Vec<usize>>,
+}
+
+impl Filter {
+    pub(super) fn wants(&self, activity: &str) -> bool {
+        let names = self.names.as_deref();
+        names.is_none_or(|names| names.binary_search_by(|name| name.as_str().cmp(activity)).is_ok())
+    }
+}
+
+/// The place of a thing in a list, where it is put at first sight.
+fn place<T: PartialEq>(list: &mut Vec<T>, thing: T) -> usize {
+    list.iter().position(|known| *known == thing).unwrap_or_else(|| {
+        list.push(thing);
+        list.len() - 1
+    })
+}
+
+impl Needs {
+    /// The filter of a selector.
+    pub(in crate::scan) fn filter(&mut self, selector: &Selector) -> usize {
+        if let Some(known) = self.selectors.iter().position(|known| known == selector) {
+            return known;
+        }
+        let clauses = selector.conditions().iter().map(|condition| self.clause(condition));
+        let clauses = clauses.collect();
+        let names = match selector.event() {
+            Selector::Names(names) => Some(names.clone()),
+            _ => None,
+        };
+        self.selectors.push(selector.clone());
+        self.filters.push(Filter { names, clauses });
+        self.filters.len() - 1
+    }
+
+    fn clause(&mut self, condition: &Condition) -> Vec<usize> {
+        match &condition.kind {
+            ConditionKind::Property { property, test } => vec![self.check(property, test)],
+            ConditionKind::AnyOf(conditions) => {
+                conditions.iter().flat_map(|condition| self.clause(condition)).collect()
+            }
+        }
+    }
+
+    fn check(&mut self, property: &str, test: &Test) -> usize {
+        let property = self.property(property);
+        let check = place(&mut self.asked, (property, test.clone()));
+        if check == self.checks.len() {
+            self.checks.push(Check::new(test));
+        }
+        check
+    }
+
+    pub(in crate::scan) fn property(&mut self, name: &str) -> usize {
+        place(&mut self.properties, name.to_owned())
+    }
+
+    pub(in crate::scan) fn groups(&mut self, groups: &Arc<Groups>) -> usize {
+        let known = self.groups.iter().position(|(known, _)| Arc::ptr_eq(known, groups));
+        known.unwrap_or_else(|| {
+            let properties = groups.properties.iter().map(|name| self.property(name)).collect();
+            self.groups.push((groups.clone(), properties));
+            self.groups.len() - 1
+        })
+    }
+
+    /// What a row job reads.
+    pub(in crate::scan) fn rows(&mut self, input: &RowInput) -> BoundRows {
+        BoundRows {
+            filters: input.selectors.iter().map(|selector| self.filter(selector)).collect(),
+            from: input.from,
+            to: input.to,
+            property: input.number.as_deref().map(|name| self.property(name)),
+            groups: input.groups.as_ref().map(|groups| self.groups(groups)),
+            activities: input.activities,
+            nobody: input.nobody,
+            set: None,
+        }
+    }
+
+    pub(in crate::scan) fn is_empty(&self) -> bool {
+        self.filters.is_empty()
+    }
+
+    pub(super) fn filters(&self) -> usize {
+        self.filters.len()
+    }
+
+    pub(super) fn counts(&self) -> (usize, usize, usize) {
+        (self.properties.len(), self.checks.len(), self.groups.len())
+    }
+
+    pub(super) fn property_name(&self, property: usize) -> Result<&str> {
+        self.properties.get(property).map(String::as_str).ok_or_else(unknown)
+    }
+
+    /// The check of that place, and its property.
+    pub(super) fn check_of(&self, check: usize) -> Result<(usize, &Check)> {
+        let asked = self.asked.get(check).zip(self.checks.get(check));
+        asked.map(|((property, _), check)| (*property, check)).ok_or_else(unknown)
+    }
+
+    pub(super) fn filter_of(&self, filter: usize) -> Result<&Filter> {
+        self.filters.get(filter).ok_or_else(unknown)
+    }
+
+    pub(super) fn groups_of(&self, groups: usize) -> Result<(&Groups, &[usize])> {
+        let found = self.groups.get(groups);
+        found.map(|(groups, properties)| (&**groups, &**properties)).ok_or_else(unknown)
+    }
+}
+
+/// A place that nobody gave out.
+pub(super) fn unknown() -> Error {
+    Error::input("the scan was asked for rows that no job named")
+}
