@@ -1,5 +1,6 @@
 //! A database: opened, asked, closed. Wiring only.
 
+mod cohorts;
 mod info;
 mod verify;
 

@@ -66,6 +66,10 @@ pub const SET_DEPTH_MAX: usize = 16;
 pub const SET_IDS_MAX: usize = 1_000_000;
 /// Sets within a set, those of saved cohorts included.
 pub const SET_PARTS_MAX: usize = 10_000;
+/// Saved cohorts of a database.
+pub const COHORTS_MAX: usize = 10_000;
+/// Bytes of a saved cohort's name.
+pub const COHORT_NAME_BYTES_MAX: usize = 200;
 /// Conditions of one selector, those within `any_of` included.
 pub const CONDITIONS_MAX: usize = 100;
 /// Values of one `in` or `not_in`.

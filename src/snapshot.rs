@@ -67,8 +67,8 @@ pub(crate) struct StoredDay {
     pub(crate) sections: Arc<[Arc<SnapshotSection>]>,
 }
 
-/// What was published: the part of a view that only a new manifest changes.
-#[derive(Debug)]
+/// What was published: the part of a view that changes with a new manifest, or a new catalog.
+#[derive(Debug, Clone)]
 pub(crate) struct Published {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) catalog: Arc<Catalog>,

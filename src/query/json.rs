@@ -333,6 +333,7 @@ fn set(value: &Value, depth: usize) -> Result<Set> {
         ("and", sets) => Ok(Set::all_of(members("and", sets, depth)?)),
         ("or", sets) => Ok(Set::one_of(members("or", sets, depth)?)),
         ("not", inner) => Ok(!set(inner, depth + 1)?),
+        ("cohort", name) => Ok(Set::cohort(text("cohort", name)?)),
         (kind, _) => Err(later(&format!("a `{kind}` set"))),
     }
 }

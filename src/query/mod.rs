@@ -6,6 +6,7 @@
 pub(crate) mod answer;
 mod builder;
 mod check;
+pub(crate) mod cohorts;
 mod date;
 mod duration;
 mod fields;

@@ -1,8 +1,9 @@
 //! Sets as asked turned into sets of a snapshot: cohorts into what they stand for, dates into
 //! instants.
 
+use super::cohorts::read;
 use super::plan::Reach;
-use super::{Query, Set, SetTree};
+use super::{Query, SetTree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{SET_DEPTH_MAX, SET_PARTS_MAX};
 use crate::scan::SetKind;
@@ -10,7 +11,7 @@ use crate::time::{Day, Micros};
 use std::collections::BTreeMap;
 
 /// Saved cohorts: name to the JSON of a set.
-type Cohorts = BTreeMap<String, String>;
+pub(super) type Cohorts = BTreeMap<String, String>;
 
 /// Puts in the place of each cohort the set that it stands for.
 pub(super) fn expand(tree: &SetTree, cohorts: &Cohorts) -> Result<SetTree> {
@@ -63,8 +64,7 @@ impl Expansion<'_> {
                 circle.join(" names ")
             )));
         }
-        let set = Set::from_json(text)
-            .map_err(|error| Error::new(error.kind(), format!("the cohort {name:?}: {error}")))?;
+        let set = read(name, text)?;
         self.path.push(name.to_owned());
         let tree = self.tree(&set.kind, depth + 1);
         self.path.pop();
@@ -72,7 +72,7 @@ impl Expansion<'_> {
     }
 }
 
-fn unknown(name: &str, cohorts: &Cohorts) -> Error {
+pub(crate) fn unknown(name: &str, cohorts: &Cohorts) -> Error {
     const LISTED_MAX: usize = 20;
     let known: Vec<String> =
         cohorts.keys().take(LISTED_MAX).map(|name| format!("{name:?}")).collect();

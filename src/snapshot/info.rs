@@ -26,6 +26,8 @@ pub struct SnapshotInfo {
     pub events_without_user: u64,
     /// Sorted by name.
     pub activities: Vec<ActivityInfo>,
+    /// Names of the saved cohorts, sorted.
+    pub cohorts: Vec<String>,
     /// The reporting time zone, an IANA name.
     pub time_zone: String,
     /// The release of the zone rules that the database was made with.
@@ -80,6 +82,7 @@ impl Snapshot {
             events: activities.values().map(|a| a.events).sum(),
             events_without_user: activities.values().map(|a| a.events_without_user).sum(),
             activities: activities.into_values().collect(),
+            cohorts: inner.catalog.cohorts.keys().cloned().collect(),
             time_zone: inner.catalog.time_zone.clone(),
             zone_rules: inner.catalog.zone_rules.clone(),
             watermark: self.watermark(),

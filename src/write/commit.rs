@@ -182,13 +182,7 @@ impl State {
             return Ok(());
         }
         let body = Body::Batches(records);
-        let sequence = self.writing(|state| {
-            let sequence = state.append(&body)?;
-            if state.sync_is_due() {
-                state.sync()?;
-            }
-            Ok(sequence)
-        })?;
+        let sequence = self.commit_frame(&body)?;
         if let Body::Batches(records) = body {
             self.unapplied = true;
             let days = by_day(records);
@@ -201,6 +195,17 @@ impl State {
             self.show();
         }
         Ok(())
+    }
+
+    /// Appends a frame and makes it as durable as the options say.
+    pub(super) fn commit_frame(&mut self, body: &Body) -> Result<u64> {
+        self.writing(|state| {
+            let sequence = state.append(body)?;
+            if state.sync_is_due() {
+                state.sync()?;
+            }
+            Ok(sequence)
+        })
     }
 
     /// Without a thread that syncs in time, the first write after the interval does.

@@ -74,7 +74,7 @@ pub(crate) struct InstallRecord {
     pub(crate) removed: Vec<(u64, u64)>,
 }
 
-/// The bytes of catalog.N as sealed by the catalog room.
+/// What `catalog.N` will hold, whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CatalogRecord {
     pub(crate) catalog: Catalog,
@@ -118,6 +118,41 @@ mod tests {
         wrong.times[0] = -1;
         let refused = batches(&[&rows, &wrong]).check().unwrap_err();
         assert!(refused.contains("is not within a day"), "{refused}");
+    }
+
+    /// `docs/file-format.md` says what the code does.
+    #[test]
+    fn the_document_has_the_bodies_as_they_are() {
+        let page = include_str!("../../docs/file-format.md");
+        let catalog = Catalog::new("UTC", "2026e", 1, 0);
+        let install = InstallRecord {
+            batch_id: None,
+            time: 0,
+            accepted: 0,
+            without_user: 0,
+            duplicates: 0,
+            rejected: 0,
+            users: None,
+            files: Vec::new(),
+            sections: Vec::new(),
+            removed: Vec::new(),
+        };
+        for (body, name) in [
+            (batches(&[]), "Batches"),
+            (Body::Install(install), "Install"),
+            (Body::Catalog(CatalogRecord { catalog: catalog.clone() }), "Catalog"),
+            (Body::Erase { hash: 0, ordinal: 0 }, "Erase"),
+            (Body::Merge { from: 0, to: 0 }, "Merge"),
+            (Body::Seal, "Seal"),
+        ] {
+            let bytes = record::encode(&body);
+            let tag = u32::from_le_bytes(*bytes.first_chunk().unwrap());
+            let line = format!("| {tag} | `{name}` |");
+            assert!(page.contains(&line), "the page does not say {line}");
+        }
+        // The catalog's fields follow its tag.
+        let bytes = record::encode(&Body::Catalog(CatalogRecord { catalog: catalog.clone() }));
+        assert_eq!(bytes[4..], record::encode(&catalog));
     }
 
     #[test]

@@ -3,13 +3,15 @@
 //! A batch is checked at the door (`door`), its duplicates are found (`duplicates`), its users are
 //! numbered and it is logged with those that wait beside it (`commit`). It stays in the memtable
 //! until a flush writes it to a day file (`flush`), which a manifest publishes (`publish`) and
-//! compaction tidies (`compact`). A bulk import writes its files itself (`bulk`). What a crash
-//! leaves, the next open puts together (`recover`).
+//! compaction tidies (`compact`). A bulk import writes its files itself (`bulk`); definitions, such
+//! as saved cohorts, take a frame of their own (`define`). What a crash leaves, the next open puts
+//! together (`recover`).
 
 pub(crate) mod background;
 pub(crate) mod bulk;
 mod commit;
 pub(crate) mod compact;
+mod define;
 mod door;
 mod duplicates;
 mod flush;

@@ -283,10 +283,7 @@ impl State {
         match body {
             Body::Batches(records) => self.replay_batches(sequence, records)?,
             Body::Install(record) => self.replay_install(sequence, record)?,
-            Body::Catalog(record) => {
-                self.catalog = Arc::new(record.catalog);
-                (self.catalog_changed, self.unapplied) = (true, true);
-            }
+            Body::Catalog(record) => self.replay_catalog(sequence, record.catalog)?,
             Body::Erase { .. } | Body::Merge { .. } => {
                 let what = format!("frame {sequence} erases or merges users");
                 let message = format!("{what}: open the database with a newer version of daybit");
@@ -295,6 +292,18 @@ impl State {
             Body::Seal => {}
         }
         self.sequence = sequence;
+        Ok(())
+    }
+
+    /// Definitions change; what was fixed when the database was made does not.
+    fn replay_catalog(&mut self, sequence: u64, catalog: Catalog) -> Result<()> {
+        let fixed = |catalog: &Catalog| (catalog.time_zone.clone(), catalog.hash_key);
+        if fixed(&catalog) != fixed(&self.catalog) {
+            let what = "it is the catalog of another database";
+            return Err(Error::corruption("wal", 0, &format!("frame {sequence}"), what));
+        }
+        self.catalog = Arc::new(catalog);
+        (self.catalog_changed, self.unapplied) = (true, true);
         Ok(())
     }
 

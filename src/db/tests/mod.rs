@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bulk;
+mod cohorts;
 mod compaction;
 mod crash;
 mod store;
