@@ -1,5 +1,6 @@
 //! The flags of every command.
 
+use super::flags::ReportCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 #[command(
     name = "daybit",
     version,
-    about = "Active users, growth, retention: exact, from your event files",
+    about = "Active users, growth, retention, funnels, revenue: exact, from your event files",
     after_help = "Exit codes: 0 done, 1 the system or a full disk stopped it, 2 wrong command or input,\n\
                   3 not a database (or a newer one), 4 another process is writing, 5 damage found."
 )]
@@ -33,31 +34,12 @@ pub enum Command {
     Export(ExportArgs),
     /// Ask a query given as JSON (`-` reads it from standard input) and print the JSON answer.
     Query(QueryArgs),
+    /// Save sets of users under names, list them, forget them.
+    Cohort(CohortArgs),
     /// Load the real data that daybit ships and print a growth report of it.
     Demo(DemoArgs),
     #[command(flatten)]
     Report(ReportCommand),
-}
-
-/// The reports: one command each, flags named as the fields of a query.
-#[derive(Debug, Subcommand)]
-pub enum ReportCommand {
-    /// Distinct users per bucket, or over the trailing days that end with it.
-    Active(ActiveArgs),
-    /// How many users were active on exactly k days (or weeks, months, ...).
-    Frequency(FrequencyArgs),
-    /// Mean daily actives over the actives of the window.
-    Stickiness(StickinessArgs),
-    /// New, retained, resurrected and churned users per bucket.
-    Growth(GrowthArgs),
-    /// Where every user stands each day: new, current, reactivated, resurrected, at risk, dormant.
-    States(StatesArgs),
-    /// Cohorts, and how many of them came back.
-    Retention(Box<RetentionArgs>),
-    /// Users in a set.
-    Count(CountArgs),
-    /// Ids of the users in a set, page by page.
-    Users(UsersArgs),
 }
 
 /// How an answer is printed.
@@ -96,6 +78,40 @@ pub struct InfoArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CohortArgs {
+    #[command(subcommand)]
+    pub what: CohortWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CohortWhat {
+    /// Save a set of users under a name, in the place of an older one of that name.
+    Save {
+        /// The database's folder.
+        db: PathBuf,
+        /// The cohort's name; queries then say `--users @NAME`.
+        name: String,
+        /// A set as JSON, like '{"did": "purchase", "at_least": 2}'; `-` is standard input.
+        users: String,
+    },
+    /// Show the saved cohorts.
+    List {
+        /// The database's folder.
+        db: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget a saved cohort; refused while others name it.
+    Drop {
+        /// The database's folder.
+        db: PathBuf,
+        /// The cohort's name.
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -214,199 +230,4 @@ pub struct ImportArgs {
     /// Print the receipt as JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// What every report takes.
-#[derive(Debug, Args)]
-pub struct CommonArgs {
-    /// The database's folder.
-    pub db: PathBuf,
-    /// First day, YYYY-MM-DD, or so far back from the end: -28d, -12w, -6m, -1y.
-    #[arg(long, allow_hyphen_values = true)]
-    pub from: Option<String>,
-    /// The day after the last one, YYYY-MM-DD, or `today`.
-    #[arg(long)]
-    pub to: Option<String>,
-    /// IANA name of a zone; the database's without it.
-    #[arg(long, value_name = "ZONE")]
-    pub time_zone: Option<String>,
-    /// First day of the week.
-    #[arg(long, value_name = "WEEKDAY")]
-    pub week_start: Option<String>,
-    /// What is known: RFC 3339; later buckets are not complete.
-    #[arg(long, value_name = "INSTANT")]
-    pub as_of: Option<String>,
-    /// Only these users: a set as JSON, like '{"did": "purchase", "at_least": 2}'.
-    #[arg(long, value_name = "SET")]
-    pub users: Option<String>,
-    /// Only events with a property: country=DE.
-    #[arg(long = "where", value_name = "NAME=VALUE")]
-    pub conditions: Vec<String>,
-    /// A group per value of a property.
-    #[arg(long, value_name = "PROPERTY")]
-    pub breakdown: Vec<String>,
-    /// Groups kept.
-    #[arg(long, value_name = "N")]
-    pub top: Option<u32>,
-    /// How the answer is printed.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
-/// The width of buckets.
-#[derive(Debug, Args)]
-pub struct ByArgs {
-    /// Bucket: hour, day, week, month, quarter, year or all.
-    #[arg(long, value_name = "BUCKET")]
-    pub by: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct EventArgs {
-    /// Activity; several mean any of them; `*` is every activity.
-    #[arg(long, value_name = "NAME")]
-    pub event: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct ActiveArgs {
-    #[command(flatten)]
-    pub common: CommonArgs,
-    #[command(flatten)]
-    pub by: ByArgs,
-    #[command(flatten)]
-    pub event: EventArgs,
-    /// Count over so many days that end with each bucket.
-    #[arg(long, value_name = "DAYS")]
-    pub trailing: Option<u32>,
-}
-
-#[derive(Debug, Args)]
-pub struct FrequencyArgs {
-    #[command(flatten)]
-    pub common: CommonArgs,
-    #[command(flatten)]
-    pub event: EventArgs,
-    /// What is counted: day, week, month or hour.
-    #[arg(long)]
-    pub interval: Option<String>,
-    /// Events that an interval needs to count.
-    #[arg(long, value_name = "N")]
-    pub at_least: Option<u32>,
-    /// Events above which an interval does not count.
-    #[arg(long, value_name = "N")]
-    pub at_most: Option<u32>,
-}
-
-#[derive(Debug, Args)]
-pub struct StickinessArgs {
-    #[command(flatten)]
-    pub common: CommonArgs,
-    #[command(flatten)]
-    pub by: ByArgs,
-    #[command(flatten)]
-    pub event: EventArgs,
-    /// Days of the window (28 without it), or `none`: the calendar bucket.
-    #[arg(long, value_name = "DAYS")]
-    pub trailing: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct GrowthArgs {
-    #[command(flatten)]
-    pub common: CommonArgs,
-    #[command(flatten)]
-    pub by: ByArgs,
-    #[command(flatten)]
-    pub event: EventArgs,
-    /// Buckets of silence before someone has churned.
-    #[arg(long, value_name = "BUCKETS")]
-    pub gap: Option<u32>,
-    /// Compare the last so many days of each bucket with as many before them.
-    #[arg(long, value_name = "DAYS")]
-    pub trailing: Option<u32>,
-    /// `event` (first time of this event) or `any` (first time of anything).
-    #[arg(long, value_name = "WHAT")]
-    pub new_means: Option<String>,
-    /// Account for the sums of this property instead of people.
-    #[arg(long, value_name = "NAME")]
-    pub property: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct StatesArgs {
-    #[command(flatten)]
-    pub common: CommonArgs,
-    #[command(flatten)]
-    pub by: ByArgs,
-    #[command(flatten)]
-    pub event: EventArgs,
-    /// Days of the short window (7).
-    #[arg(long, value_name = "DAYS")]
-    pub week: Option<u32>,
-    /// Days of the long window (30).
-    #[arg(long, value_name = "DAYS")]
-    pub month: Option<u32>,
-}
-
-#[derive(Debug, Args)]
-pub struct RetentionArgs {
-    #[command(flatten)]
-    pub common: CommonArgs,
-    #[command(flatten)]
-    pub by: ByArgs,
-    /// Activity that puts a user into a cohort; several mean any of them.
-    #[arg(long, value_name = "NAME")]
-    pub start: Vec<String>,
-    /// Activity that counts as coming back; the start's without it.
-    #[arg(long = "return", value_name = "NAME")]
-    pub returning: Vec<String>,
-    /// Columns after column 0 (12).
-    #[arg(long, value_name = "N")]
-    pub columns: Option<u32>,
-    /// first, recurring, first_ever or first_in_range.
-    #[arg(long)]
-    pub cohort: Option<String>,
-    /// on, on_or_after or on_or_before.
-    #[arg(long)]
-    pub count: Option<String>,
-    /// Widths of brackets after bucket 0, like 1,6,23.
-    #[arg(long, value_delimiter = ',', value_name = "WIDTHS")]
-    pub brackets: Vec<u32>,
-    /// calendar or elapsed.
-    #[arg(long)]
-    pub window: Option<String>,
-    /// Return events that an interval needs to count.
-    #[arg(long, value_name = "N")]
-    pub at_least: Option<u32>,
-    /// Cells are sums of this property.
-    #[arg(long, value_name = "NAME")]
-    pub property: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct CountArgs {
-    #[command(flatten)]
-    pub common: CommonArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct UsersArgs {
-    #[command(flatten)]
-    pub common: CommonArgs,
-    /// Ids of one page (1000).
-    #[arg(long)]
-    pub limit: Option<u32>,
-    /// Go on after this id.
-    #[arg(long, value_name = "ID")]
-    pub after: Option<String>,
-    /// Columns per person: first, last, days, weeks, months, events, sum, last_value.
-    #[arg(long, value_delimiter = ',', value_name = "COLUMNS")]
-    pub with: Vec<String>,
-    /// Order by one of them.
-    #[arg(long, value_name = "COLUMN")]
-    pub order_by: Option<String>,
-    /// The largest first.
-    #[arg(long)]
-    pub descending: bool,
 }

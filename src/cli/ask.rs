@@ -1,95 +1,18 @@
 //! The report commands: flags become the JSON of a query, which is checked where every query is.
 
-use super::args::{
-    ActiveArgs, CommonArgs, CountArgs, EventArgs, Format, FrequencyArgs, GrowthArgs, QueryArgs,
-    ReportCommand, RetentionArgs, StatesArgs, StickinessArgs, UsersArgs,
-};
+use super::args::{Format, QueryArgs};
 use super::failure::{Failure, exit_code};
+use super::fields::Fields;
+use super::flags::{
+    ActiveArgs, AdoptionArgs, BalanceArgs, CountArgs, FrequencyArgs, FunnelArgs, GrowthArgs,
+    PathsArgs, ReportCommand, RetentionArgs, SessionsArgs, StatesArgs, StickinessArgs, SurveyArgs,
+    UsersArgs, ValueArgs,
+};
 use super::output::{print, say};
+use super::selector::{exclusion, number};
 use daybit::{Answer, Db, Queries, Query, queries_from_json};
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 use std::io::Read;
-
-/// A query being filled from flags; flags that were not given leave their field out.
-struct Fields(Map<String, Json>);
-
-impl Fields {
-    fn of(report: &str, common: &CommonArgs) -> Result<Fields, Failure> {
-        let mut fields = Fields(Map::new());
-        fields.set("report", Some(report));
-        fields.set("from", common.from.as_deref());
-        fields.set("to", common.to.as_deref());
-        fields.set("time_zone", common.time_zone.as_deref());
-        fields.set("week_start", common.week_start.as_deref());
-        fields.set("as_of", common.as_of.as_deref());
-        fields.set("top", common.top);
-        fields.list("breakdown", &common.breakdown);
-        if let Some(set) = &common.users {
-            let set = serde_json::from_str(set).map_err(|e| {
-                Failure::input(format!(
-                    "--users is not JSON ({e}); try '{{\"did\": \"purchase\"}}'"
-                ))
-            })?;
-            fields.set("users", Some::<Json>(set));
-        }
-        Ok(fields)
-    }
-
-    fn set(&mut self, name: &str, value: Option<impl Into<Json>>) {
-        if let Some(value) = value {
-            self.0.insert(name.to_string(), value.into());
-        }
-    }
-
-    fn list<T: Clone + Into<Json>>(&mut self, name: &str, values: &[T]) {
-        if !values.is_empty() {
-            self.set(name, Some(values.to_vec()));
-        }
-    }
-
-    /// A selector: one name, any of several, with the conditions of `--where`.
-    fn selector(
-        &mut self,
-        name: &str,
-        names: &[String],
-        conditions: &[String],
-    ) -> Result<(), Failure> {
-        let event = match names {
-            [] if conditions.is_empty() => return Ok(()),
-            [] => json!("*"),
-            [one] => json!(one),
-            several => json!({"any": several}),
-        };
-        let selector = if conditions.is_empty() {
-            event
-        } else {
-            let conditions =
-                conditions.iter().map(|c| condition(c)).collect::<Result<Vec<_>, _>>()?;
-            json!({"event": event, "where": conditions})
-        };
-        self.set(name, Some(selector));
-        Ok(())
-    }
-
-    fn event(&mut self, event: &EventArgs, common: &CommonArgs) -> Result<(), Failure> {
-        self.selector("event", &event.event, &common.conditions)
-    }
-
-    fn ask(self, common: &CommonArgs) -> Result<u8, Failure> {
-        let query = Query::from_value(&Json::Object(self.0))?;
-        let db = Db::open_read_only(&common.db)?;
-        print(&db.query(&query)?, common.format)?;
-        Ok(0)
-    }
-}
-
-/// `country=DE`.
-fn condition(text: &str) -> Result<Json, Failure> {
-    match text.split_once('=') {
-        Some((property, value)) => Ok(json!({"property": property, "is": value})),
-        None => Err(Failure::input(format!("--where {text:?} is not NAME=VALUE, like country=DE"))),
-    }
-}
 
 /// Answers one report command.
 pub fn report(command: &ReportCommand) -> Result<u8, Failure> {
@@ -100,6 +23,13 @@ pub fn report(command: &ReportCommand) -> Result<u8, Failure> {
         ReportCommand::Growth(args) => growth(args),
         ReportCommand::States(args) => states(args),
         ReportCommand::Retention(args) => retention(args),
+        ReportCommand::Funnel(args) => funnel(args),
+        ReportCommand::Paths(args) => paths(args),
+        ReportCommand::Sessions(args) => sessions(args),
+        ReportCommand::Value(args) => value(args),
+        ReportCommand::Balance(args) => balance(args),
+        ReportCommand::Survey(args) => survey(args),
+        ReportCommand::Adoption(args) => adoption(args),
         ReportCommand::Count(args) => count(args),
         ReportCommand::Users(args) => users(args),
     }
@@ -107,58 +37,55 @@ pub fn report(command: &ReportCommand) -> Result<u8, Failure> {
 
 fn active(args: &ActiveArgs) -> Result<u8, Failure> {
     let mut fields = Fields::of("active", &args.common)?;
-    fields.event(&args.event, &args.common)?;
+    fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
     fields.set("trailing", args.trailing);
-    fields.ask(&args.common)
+    fields.ask()
 }
 
 fn frequency(args: &FrequencyArgs) -> Result<u8, Failure> {
     let mut fields = Fields::of("frequency", &args.common)?;
-    fields.event(&args.event, &args.common)?;
+    fields.event(&args.event)?;
     fields.set("interval", args.interval.as_deref());
     fields.set("at_least", args.at_least);
     fields.set("at_most", args.at_most);
-    fields.ask(&args.common)
+    fields.ask()
 }
 
 fn stickiness(args: &StickinessArgs) -> Result<u8, Failure> {
     let mut fields = Fields::of("stickiness", &args.common)?;
-    fields.event(&args.event, &args.common)?;
+    fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
-    let trailing = args.trailing.as_deref().map(|text| match text.parse::<u32>() {
-        Ok(days) => json!(days),
-        Err(_) if text == "none" => Json::Null,
-        Err(_) => json!(text),
-    });
-    fields.set("trailing", trailing);
-    fields.ask(&args.common)
+    fields.or_none("trailing", args.trailing.as_deref());
+    fields.ask()
 }
 
 fn growth(args: &GrowthArgs) -> Result<u8, Failure> {
     let mut fields = Fields::of("growth", &args.common)?;
-    fields.event(&args.event, &args.common)?;
+    fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
     fields.set("gap", args.gap);
     fields.set("trailing", args.trailing);
     fields.set("new_means", args.new_means.as_deref());
     fields.set("property", args.property.as_deref());
-    fields.ask(&args.common)
+    fields.ask()
 }
 
 fn states(args: &StatesArgs) -> Result<u8, Failure> {
     let mut fields = Fields::of("states", &args.common)?;
-    fields.event(&args.event, &args.common)?;
+    fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
     fields.set("week", args.week);
     fields.set("month", args.month);
-    fields.ask(&args.common)
+    fields.ask()
 }
 
 fn retention(args: &RetentionArgs) -> Result<u8, Failure> {
     let mut fields = Fields::of("retention", &args.common)?;
-    fields.selector("start", &args.start, &args.common.conditions)?;
-    fields.selector("return", &args.returning, &[])?;
+    fields.selector("start", "--start", &args.start)?;
+    if !args.returning.is_empty() {
+        fields.selector("return", "--return", &args.returning)?;
+    }
     fields.set("by", args.by.by.as_deref());
     fields.set("columns", args.columns);
     fields.set("cohort", args.cohort.as_deref());
@@ -167,21 +94,105 @@ fn retention(args: &RetentionArgs) -> Result<u8, Failure> {
     fields.set("window", args.window.as_deref());
     fields.set("at_least", args.at_least);
     fields.set("property", args.property.as_deref());
-    fields.ask(&args.common)
+    fields.ask()
+}
+
+fn funnel(args: &FunnelArgs) -> Result<u8, Failure> {
+    let mut fields = Fields::of("funnel", &args.common)?;
+    fields.selectors("steps", "--step", &args.steps)?;
+    fields.set("by", args.by.by.as_deref());
+    fields.or_none("within", args.within.as_deref());
+    fields.set("order", args.order.as_deref());
+    fields.set("ties", args.ties.as_deref());
+    let exclude = args.exclude.iter().map(|text| exclusion(text));
+    fields.list("exclude", &exclude.collect::<Result<Vec<_>, Failure>>()?);
+    fields.ask()
+}
+
+fn paths(args: &PathsArgs) -> Result<u8, Failure> {
+    let mut fields = Fields::of("paths", &args.common)?;
+    match args.end.is_empty() {
+        true => fields.selector("start", "--start", &args.start)?,
+        false => fields.selector("end", "--end", &args.end)?,
+    }
+    fields.set("depth", args.depth);
+    fields.set("within", args.within.as_deref());
+    fields.ask()
+}
+
+fn sessions(args: &SessionsArgs) -> Result<u8, Failure> {
+    let mut fields = Fields::of("sessions", &args.common)?;
+    fields.event(&args.event)?;
+    fields.set("by", args.by.by.as_deref());
+    fields.set("gap", args.gap.as_deref());
+    fields.list("duration_edges", &args.duration_edges);
+    fields.ask()
+}
+
+fn value(args: &ValueArgs) -> Result<u8, Failure> {
+    let mut fields = Fields::of("value", &args.common)?;
+    fields.event(&args.event)?;
+    fields.set("by", args.by.by.as_deref());
+    fields.set("measure", args.measure.as_deref());
+    fields.set("property", args.property.as_deref());
+    if args.measure.as_deref() == Some("share") || !args.of.is_empty() {
+        fields.selector("of", "--of", &args.of)?;
+    }
+    fields.ask()
+}
+
+fn balance(args: &BalanceArgs) -> Result<u8, Failure> {
+    let mut fields = Fields::of("balance", &args.common)?;
+    fields.event(&args.event)?;
+    fields.set("by", args.by.by.as_deref());
+    fields.set("property", args.property.as_deref());
+    fields.ask()
+}
+
+fn survey(args: &SurveyArgs) -> Result<u8, Failure> {
+    let mut fields = Fields::of("survey", &args.common)?;
+    fields.event(&args.event)?;
+    fields.set("by", args.by.by.as_deref());
+    fields.set("property", args.property.as_deref());
+    fields.set("kind", args.kind.as_deref());
+    let scale = args.scale.iter().map(|text| number("--scale", text));
+    fields.list("scale", &scale.collect::<Result<Vec<_>, Failure>>()?);
+    let answer = |flag, text: &Option<String>| text.as_ref().map(|text| number(flag, text));
+    fields.set("promoter_min", answer("--promoter-min", &args.promoter_min).transpose()?);
+    fields.set("detractor_max", answer("--detractor-max", &args.detractor_max).transpose()?);
+    fields.set("responses", args.responses.as_deref());
+    fields.ask()
+}
+
+fn adoption(args: &AdoptionArgs) -> Result<u8, Failure> {
+    let mut fields = Fields::of("adoption", &args.common)?;
+    fields.selectors("features", "--feature", &args.features)?;
+    fields.set("by", args.by.by.as_deref());
+    fields.set("k", args.k);
+    fields.selector("among", "--among", &args.among)?;
+    fields.ask()
 }
 
 fn count(args: &CountArgs) -> Result<u8, Failure> {
-    Fields::of("count", &args.common)?.ask(&args.common)
+    if !args.common.conditions.is_empty() {
+        return Err(Failure::input(
+            "count names no event that --where could narrow: put the conditions into --users, like \
+             '{\"did\": {\"event\": \"purchase\", \"where\": [...]}}'",
+        ));
+    }
+    Fields::of("count", &args.common)?.ask()
 }
 
 fn users(args: &UsersArgs) -> Result<u8, Failure> {
     let mut fields = Fields::of("users", &args.common)?;
+    fields.event(&args.event)?;
     fields.set("limit", args.limit);
     fields.set("after", args.after.as_deref());
     fields.list("with", &args.with);
+    fields.set("property", args.property.as_deref());
     fields.set("order_by", args.order_by.as_deref());
     fields.set("descending", args.descending.then_some(true));
-    fields.ask(&args.common)
+    fields.ask()
 }
 
 /// `daybit query`: the JSON itself.
@@ -189,7 +200,7 @@ pub fn query(args: &QueryArgs) -> Result<u8, Failure> {
     let text = if args.query == "-" { standard_input()? } else { args.query.clone() };
     let db = Db::open_read_only(&args.db)?;
     match queries_from_json(&text)? {
-        Queries::One(query) => print(&db.query(&query)?, args.format)?,
+        Queries::One(query) => print(&db.query(&query)?, &query, args.format)?,
         Queries::Many(queries) if args.format == Format::Json => return several(&db, queries),
         Queries::Many(_) => {
             return Err(Failure::input(
@@ -200,7 +211,8 @@ pub fn query(args: &QueryArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn standard_input() -> Result<String, Failure> {
+/// What comes from standard input, up to just above what is read as a query.
+pub fn standard_input() -> Result<String, Failure> {
     let mut text = String::new();
     let limit = u64::try_from(daybit::limits::QUERY_BYTES_MAX).unwrap_or(u64::MAX);
     std::io::stdin().lock().take(limit + 1).read_to_string(&mut text)?;

@@ -26,7 +26,7 @@ pub fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     say(&receipt_words(&receipt, Path::new("")))?;
     for (title, query) in chapters() {
         say(&format!("\n{title}\n"))?;
-        print(&db.query(&query)?, Format::Table)?;
+        print(&db.query(&query)?, &query, Format::Table)?;
     }
     db.close()?;
     let path = path.display();

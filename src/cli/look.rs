@@ -3,6 +3,7 @@
 use super::args::{CreateArgs, DbArgs, ExportArgs, ExportWhat, InfoArgs};
 use super::failure::Failure;
 use super::output::{bytes, complain, count, say};
+use super::table::visible;
 use daybit::{Db, DbInfo, Options};
 use serde_json::json;
 use std::fs::File;
@@ -47,6 +48,7 @@ fn info_words(info: &DbInfo) -> String {
                 info.day_files
             ),
         ),
+        ("cohorts", cohorts_words(&held.cohorts)),
         ("time zone", format!("{}, rules {}", held.time_zone, held.zone_rules)),
         (
             "durability",
@@ -60,6 +62,17 @@ fn info_words(info: &DbInfo) -> String {
         lines.iter().map(|(name, value)| format!("{name:<13} {value}\n")).collect();
     text.push_str(&activities_words(info));
     text
+}
+
+/// How many cohorts are saved, and the names of the first.
+fn cohorts_words(names: &[String]) -> String {
+    const NAMED_MAX: usize = 10;
+    let named: Vec<String> = names.iter().take(NAMED_MAX).map(|n| visible(n)).collect();
+    let more = if names.len() > NAMED_MAX { ", ..." } else { "" };
+    match names.len() {
+        0 => "none saved".to_string(),
+        n => format!("{}: {}{more}", count(n as u64), named.join(", ")),
+    }
 }
 
 /// A line per activity, numbers aligned.
@@ -102,6 +115,7 @@ fn info_json(info: &DbInfo) -> String {
         "events": held.events,
         "events_without_user": held.events_without_user,
         "activities": activities,
+        "cohorts": held.cohorts,
         "watermark": held.watermark.map(|at| at.to_rfc3339()),
         "time_zone": held.time_zone,
         "zone_rules": held.zone_rules,

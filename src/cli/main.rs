@@ -7,11 +7,15 @@
 
 mod args;
 mod ask;
+mod cohort;
 mod demo;
 mod failure;
+mod fields;
+mod flags;
 mod load;
 mod look;
 mod output;
+mod selector;
 mod shade;
 mod table;
 
@@ -39,6 +43,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Verify(args) => look::verify(&args),
         Command::Export(args) => look::export(&args),
         Command::Query(args) => ask::query(&args),
+        Command::Cohort(args) => cohort::cohort(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::Report(report) => ask::report(&report),
     }

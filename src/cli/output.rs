@@ -2,9 +2,11 @@
 
 use super::args::Format;
 use super::failure::Failure;
-use super::table::{Style, render, render_rows_csv};
-use daybit::{Answer, Figures};
+use super::table::{Asked, Style, render, render_rows_csv};
+use daybit::{Answer, Figures, Query};
 use std::io::{self, IsTerminal, Write};
+
+pub use super::table::grouped as count;
 
 /// Says what went wrong, or what the asker should know, on standard error.
 pub fn complain(message: &str) {
@@ -33,7 +35,7 @@ fn terminal_width() -> usize {
 }
 
 /// Prints one answer; warnings go to standard error, since machines read the output.
-pub fn print(answer: &Answer, format: Format) -> Result<(), Failure> {
+pub fn print(answer: &Answer, query: &Query, format: Format) -> Result<(), Failure> {
     if format != Format::Json {
         answer.info.warnings.iter().for_each(|w| complain(&format!("note: {w}")));
     }
@@ -41,7 +43,7 @@ pub fn print(answer: &Answer, format: Format) -> Result<(), Failure> {
         complain(&format!("note: more users follow: --after {next:?}, or a larger --limit"));
     }
     say(&match format {
-        Format::Table => render(answer, &style()),
+        Format::Table => render(answer, &Asked::of(query), &style()),
         Format::Json => format!("{}\n", answer.to_json_string()),
         Format::Csv => render_rows_csv(&answer.to_table()),
         Format::Rows => answer.to_table().to_json_lines(),
@@ -54,19 +56,6 @@ fn next_page(answer: &Answer) -> Option<&str> {
         Figures::Users { next, .. } => next.as_deref(),
         _ => None,
     })
-}
-
-/// A number with thousands separators.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Bytes in the largest unit that keeps a digit before the point.

@@ -1,6 +1,8 @@
 //! The command line as a stranger meets it: the main job, wrong turns, and what each exit code
 //! says.
 
+mod cohorts;
+
 use crate::support::folder;
 use serde_json::{Value as Json, json};
 use std::path::Path;

@@ -1,9 +1,18 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use daybit::BucketStart;
+use daybit::{
+    AmountAverage, AmountCohort, Average, BucketInfo, BucketStart, Cohort, Column, DurationBin,
+    FunnelStep, Link,
+};
 use std::collections::BTreeMap;
 
+mod rows;
+
 const WIDE: Style = Style { colour: false, width: 100 };
+
+fn shown(answer: &Answer, style: &Style) -> String {
+    render(answer, &Asked::default(), style)
+}
 
 fn date(text: &str) -> BucketStart {
     BucketStart::Date(text.parse().unwrap())
@@ -80,7 +89,7 @@ start           active  churned  quick_ratio  retention_rate  active
 2024-04-01*          ·        ·            ·               ·
 * not over yet: the figure may change
 ";
-    assert_eq!(render(&growth(), &WIDE), format!("{expected}{RANGE}"));
+    assert_eq!(shown(&growth(), &WIDE), format!("{expected}{RANGE}"));
 }
 
 #[test]
@@ -106,9 +115,9 @@ start        retention_rate
 * not over yet: the figure may change
 ";
     let narrow = Style { colour: false, width: 36 };
-    assert_eq!(render(&growth(), &narrow), format!("{expected}{RANGE}"));
+    assert_eq!(shown(&growth(), &narrow), format!("{expected}{RANGE}"));
     // A line too narrow for anything shows a column at a time.
-    let none = render(&growth(), &Style { colour: false, width: 0 });
+    let none = shown(&growth(), &Style { colour: false, width: 0 });
     assert_eq!(none.matches("start").count(), 4);
 }
 
@@ -123,7 +132,7 @@ cohort       size       0       1      2
 average            100.0%    8.0%      ·
 * not over yet: the figure may change
 ";
-    assert_eq!(render(&triangle(), &WIDE), format!("{expected}{RANGE}"));
+    assert_eq!(shown(&triangle(), &WIDE), format!("{expected}{RANGE}"));
 }
 
 #[test]
@@ -137,7 +146,7 @@ cohort       size     0     1    2
 average            100%    8%    ·
 * not over yet: the figure may change
 ";
-    let text = render(&triangle(), &Style { colour: false, width: 36 });
+    let text = shown(&triangle(), &Style { colour: false, width: 36 });
     assert_eq!(text, format!("{whole_percents}{RANGE}"));
     let fewer_columns = "\
 cohort       size     0     1
@@ -149,7 +158,7 @@ average            100%    8%
 the columns from 2 on do not fit into 30 characters
 * not over yet: the figure may change
 ";
-    let text = render(&triangle(), &Style { colour: false, width: 30 });
+    let text = shown(&triangle(), &Style { colour: false, width: 30 });
     assert_eq!(text, format!("{fewer_columns}{RANGE}"));
 }
 
@@ -158,7 +167,7 @@ fn colours_shade_the_triangle() {
     if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         return; // the table's library heeds it as well
     }
-    let text = render(&triangle(), &Style { colour: true, width: 100 });
+    let text = shown(&triangle(), &Style { colour: true, width: 100 });
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[1..3],
@@ -184,40 +193,54 @@ k  users  share
 4      7   0.4%  ▏
 nobody on 5 or more (of 6)
 ";
-    let text = render(&answer("frequency", &[], Figures::Frequency(users)), &WIDE);
+    let text = shown(&answer("frequency", &[], Figures::Frequency(users)), &WIDE);
     assert_eq!(text, format!("{expected}{RANGE}"));
-    let nobody = render(&answer("frequency", &[], Figures::Frequency(vec![0, 0])), &WIDE);
+    let nobody = shown(&answer("frequency", &[], Figures::Frequency(vec![0, 0])), &WIDE);
     assert_eq!(nobody, format!("k  users  share\nnobody on 1 or more (of 2)\n{RANGE}"));
 }
 
 #[test]
 fn a_count_is_a_line_and_ids_are_one_each() {
-    let count = render(&answer("count", &[], Figures::Count(1_234_567)), &WIDE);
+    let count = shown(&answer("count", &[], Figures::Count(1_234_567)), &WIDE);
     assert_eq!(count, "1,234,567 users\n");
     let ids = vec!["anna".to_string(), "\u{1b}[31mred\r".to_string(), "Åsa".to_string()];
     let figures = Figures::Users { ids, columns: vec![], next: Some("Åsa".into()) };
-    let users = render(&answer("users", &[], figures), &WIDE);
+    let users = shown(&answer("users", &[], figures), &WIDE);
     let expected = "anna\n\\u{1b}[31mred\\r\nÅsa\nmore follow: --after \"Åsa\"\n";
     assert_eq!(users, expected);
 }
 
-#[test]
-fn groups_are_headed_by_their_key() {
-    let users = Column::Counts(vec![Some(5)]);
-    let mut answer =
-        answer("active", &MONTHS[..1], Figures::Columns(vec![("users", users.clone())]));
-    answer.info.week_start = "sunday";
+fn grouped_answer(figures: impl Fn() -> Figures) -> Answer {
+    let mut answer = answer("active", &MONTHS[..1], figures());
+    answer.keys = vec!["country".into()];
     let key = |country: Option<Value>| BTreeMap::from([("country".to_string(), country)]);
-    answer.series = [Some(Value::from("DE")), None]
-        .map(|country| Series {
-            key: key(country),
-            figures: Figures::Columns(vec![("users", users.clone())]),
-        })
+    let rest = BTreeMap::from([("other".to_string(), Some(Value::from(true)))]);
+    answer.series = [key(Some(Value::from("DE"))), key(None), rest]
+        .map(|key| Series { key, figures: figures() })
         .to_vec();
-    let table = "start        users\n2024-01-01       5  ████████████████████████\n";
+    answer
+}
+
+#[test]
+fn groups_of_one_figure_stand_beside_each_other() {
+    let users = Column::Counts(vec![Some(1_500)]);
+    let mut answer = grouped_answer(|| Figures::Columns(vec![("users", users.clone())]));
+    answer.info.week_start = "sunday";
+    let table = "\
+users by country
+start           DE   null  (other)
+2024-01-01   1,500  1,500    1,500
+";
     let range = RANGE.replace("UTC", "UTC, weeks from sunday");
-    let expected = format!("country: DE\n{table}\ncountry: null\n{table}{range}");
-    assert_eq!(render(&answer, &WIDE), expected);
+    assert_eq!(shown(&answer, &WIDE), format!("{table}{range}"));
+}
+
+#[test]
+fn groups_of_several_figures_are_headed_by_their_key() {
+    let answer = grouped_answer(|| Figures::Frequency(vec![5]));
+    let table = "k  users   share\n1      5  100.0%  ████████████████████████\n";
+    let expected = format!("country: DE\n{table}\ncountry: null\n{table}\n(other)\n{table}{RANGE}");
+    assert_eq!(shown(&answer, &WIDE), expected);
 }
 
 #[test]
