@@ -61,6 +61,15 @@ pub struct Questions {
 }
 
 impl Questions {
+    /// Sets that are saved under the names that questions use; the second names the first.
+    pub fn cohorts(&self) -> [(&'static str, Json); 2] {
+        let (from, to) = (self.first_day as i32, self.first_day as i32 + 4);
+        let early =
+            json!({"first_did": "*", "from": date(from).to_string(), "to": date(to).to_string()});
+        let buyers = json!({"did": "purchase", "at_least": 2});
+        [("buyers", buyers), ("early", json!({"or": [early, {"cohort": "buyers"}]}))]
+    }
+
     pub fn next(&mut self) -> Json {
         let report = *self.random.pick(&REPORTS);
         let mut query = json!({"report": report});

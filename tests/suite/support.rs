@@ -1,6 +1,6 @@
 //! Small helpers of the tests: databases in temporary folders, queries as JSON, a seeded generator.
 
-use daybit::{Answer, Db, ImportOptions, ImportReceipt, Options, Query, Source};
+use daybit::{Answer, Db, ImportOptions, ImportReceipt, Options, Query, Set, Source};
 use serde_json::Value as Json;
 use std::path::Path;
 
@@ -15,6 +15,11 @@ pub fn create(path: &Path, zone: &str) -> Db {
 
 pub fn import(db: &Db, file: &Path) -> ImportReceipt {
     db.import(&ImportOptions::new(), vec![Source::file(file)], &|_| {}).unwrap()
+}
+
+/// Saves a set given as JSON.
+pub fn save(db: &Db, name: &str, set: &Json) {
+    db.save_cohort(name, &Set::from_json(&set.to_string()).unwrap()).unwrap();
 }
 
 /// Asks a query given as JSON.
