@@ -1,8 +1,9 @@
 //! The standard questions over a database that is already there, each first after opening and then
 //! the best of several:
 //!
-//!     cargo bench --bench questions -- PATH-OF-A-DATABASE [--answers FILE]
+//!     cargo bench --bench questions -- PATH-OF-A-DATABASE [--rows] [--answers FILE]
 //!
+//! `--rows` asks those that read rows: conditions, breakdowns, money, funnels, sessions.
 //! Prints a JSON line per question; `--answers` writes all answers, for comparison with others'.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, missing_docs)]
@@ -30,6 +31,40 @@ fn questions() -> Vec<(&'static str, Json)> {
     ]
 }
 
+/// Questions that read rows.
+fn row_questions() -> Vec<(&'static str, Json)> {
+    let ios = json!({"event": "*", "where": [{"property": "platform", "is": "ios"}]});
+    let steps = json!(["search", "add_to_cart", "purchase"]);
+    let june = |report: Json| {
+        let mut query = report;
+        query["from"] = json!("2024-06-01");
+        query["to"] = json!("2024-07-01");
+        query
+    };
+    let revenue = |measure: &str| {
+        json!({"report": "value", "event": "purchase", "measure": measure, "property": "value",
+               "by": "month"})
+    };
+    vec![
+        ("funnel7d", json!({"report": "funnel", "steps": steps, "within": "7d"})),
+        (
+            "dau_country_ios",
+            json!({"report": "active", "event": ios, "breakdown": ["country"], "top": 1000}),
+        ),
+        ("revenue_month", revenue("sum")),
+        ("payers_month", json!({"report": "active", "event": "purchase", "by": "month"})),
+        ("sessions_june", june(json!({"report": "sessions"}))),
+        (
+            "growth_money_month",
+            json!({"report": "growth", "event": "purchase",
+                                      "property": "value", "by": "month"}),
+        ),
+        ("median_month", revenue("median")),
+        ("dau_ios", json!({"report": "active", "event": ios})),
+        ("dau_new_york", json!({"report": "active", "time_zone": "America/New_York"})),
+    ]
+}
+
 fn milliseconds(run: impl FnOnce()) -> f64 {
     let started = Instant::now();
     run();
@@ -51,13 +86,15 @@ fn ask(path: &str, name: &str, query: &Query) -> Json {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let rows = arguments.iter().position(|a| a == "--rows").map(|at| arguments.remove(at));
     let Some(path) = arguments.first() else {
-        eprintln!("name a database: cargo bench --bench questions -- shop.db");
+        eprintln!("name a database: cargo bench --bench questions -- shop.db [--rows]");
         return;
     };
+    let asked = if rows.is_some() { row_questions() } else { questions() };
     let parsed: Vec<(&str, Query)> =
-        questions().iter().map(|(name, q)| (*name, Query::from_value(q).unwrap())).collect();
+        asked.iter().map(|(name, q)| (*name, Query::from_value(q).unwrap())).collect();
     let answers: serde_json::Map<String, Json> =
         parsed.iter().map(|(name, query)| (name.to_string(), ask(path, name, query))).collect();
     let db = Db::open_read_only(path).unwrap();

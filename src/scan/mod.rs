@@ -131,7 +131,7 @@ pub(crate) struct Scanned {
     /// Users of each group, by its number.
     pub(crate) sizes: Vec<Vec<u64>>,
     /// Parts of blocks of rows that were decoded.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests hold that queries share them"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test holds that queries share them"))]
     pub(crate) reads: u64,
 }
 

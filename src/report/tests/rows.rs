@@ -1,7 +1,7 @@
 //! Conditions and breakdowns of the reports on presence, through a whole database.
 
-use crate::scan::Condition;
-use crate::{Batch, Db, Event, Options, Query, Selector};
+use crate::scan::{Condition, scan};
+use crate::{Batch, Bucket, Db, Event, Options, Query, Selector};
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 
@@ -94,4 +94,37 @@ fn growth_within_a_group_knows_its_history() {
     let answer = series(&growth);
     let french = answer.as_array().unwrap().iter().find(|one| one["key"]["country"] == "FR");
     assert_eq!(french.unwrap()["resurrected"], json!([0, 1]));
+}
+
+/// Parts of blocks of rows that the scan of these queries decodes.
+fn reads(db: &Db, queries: &[Query]) -> u64 {
+    let snapshot = db.snapshot().unwrap();
+    let questions: Vec<_> = queries.iter().map(|query| snapshot.question(query).unwrap()).collect();
+    let (mut bits, mut rows) = (Vec::new(), Vec::new());
+    for question in &questions {
+        let prepared = question.prepare_all().unwrap();
+        bits.extend(prepared.bits);
+        rows.extend(prepared.rows);
+    }
+    scan(&snapshot.inner, &bits, &rows, &[]).unwrap().reads
+}
+
+#[test]
+fn several_queries_share_the_blocks_that_they_read() {
+    let (_place, db) = database(5);
+    let dear = Selector::name("view").matching([Condition::gt("price", 5)]);
+    let german = Selector::Any.matching([Condition::is("country", "DE")]);
+    let queries = [
+        Query::active(dear.clone()),
+        Query::growth(dear.clone()).by(Bucket::Week),
+        Query::active(german),
+        Query::frequency(dear),
+    ];
+    let alone: Vec<u64> = queries.iter().map(|q| reads(&db, std::slice::from_ref(q))).collect();
+    assert!(alone.iter().all(|reads| *reads > 0), "{alone:?}");
+    assert_eq!(reads(&db, &queries), alone[0] + alone[2]);
+    let answers = db.query_many(&queries).unwrap();
+    for (query, answer) in queries.iter().zip(answers) {
+        assert_eq!(answer.unwrap().series, db.query(query).unwrap().series);
+    }
 }
