@@ -4,6 +4,7 @@
 //! of a call share one scan. A breakdown takes a scan before it, which ranks its groups.
 
 mod active;
+mod cells;
 mod count;
 mod frequency;
 mod growth;
@@ -21,10 +22,10 @@ use crate::event::Value;
 use crate::limits::TOP_DEFAULT;
 use crate::query::answer::{Answer, BucketInfo, Column, Figures, Series, share};
 use crate::query::plan::Plan;
-use crate::query::{Person, Query, Report, Retention};
+use crate::query::{Query, Report, Retention};
 use crate::scan::{Edges, Groups, Input, Job, Operator, RowJob, Selector, Tally, scan};
 use crate::snapshot::{Snapshot, SnapshotInner};
-use crate::time::{self, Day, Tick};
+use crate::time::{self, Day, Micros, Tick};
 use prepared::{Answered, Instants, Outcome, Prepared};
 use rank::Ranking;
 use std::collections::BTreeMap;
@@ -206,9 +207,11 @@ impl<'a> Question<'a> {
             | Report::Value(_)
             | Report::Balance { .. }
             | Report::Survey(_)
-            | Report::Adoption { .. } => return Err(later(report, "this report")),
+            | Report::Adoption { .. } => {
+                return Err(later(report, "this report"));
+            }
             Report::Count => count::prepare(self),
-            Report::Users { person, .. } if *person != Person::default() => {
+            Report::Users { person, .. } if *person != crate::query::Person::default() => {
                 return Err(later(report, "a column of `with`"));
             }
             Report::Users { limit, after, .. } => users::prepare(self, *limit, after.as_deref()),
@@ -222,7 +225,7 @@ impl<'a> Question<'a> {
             Report::Active { event, .. }
             | Report::Frequency { event, .. }
             | Report::Stickiness { event, .. }
-            | Report::Growth { event, property: None, .. }
+            | Report::Growth { event, .. }
             | Report::States { event, .. } => Ranking::by_presence(self, event),
             Report::Adoption { among, .. } => Ranking::by_presence(self, among),
             _ => return Err(later(report, "`breakdown`")),
@@ -271,13 +274,21 @@ impl<'a> Question<'a> {
 
     /// Where the range's buckets lie in time.
     fn instants(&self) -> Instants {
-        Instants::new(
-            self.edges().iter().map(|&day| self.snapshot.calendar.span(day).start).collect(),
-        )
+        Instants::new(self.edges().iter().map(|&tick| self.start_of(tick)).collect())
+    }
+
+    /// The range in time, for reports without buckets too.
+    fn range(&self) -> (Micros, Micros) {
+        (self.start_of(self.plan.from), self.start_of(self.plan.to))
+    }
+
+    /// The first instant of a tick.
+    fn start_of(&self, tick: Tick) -> Micros {
+        self.snapshot.calendar.span(tick).start
     }
 
     /// A value per bucket, null where the bucket has not begun.
-    fn begun<T>(&self, value: impl Fn(usize) -> Option<T>) -> Vec<Option<T>> {
+    fn begun<T>(&self, mut value: impl FnMut(usize) -> Option<T>) -> Vec<Option<T>> {
         let buckets = self.plan.buckets.iter().enumerate();
         buckets.map(|(place, bucket)| if bucket.begun { value(place) } else { None }).collect()
     }
@@ -298,6 +309,7 @@ impl<'a> Question<'a> {
         };
         let buckets = spans.iter().map(bucket).collect();
         let mut info = self.plan.info.clone();
+        info.warnings.extend(answered.iter().flat_map(|one| one.warnings.iter().cloned()));
         info.elapsed_ms = started.elapsed().as_secs_f64() * 1e3;
         let feature = answered.iter().any(|one| one.feature.is_some()).then(|| FEATURE.to_owned());
         let keys = feature.into_iter().chain(self.query.breakdown.iter().cloned()).collect();

@@ -27,6 +27,15 @@ pub(super) struct Answered {
     /// The feature of `adoption` that the figures are about.
     pub(super) feature: Option<String>,
     pub(super) figures: Figures,
+    /// What the asker should know beside the figures.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Answered {
+    /// The figures of a slot, and nothing else.
+    pub(super) fn of(slot: usize, figures: Figures) -> Answered {
+        Answered { slot, feature: None, figures, warnings: Vec::new() }
+    }
 }
 
 /// Turns what was counted into figures, a series each.
@@ -41,7 +50,7 @@ impl<'a> Prepared<'a> {
         let bits = Vec::from_iter(job.into());
         let figures = move |question: &Question<'a>, mut outcome: Outcome| {
             let figures = figures(question, outcome.tallies.pop().unwrap_or_default())?;
-            Ok(vec![Answered { slot: 0, feature: None, figures }])
+            Ok(vec![Answered::of(0, figures)])
         };
         Prepared { bits, rows: Vec::new(), figures: Box::new(figures) }
     }
@@ -77,7 +86,7 @@ impl<'a> Prepared<'a> {
         let figures = move |question: &Question<'a>, mut outcome: Outcome| {
             let Some(counted) = outcome.rows.pop() else { return Ok(Vec::new()) };
             let figures = figures(question, counted)?.into_iter().enumerate();
-            Ok(figures.map(|(slot, figures)| Answered { slot, feature: None, figures }).collect())
+            Ok(figures.map(|(slot, figures)| Answered::of(slot, figures)).collect())
         };
         Prepared { bits: Vec::new(), rows: vec![job], figures: Box::new(figures) }
     }

@@ -27,7 +27,8 @@ impl<'a> Ranking<'a> {
         Ranking::Sizes(SizeJob { selector: event.clone(), from, to, users, groups })
     }
 
-    /// By distinct users. `groups_of` visits the groups that a user's events put them into.
+    /// By distinct users. `groups_of` visits the groups that a user's events put them into. Where
+    /// the job reads events without a user, their groups exist as well, without anybody.
     pub(super) fn by_users<F: GroupsOf + Clone + Sync>(
         input: RowInput,
         users: Option<Arc<SetKind>>,
@@ -35,7 +36,7 @@ impl<'a> Ranking<'a> {
     ) -> Ranking<'a> {
         let job = RowJob::new(input, users, move || RankUsers::new(groups_of.clone()));
         let rank = |groups: &Groups, top: usize, counted: Counted| {
-            rank_by_users(groups, top, counted.take::<RankUsers<F>>()?.users);
+            groups.rank(&counted.take::<RankUsers<F>>()?.users, top);
             Ok(())
         };
         Ranking::Rows(job, Box::new(rank))
@@ -56,8 +57,8 @@ impl<F: FnMut(&[RowEvent], &mut dyn FnMut(u32)) + Send + 'static> GroupsOf for F
 /// Distinct users of each group.
 pub(super) struct RankUsers<F> {
     groups_of: F,
-    /// By the group's number.
-    users: Vec<u64>,
+    /// By the group's number; `None` for a group without an event.
+    users: Vec<Option<u64>>,
     scratch: Vec<u32>,
 }
 
@@ -67,11 +68,11 @@ impl<F: GroupsOf> RankUsers<F> {
     }
 }
 
-fn add(users: &mut Vec<u64>, group: usize, count: u64) {
+fn add(users: &mut Vec<Option<u64>>, group: usize, count: u64) {
     if users.len() <= group {
-        users.resize(group + 1, 0);
+        users.resize(group + 1, None);
     }
-    users[group] += count;
+    *users[group].get_or_insert_default() += count;
 }
 
 impl<F: GroupsOf> RowOperator for RankUsers<F> {
@@ -85,9 +86,18 @@ impl<F: GroupsOf> RowOperator for RankUsers<F> {
         Ok(())
     }
 
+    fn nobody(&mut self, events: &[RowEvent]) -> Result<()> {
+        let RankUsers { groups_of, users, .. } = self;
+        groups_of(events, &mut |group| add(users, group as usize, 0));
+        Ok(())
+    }
+
     fn merge(&mut self, other: Self) -> Result<()> {
-        let sizes = other.users.into_iter().enumerate();
-        sizes.for_each(|(group, count)| add(&mut self.users, group, count));
+        for (group, count) in other.users.into_iter().enumerate() {
+            if let Some(count) = count {
+                add(&mut self.users, group, count);
+            }
+        }
         Ok(())
     }
 }

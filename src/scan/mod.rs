@@ -28,7 +28,7 @@ pub use condition::Condition;
 pub use funnel::FunnelOrder;
 pub(crate) use funnel::{Exclude, FunnelSpec, Matcher, Run};
 pub(crate) use gather::{Gather, Threshold};
-pub(crate) use groups::Groups;
+pub(crate) use groups::{GroupKey, Groups, KeyPart};
 pub(crate) use rows::{Counted, RowEvent, RowInput, RowJob, RowOperator, SELECTORS_MAX};
 pub use selector::Selector;
 pub(crate) use sets::{FunnelSet, SetKind};

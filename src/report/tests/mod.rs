@@ -1,6 +1,7 @@
 //! Every report against a naive model: one user at a time, no bitmaps; and the laws among them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+pub(super) mod events;
 mod laws;
 mod retention;
 mod rows;
