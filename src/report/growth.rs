@@ -1,5 +1,7 @@
 //! `growth`: who is new, retained, resurrected and churned from one period to the next.
 
+pub(super) mod amounts;
+
 use super::{Prepared, Question, days, share};
 use crate::codec::bits::Bits;
 use crate::error::Result;

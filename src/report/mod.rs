@@ -4,10 +4,12 @@
 //! of a call share one scan. A breakdown takes a scan before it, which ranks its groups.
 
 mod active;
+mod balance;
 mod cells;
 mod count;
 mod frequency;
 mod growth;
+mod movements;
 mod prepared;
 mod rank;
 mod retention;
@@ -189,7 +191,9 @@ impl<'a> Question<'a> {
                 frequency::prepare(self, event, *at_least, *at_most)
             }
             Report::Stickiness { event, trailing } => stickiness::prepare(self, event, *trailing),
-            Report::Growth { property: Some(_), .. } => return Err(later(report, "`property`")),
+            Report::Growth { event, property: Some(property), trailing, new_means_any, .. } => {
+                growth::amounts::prepare(self, event, property, *trailing, *new_means_any)
+            }
             Report::Growth { event, gap, trailing, new_means_any, .. } => {
                 growth::prepare(self, event, *gap, *trailing, *new_means_any)
             }
@@ -205,11 +209,11 @@ impl<'a> Question<'a> {
             | Report::Paths(_)
             | Report::Sessions { .. }
             | Report::Value(_)
-            | Report::Balance { .. }
             | Report::Survey(_)
             | Report::Adoption { .. } => {
                 return Err(later(report, "this report"));
             }
+            Report::Balance { event, property } => balance::prepare(self, event, property),
             Report::Count => count::prepare(self),
             Report::Users { person, .. } if *person != crate::query::Person::default() => {
                 return Err(later(report, "a column of `with`"));
@@ -228,6 +232,7 @@ impl<'a> Question<'a> {
             | Report::Growth { event, .. }
             | Report::States { event, .. } => Ranking::by_presence(self, event),
             Report::Adoption { among, .. } => Ranking::by_presence(self, among),
+            Report::Balance { event, property } => balance::ranking(self, event, property),
             _ => return Err(later(report, "`breakdown`")),
         })
     }
