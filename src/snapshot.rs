@@ -9,7 +9,7 @@ use crate::codec::bits::Bits;
 use crate::day::datum::KindSet;
 use crate::day::file::DayFile;
 use crate::day::section::{ActivityCode, Section};
-use crate::day::summary::{SectionPlace, SectionTotals, Summary};
+use crate::day::summary::{ActivityTotals, SectionPlace, SectionTotals, Summary};
 use crate::error::Result;
 use crate::fs::Fs;
 use crate::memtable::{Memtable, Run, RunDay};
@@ -90,6 +90,16 @@ impl SnapshotDay {
             .iter()
             .map(|s| Source::Section(&s.section))
             .chain(self.run_days().map(Source::Run))
+    }
+
+    /// Stored rows of these activities (none: of any), those without a user included.
+    pub(crate) fn rows(&self, activities: &[String]) -> u64 {
+        let stored = self.sections.iter().map(|section| rows_of(&section.place.totals, activities));
+        let fresh = self.run_days().map(|run| match activities {
+            [] => run.rows.len() as u64,
+            names => names.iter().map(|name| run.activity_rows(name.as_bytes()).0).sum(),
+        });
+        stored.chain(fresh).sum()
     }
 
     /// This day in each of its runs.
@@ -276,8 +286,20 @@ fn any(mut tests: impl Iterator<Item = Result<bool>>) -> Result<bool> {
 }
 
 fn users_of(totals: &SectionTotals, activity: &str) -> Option<u64> {
+    totals_of(totals, activity).map(|activity| activity.users)
+}
+
+/// Rows of these activities (none: of any).
+fn rows_of(totals: &SectionTotals, activities: &[String]) -> u64 {
+    match activities {
+        [] => totals.rows,
+        names => names.iter().filter_map(|name| totals_of(totals, name)).map(|a| a.rows).sum(),
+    }
+}
+
+fn totals_of<'a>(totals: &'a SectionTotals, activity: &str) -> Option<&'a ActivityTotals> {
     let at = totals.activities.binary_search_by(|a| a.name.as_str().cmp(activity)).ok()?;
-    totals.activities.get(at).map(|a| a.users)
+    totals.activities.get(at)
 }
 
 /// Stored days and the memtable's, ascending, each with all of its sources.

@@ -18,13 +18,14 @@ mod stickiness;
 #[cfg(test)]
 mod tests;
 mod users;
+mod value;
 
 use crate::error::{Error, Result};
 use crate::event::Value;
 use crate::limits::TOP_DEFAULT;
 use crate::query::answer::{Answer, BucketInfo, Column, Figures, Series, share};
 use crate::query::plan::Plan;
-use crate::query::{Query, Report, Retention};
+use crate::query::{Measure, Query, Report, Retention};
 use crate::scan::{Edges, Groups, Input, Job, Operator, RowJob, Selector, Tally, scan};
 use crate::snapshot::{Snapshot, SnapshotInner};
 use crate::time::{self, Day, Micros, Tick};
@@ -179,6 +180,7 @@ impl<'a> Question<'a> {
             | Report::States { .. }
             | Report::Adoption { .. }
             | Report::Growth { property: None, .. } => false,
+            Report::Value(value) => value.measure != Measure::Users,
             _ => true,
         }
     }
@@ -208,11 +210,11 @@ impl<'a> Question<'a> {
             Report::Funnel(_)
             | Report::Paths(_)
             | Report::Sessions { .. }
-            | Report::Value(_)
             | Report::Survey(_)
             | Report::Adoption { .. } => {
                 return Err(later(report, "this report"));
             }
+            Report::Value(value) => value::prepare(self, value),
             Report::Balance { event, property } => balance::prepare(self, event, property),
             Report::Count => count::prepare(self),
             Report::Users { person, .. } if *person != crate::query::Person::default() => {
@@ -232,6 +234,7 @@ impl<'a> Question<'a> {
             | Report::Growth { event, .. }
             | Report::States { event, .. } => Ranking::by_presence(self, event),
             Report::Adoption { among, .. } => Ranking::by_presence(self, among),
+            Report::Value(value) => value::ranking(self, value),
             Report::Balance { event, property } => balance::ranking(self, event, property),
             _ => return Err(later(report, "`breakdown`")),
         })

@@ -88,6 +88,11 @@ impl Groups {
         self.read().keys.len()
     }
 
+    /// The keys of the groups met so far, by their numbers.
+    pub(crate) fn keys(&self) -> Vec<GroupKey> {
+        self.read().keys.clone()
+    }
+
     /// Keeps the `top` largest groups. `sizes`: of each group by its number; a group without one,
     /// or of size `None`, does not exist in the answer. Ties go by value.
     pub(crate) fn rank<S: PartialOrd>(&self, sizes: &[Option<S>], top: usize) {

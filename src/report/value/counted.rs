@@ -1,0 +1,106 @@
+//! `value` of plain events: how many there are is known without reading one.
+
+use crate::error::Result;
+use crate::query::Measure;
+use crate::query::answer::{Column, Figures, share};
+use crate::report::prepared::{Answered, Outcome};
+use crate::report::{Prepared, Question, active};
+use crate::scan::{BucketOperator, ByBucket, Gather, Selector, Step, Tally, kernels};
+
+/// Events, or events per user, where totals and who was there tell. `None` where rows have to be
+/// read.
+pub(super) fn prepare<'a>(
+    question: &Question<'a>,
+    event: &Selector,
+    measure: Measure,
+) -> Option<Prepared<'a>> {
+    if question.groups.is_some() || !event.conditions().is_empty() {
+        return None;
+    }
+    match measure {
+        Measure::Events if question.plan.users.is_none() => {
+            let events = totals(question, event);
+            Some(Prepared::new(None, move |question, _| Ok(columns(question.counts(&events)))))
+        }
+        Measure::EventsPerUser if question.plan.users.is_none() => {
+            Some(per_active_user(question, event))
+        }
+        Measure::Events | Measure::EventsPerUser => Some(of_a_set(question, event, measure)),
+        _ => None,
+    }
+}
+
+fn columns(value: Column) -> Figures {
+    Figures::Columns(vec![("value", value)])
+}
+
+fn per_user(question: &Question<'_>, events: &[u64], users: &[u64]) -> Column {
+    Column::Ratios(question.begun(|bucket| share(*events.get(bucket)?, *users.get(bucket)?)))
+}
+
+/// The events of each bucket, from totals alone.
+fn totals(question: &Question<'_>, event: &Selector) -> Vec<u64> {
+    let buckets = question.plan.buckets.iter();
+    let events = buckets.map(|bucket| {
+        let days = question.snapshot.days_in(bucket.start, bucket.end);
+        days.iter().map(|day| day.rows(event.names())).sum()
+    });
+    events.collect()
+}
+
+fn per_active_user<'a>(question: &Question<'a>, event: &Selector) -> Prepared<'a> {
+    let events = totals(question, event);
+    let Prepared { bits, rows, figures } = active::prepare(question, event, None);
+    let figures = move |question: &Question<'a>, outcome: Outcome| -> Result<Vec<Answered>> {
+        let mut answered = figures(question, outcome)?;
+        for one in &mut answered {
+            if let Figures::Columns(active) = &one.figures
+                && let Some((_, Column::Counts(users))) = active.first()
+            {
+                let users: Vec<u64> = users.iter().map(|users| users.unwrap_or(0)).collect();
+                one.figures = columns(per_user(question, &events, &users));
+            }
+        }
+        Ok(answered)
+    };
+    Prepared { bits, rows, figures: Box::new(figures) }
+}
+
+/// Sums: the events of each bucket, then the users of each.
+fn of_a_set<'a>(question: &Question<'a>, event: &Selector, measure: Measure) -> Prepared<'a> {
+    let (edges, buckets) = (question.edges(), question.plan.buckets.len());
+    let input = question.input(event, question.plan.from, question.plan.to);
+    let job = question.job(vec![input], 2 * buckets, move |_| {
+        let operator = Rows { users: Gather::presence(0), events: 0, offset: buckets };
+        Box::new(ByBucket::new(edges.clone(), operator))
+    });
+    Prepared::new(job, move |question, tally| {
+        let (events, users) = tally.sums.split_at(buckets.min(tally.sums.len()));
+        Ok(columns(match measure {
+            Measure::Events => question.counts(events),
+            _ => per_user(question, events, users),
+        }))
+    })
+}
+
+/// Counts rows and users bucket by bucket.
+struct Rows {
+    users: Gather,
+    events: u64,
+    /// Where the users' sums begin.
+    offset: usize,
+}
+
+impl BucketOperator for Rows {
+    fn collect(&mut self, step: &Step<'_>, _: Option<usize>, _: &mut Tally) -> Result<()> {
+        step.counts(0, &mut |_, rows| self.events += u64::from(rows))?;
+        self.users.day(step)
+    }
+
+    fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
+        tally.add(bucket, std::mem::take(&mut self.events));
+        let users = self.users.take().map_or(0, |users| kernels::count(users));
+        tally.add(self.offset + bucket, users);
+        Ok(())
+    }
+}
