@@ -15,6 +15,7 @@ mod rank;
 mod retention;
 mod states;
 mod stickiness;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -210,12 +211,12 @@ impl<'a> Question<'a> {
             Report::Funnel(_)
             | Report::Paths(_)
             | Report::Sessions { .. }
-            | Report::Survey(_)
             | Report::Adoption { .. } => {
                 return Err(later(report, "this report"));
             }
             Report::Value(value) => value::prepare(self, value),
             Report::Balance { event, property } => balance::prepare(self, event, property),
+            Report::Survey(survey) => survey::prepare(self, survey),
             Report::Count => count::prepare(self),
             Report::Users { person, .. } if *person != crate::query::Person::default() => {
                 return Err(later(report, "a column of `with`"));
@@ -236,6 +237,7 @@ impl<'a> Question<'a> {
             Report::Adoption { among, .. } => Ranking::by_presence(self, among),
             Report::Value(value) => value::ranking(self, value),
             Report::Balance { event, property } => balance::ranking(self, event, property),
+            Report::Survey(survey) => survey::ranking(self, survey),
             _ => return Err(later(report, "`breakdown`")),
         })
     }
