@@ -131,6 +131,14 @@ impl Fields {
     }
 }
 
+/// What a selector is called: its name, or its JSON form.
+pub(crate) fn selector_name(event: &Selector) -> String {
+    match selector(event) {
+        Value::String(name) => name,
+        form => form.to_string(),
+    }
+}
+
 fn selector(selector: &Selector) -> Value {
     match selector {
         Selector::Any | Selector::Where { .. } => json!("*"),

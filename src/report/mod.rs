@@ -4,6 +4,7 @@
 //! of a call share one scan. A breakdown takes a scan before it, which ranks its groups.
 
 mod active;
+mod adoption;
 mod balance;
 mod cells;
 mod count;
@@ -208,15 +209,13 @@ impl<'a> Question<'a> {
                 return Err(later(report, "`property`"));
             }
             Report::Retention(retention) => retention::prepare(self, retention),
-            Report::Funnel(_)
-            | Report::Paths(_)
-            | Report::Sessions { .. }
-            | Report::Adoption { .. } => {
+            Report::Funnel(_) | Report::Paths(_) | Report::Sessions { .. } => {
                 return Err(later(report, "this report"));
             }
             Report::Value(value) => value::prepare(self, value),
             Report::Balance { event, property } => balance::prepare(self, event, property),
             Report::Survey(survey) => survey::prepare(self, survey),
+            Report::Adoption { features, k, among } => adoption::prepare(self, features, *k, among),
             Report::Count => count::prepare(self),
             Report::Users { person, .. } if *person != crate::query::Person::default() => {
                 return Err(later(report, "a column of `with`"));

@@ -5,6 +5,7 @@ pub(super) mod events;
 mod laws;
 mod retention;
 mod rows;
+mod value;
 mod world;
 
 use crate::query::answer::{Answer, Column, Figures};
