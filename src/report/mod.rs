@@ -217,10 +217,9 @@ impl<'a> Question<'a> {
             Report::Survey(survey) => survey::prepare(self, survey),
             Report::Adoption { features, k, among } => adoption::prepare(self, features, *k, among),
             Report::Count => count::prepare(self),
-            Report::Users { person, .. } if *person != crate::query::Person::default() => {
-                return Err(later(report, "a column of `with`"));
+            Report::Users { limit, after, person } => {
+                users::prepare(self, *limit, after.as_deref(), person)
             }
-            Report::Users { limit, after, .. } => users::prepare(self, *limit, after.as_deref()),
         })
     }
 

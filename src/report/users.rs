@@ -1,76 +1,96 @@
-//! `users`: the people of a set, page by page, in the byte order of their ids.
+//! `users`: the people of a set, page by page, and what is known of each.
+
+mod page;
+mod persons;
 
 use super::count::{People, everybody};
+use super::prepared::{Answered, Outcome};
 use super::{Prepared, Question};
-use crate::codec::bits::Bits;
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::answer::Figures;
-use crate::scan::{Tally, kernels};
-use crate::users::UsersView;
-use rayon::prelude::*;
+use crate::event::Value;
+use crate::query::answer::{Column, Figures};
+use crate::query::{Person, PersonColumn};
+use crate::scan::{Counted, RowInput, RowJob, Tally, kernels};
+use crate::time::Zone;
+use page::{Entry, Listing};
+use persons::{Asked, Cell, Persons};
+use std::sync::Arc;
 
 pub(super) fn prepare<'a>(
     question: &Question<'a>,
     limit: u32,
     after: Option<&'a str>,
+    person: &'a Person,
 ) -> Prepared<'a> {
     let job =
         question.job(vec![everybody(question)], 0, |chunk| Box::new(People::new(chunk, true)));
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let figures = move |question: &Question<'_>, tally: Tally| {
-        page(&question.snapshot.users, &tally, limit, after.map(str::as_bytes))
+    let figures = move |question: &Question<'a>, mut outcome: Outcome| {
+        let people = ordinals(outcome.tallies.pop().unwrap_or_default());
+        let persons = outcome.rows.pop().map(Counted::take::<Persons>).transpose()?;
+        let listing = Listing::new(&question.snapshot.users, people, persons, person);
+        let (entries, more) = listing.page(limit, after)?;
+        let zone = question.snapshot.calendar.zone();
+        let columns = person.with.iter().map(|column| {
+            let cells = entries.iter().map(|(_, place)| listing.cell(*column, *place));
+            (column.as_str(), column_of(zone, *column, cells))
+        });
+        let columns = columns.collect();
+        let ids: Vec<String> = entries.into_iter().map(text).collect::<Result<_>>()?;
+        let next = ids.last().filter(|_| more).cloned();
+        Ok(vec![Answered::of(0, Figures::Users { ids, columns, next })])
     };
-    Prepared::new(job, figures)
-}
-
-fn page(users: &UsersView, tally: &Tally, limit: usize, after: Option<&[u8]>) -> Result<Figures> {
-    // One more than asked tells whether there is a next page.
-    let wanted = limit.saturating_add(1);
-    let pages = tally.members.par_iter().map(|(chunk, bits)| {
-        let mut ids = ids(users, *chunk, bits, after)?;
-        keep_smallest(&mut ids, wanted);
-        Ok(ids)
-    });
-    let merged = pages.try_reduce(Vec::new, |mut left: Vec<Vec<u8>>, right| {
-        left.extend(right);
-        keep_smallest(&mut left, wanted);
-        Ok(left)
-    });
-    let mut ids = merged?;
-    ids.sort_unstable();
-    let more = ids.len() > limit;
-    ids.truncate(limit);
-    let ids: Vec<String> = ids.into_iter().map(text).collect::<Result<_>>()?;
-    let next = ids.last().filter(|_| more).cloned();
-    Ok(Figures::Users { ids, columns: Vec::new(), next })
-}
-
-fn keep_smallest(ids: &mut Vec<Vec<u8>>, wanted: usize) {
-    if ids.len() > wanted {
-        ids.select_nth_unstable(wanted);
-        ids.truncate(wanted);
+    Prepared {
+        bits: vec![job],
+        rows: Vec::from_iter(rows(question, person)),
+        figures: Box::new(figures),
     }
 }
 
-fn ids(users: &UsersView, chunk: u32, bits: &Bits, after: Option<&[u8]>) -> Result<Vec<Vec<u8>>> {
-    let mut ids = Vec::new();
-    let mut failed = None;
-    kernels::for_each(bits, |low| match id(users, chunk << 16 | u32::from(low)) {
-        Ok(id) if after.is_none_or(|after| id.as_slice() > after) => ids.push(id),
-        Ok(_) => {}
-        Err(error) => failed = Some(error),
-    });
-    failed.map_or(Ok(ids), Err)
+/// What has to be read of each person's events; `None` where nothing is asked for.
+fn rows<'a>(question: &Question<'a>, person: &Person) -> Option<RowJob<'a>> {
+    let order_by = person.order_by.filter(|column| !person.with.contains(column));
+    let columns: Vec<PersonColumn> = person.with.iter().copied().chain(order_by).collect();
+    if columns.is_empty() {
+        return None;
+    }
+    let reads_property = columns.iter().any(|column| column.reads_property());
+    let input = RowInput {
+        selectors: vec![person.event.clone()],
+        from: question.start_of(question.plan.from),
+        to: question.start_of(question.plan.to),
+        number: person.property.clone().filter(|_| reads_property),
+        ..RowInput::default()
+    };
+    let calendar = question.snapshot.calendar.clone();
+    let asked = Arc::new(Asked { columns, calendar, week_start: question.plan.week_start });
+    let make = move || Persons::new(Arc::clone(&asked));
+    Some(RowJob::new(input, question.plan.users.clone(), make))
 }
 
-fn id(users: &UsersView, ordinal: u32) -> Result<Vec<u8>> {
-    users.id(ordinal)?.ok_or_else(|| {
-        let message = format!("the user dictionary has no id for user {ordinal}, who has events");
-        Error::new(ErrorKind::Corruption, message)
-    })
+/// The users of all chunks, ascending.
+fn ordinals(mut tally: Tally) -> Vec<u32> {
+    tally.members.sort_unstable_by_key(|(chunk, _)| *chunk);
+    let mut ordinals = Vec::new();
+    for (chunk, bits) in &tally.members {
+        kernels::for_each(bits, |low| ordinals.push(chunk << 16 | u32::from(low)));
+    }
+    ordinals
 }
 
-fn text(id: Vec<u8>) -> Result<String> {
+fn column_of(zone: &Zone, column: PersonColumn, cells: impl Iterator<Item = Cell>) -> Column {
+    match column {
+        PersonColumn::First | PersonColumn::Last => {
+            Column::Instants(cells.map(|cell| Some(zone.format(cell.instant()?))).collect())
+        }
+        PersonColumn::Sum | PersonColumn::LastValue => {
+            Column::Amounts(cells.map(|cell| Some(Value::from(cell.number()?))).collect())
+        }
+        _ => Column::Counts(cells.map(|cell| cell.count()).collect()),
+    }
+}
+
+fn text((id, _): Entry) -> Result<String> {
     String::from_utf8(id).map_err(|_| {
         Error::new(ErrorKind::Corruption, "the user dictionary holds an id that is not text")
     })

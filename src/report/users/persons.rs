@@ -1,0 +1,263 @@
+//! What is known of each person: one value per column and person, in columns, so that millions of
+//! people fit.
+
+use crate::error::Result;
+use crate::event::{Number, Sum};
+use crate::query::PersonColumn;
+use crate::scan::{RowEvent, RowOperator};
+use crate::time::{self, Bucket, Calendar, DaySpan, Micros, WeekStart};
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// What is asked of each person, and which days the events fall on.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) columns: Vec<PersonColumn>,
+    pub(super) calendar: Calendar,
+    pub(super) week_start: WeekStart,
+}
+
+/// People with an event, in no order, and what is known of them.
+#[derive(Debug)]
+pub(super) struct Persons {
+    asked: Arc<Asked>,
+    users: Vec<u32>,
+    /// Each as long as `users`.
+    columns: Vec<Known>,
+}
+
+/// The values of one column.
+#[derive(Debug)]
+enum Known {
+    Counts(Vec<u64>),
+    Instants(Vec<Micros>),
+    Numbers(Vec<Option<Number>>),
+}
+
+/// What a column says of one person.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Cell {
+    Count(u64),
+    Instant(Micros),
+    Number(Number),
+    /// Nothing to say: the person has no such event.
+    Missing,
+}
+
+impl Cell {
+    /// What a column says of somebody without an event.
+    pub(super) fn of_nobody(column: PersonColumn) -> Cell {
+        match column {
+            PersonColumn::Sum => Cell::Number(Number::from(0)),
+            PersonColumn::First | PersonColumn::Last | PersonColumn::LastValue => Cell::Missing,
+            _ => Cell::Count(0),
+        }
+    }
+
+    pub(super) fn count(self) -> Option<u64> {
+        match self {
+            Cell::Count(count) => Some(count),
+            _ => None,
+        }
+    }
+
+    pub(super) fn instant(self) -> Option<Micros> {
+        match self {
+            Cell::Instant(at) => Some(at),
+            _ => None,
+        }
+    }
+
+    pub(super) fn number(self) -> Option<Number> {
+        match self {
+            Cell::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The order of a list by this column; what is missing comes last either way.
+    pub(super) fn compare(&self, other: &Cell, descending: bool) -> Ordering {
+        let ordering = match (self, other) {
+            (Cell::Count(a), Cell::Count(b)) => a.cmp(b),
+            (Cell::Instant(a), Cell::Instant(b)) => a.cmp(b),
+            (Cell::Number(a), Cell::Number(b)) => a.compare(b),
+            (a, b) => return (*a == Cell::Missing).cmp(&(*b == Cell::Missing)),
+        };
+        if descending { ordering.reverse() } else { ordering }
+    }
+}
+
+impl Persons {
+    pub(super) fn new(asked: Arc<Asked>) -> Persons {
+        let known = |column: &PersonColumn| match column {
+            PersonColumn::First | PersonColumn::Last => Known::Instants(Vec::new()),
+            PersonColumn::Sum | PersonColumn::LastValue => Known::Numbers(Vec::new()),
+            _ => Known::Counts(Vec::new()),
+        };
+        let columns = asked.columns.iter().map(known).collect();
+        Persons { asked, users: Vec::new(), columns }
+    }
+
+    /// The column's place among those asked for.
+    pub(super) fn place_of(&self, column: PersonColumn) -> Option<usize> {
+        self.asked.columns.iter().position(|known| *known == column)
+    }
+
+    /// What the column says of the person in that row.
+    pub(super) fn cell(&self, column: usize, row: usize) -> Cell {
+        let cell = match self.columns.get(column) {
+            Some(Known::Counts(counts)) => counts.get(row).map(|count| Cell::Count(*count)),
+            Some(Known::Instants(times)) => times.get(row).map(|at| Cell::Instant(*at)),
+            Some(Known::Numbers(numbers)) => numbers.get(row).copied().flatten().map(Cell::Number),
+            None => None,
+        };
+        cell.unwrap_or(Cell::Missing)
+    }
+
+    /// The row of each of these users, who are in ascending order.
+    pub(super) fn rows_of(&self, users: &[u32]) -> Vec<Option<u32>> {
+        let mut known: Vec<(u32, u32)> = self.users.iter().copied().zip(0..).collect();
+        known.sort_unstable();
+        let mut known = known.into_iter().peekable();
+        let row = |user: &u32| {
+            while known.next_if(|(known, _)| known < user).is_some() {}
+            known.next_if(|(known, _)| known == user).map(|(_, row)| row)
+        };
+        users.iter().map(row).collect()
+    }
+}
+
+/// Distinct days, weeks and months of the events.
+fn active_units(asked: &Asked, events: &[RowEvent]) -> [u64; 3] {
+    let starts = [Bucket::Day, Bucket::Week, Bucket::Month];
+    let mut last: Option<(DaySpan, [time::Day; 3])> = None;
+    let mut counts = [0; 3];
+    for event in events {
+        if last.is_some_and(|(span, _)| span.contains(event.at)) {
+            continue;
+        }
+        let span = asked.calendar.span_of(event.at);
+        let units = starts.map(|unit| time::bucket_start(span.day, unit, asked.week_start));
+        for (place, unit) in units.iter().enumerate() {
+            counts[place] += u64::from(last.is_none_or(|(_, last)| last[place] != *unit));
+        }
+        last = Some((span, units));
+    }
+    counts
+}
+
+fn sum(events: &[RowEvent]) -> Result<Number> {
+    let mut sum = Sum::default();
+    events.iter().filter_map(|event| event.number).for_each(|number| sum.add(number));
+    sum.value()
+}
+
+impl RowOperator for Persons {
+    fn user(&mut self, user: u32, events: &[RowEvent]) -> Result<()> {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
+        use PersonColumn::{Days, Months, Weeks};
+        let by_day = self.asked.columns.iter().any(|c| matches!(c, Days | Weeks | Months));
+        let units = if by_day { active_units(&self.asked, events) } else { [0; 3] };
+        for (column, known) in self.asked.columns.iter().zip(&mut self.columns) {
+            match known {
+                Known::Counts(counts) => counts.push(match column {
+                    Days => units[0],
+                    Weeks => units[1],
+                    Months => units[2],
+                    _ => events.len() as u64,
+                }),
+                Known::Instants(times) => times.push(match column {
+                    PersonColumn::First => first.at,
+                    _ => last.at,
+                }),
+                Known::Numbers(numbers) => numbers.push(match column {
+                    PersonColumn::Sum => Some(sum(events)?),
+                    _ => events.iter().rev().find_map(|event| event.number),
+                }),
+            }
+        }
+        self.users.push(user);
+        Ok(())
+    }
+
+    fn merge(&mut self, other: Self) -> Result<()> {
+        self.users.extend(other.users);
+        for (known, other) in self.columns.iter_mut().zip(other.columns) {
+            match (known, other) {
+                (Known::Counts(known), Known::Counts(other)) => known.extend(other),
+                (Known::Instants(known), Known::Instants(other)) => known.extend(other),
+                (Known::Numbers(known), Known::Numbers(other)) => known.extend(other),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::report::tests::events::*;
+    use crate::time::Zone;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    const DAY_US: Micros = 86_400_000_000;
+
+    fn asked(columns: &[PersonColumn], zone: &str) -> Arc<Asked> {
+        let calendar = Calendar::new(Zone::named(zone).unwrap(), []);
+        Arc::new(Asked { columns: columns.to_vec(), calendar, week_start: WeekStart::Sunday })
+    }
+
+    #[test]
+    fn days_are_those_of_the_zone() {
+        let hours = |hours: &[i64]| {
+            let events = hours.iter().map(|hour| paid(hour * 3_600_000_000, "1"));
+            events.collect::<Vec<_>>()
+        };
+        let units = |zone: &str, at: &[i64]| active_units(&asked(&[], zone), &hours(at));
+        // 1970-01-01 was a Thursday; in Kathmandu the day begins at 18:30 of the day before.
+        assert_eq!(units("UTC", &[17, 19, 20]), [1, 1, 1]);
+        assert_eq!(units("Asia/Kathmandu", &[17, 19, 20]), [2, 1, 1]);
+        assert_eq!(units("UTC", &[-1, 0, 1, 23, 71, 72, 240, 744]), [6, 4, 3]);
+        assert_eq!(units("UTC", &[]), [0, 0, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_column_is_that_of_the_plain_list(users in any_users(), width in 1i64..40) {
+            let asked = asked(&PersonColumn::EVERY, "UTC");
+            let mut users = users;
+            // Spread over days, weeks and months.
+            users.iter_mut().flatten().for_each(|e| e.at = (e.at - 30) * DAY_US * width / 40);
+            let persons = counted(|| Persons::new(Arc::clone(&asked)), &users, &[]);
+            let all: Vec<u32> = (0..users.len() as u32).collect();
+            for ((row, events), user) in persons.rows_of(&all).into_iter().zip(&users).zip(0..) {
+                prop_assert_eq!(row.is_some(), !events.is_empty());
+                let Some(row) = row else { continue };
+                prop_assert_eq!(persons.users[row as usize], user);
+                let cell = |column| {
+                    persons.cell(persons.place_of(column).unwrap(), row as usize)
+                };
+                let starts = |unit: Bucket| {
+                    let day = |e: &RowEvent| time::Day::try_from(e.at.div_euclid(DAY_US)).unwrap();
+                    let start = |e| time::bucket_start(day(e), unit, WeekStart::Sunday);
+                    Cell::Count(events.iter().map(start).collect::<BTreeSet<_>>().len() as u64)
+                };
+                prop_assert_eq!(cell(PersonColumn::First), Cell::Instant(events[0].at));
+                prop_assert_eq!(cell(PersonColumn::Last), Cell::Instant(events[events.len() - 1].at));
+                prop_assert_eq!(cell(PersonColumn::Days), starts(Bucket::Day));
+                prop_assert_eq!(cell(PersonColumn::Weeks), starts(Bucket::Week));
+                prop_assert_eq!(cell(PersonColumn::Months), starts(Bucket::Month));
+                prop_assert_eq!(cell(PersonColumn::Events), Cell::Count(events.len() as u64));
+                let numbers: Vec<Number> = events.iter().filter_map(|e| e.number).collect();
+                let sum = cell(PersonColumn::Sum).number().map(units);
+                prop_assert_eq!(sum, Some(numbers.iter().copied().map(units).sum()));
+                let last = numbers.last().map_or(Cell::Missing, |number| Cell::Number(*number));
+                prop_assert_eq!(cell(PersonColumn::LastValue), last);
+            }
+        }
+    }
+}
