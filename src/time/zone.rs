@@ -9,6 +9,7 @@ use super::{
     SECOND_US, civil,
 };
 use crate::error::{Error, Result};
+use chrono::{DateTime, FixedOffset};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt;
@@ -140,6 +141,16 @@ impl Zone {
             0..=9_999 if !always_utc => format_with(at, Some(offset)),
             _ => format_with(at, None),
         }
+    }
+
+    /// What the clock shows, with its offset from UTC. Saturates at the ends of the supported years.
+    pub(crate) fn clock(&self, at: Micros) -> DateTime<FixedOffset> {
+        let at = at.clamp(INSTANT_MIN, INSTANT_MAX);
+        let seconds = i32::try_from(self.offset_us(at) / SECOND_US).unwrap_or(0);
+        let utc = super::instant_of(at);
+        // No zone is a whole day away from UTC.
+        FixedOffset::east_opt(seconds)
+            .map_or(utc.fixed_offset(), |offset| utc.with_timezone(&offset))
     }
 
     fn offset_us(&self, at: Micros) -> i64 {
