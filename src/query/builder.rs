@@ -2,7 +2,8 @@
 
 mod own;
 
-use super::check::{COLUMNS_DEFAULT, TOP_DEFAULT};
+use super::check::COLUMNS_DEFAULT;
+use super::condition::tidy;
 use super::date::DateArg;
 use super::set::Set;
 use super::{
@@ -10,6 +11,7 @@ use super::{
     SurveyKind, ValueReport,
 };
 use crate::event::Decimal;
+use crate::limits::TOP_DEFAULT;
 use crate::scan::{FunnelOrder, FunnelSpec, Selector};
 use crate::time::{self, Bucket, HOUR_US, WeekStart};
 use chrono::{DateTime, Utc};
@@ -18,25 +20,31 @@ use chrono::{DateTime, Utc};
 pub(super) const FUNNEL_WITHIN_US: i64 = 14 * 24 * HOUR_US;
 /// The silence that ends a session, and a path: 30 minutes.
 pub(super) const SESSION_GAP_US: i64 = HOUR_US / 2;
+/// Steps of paths away from their anchor.
+pub(super) const PATHS_DEPTH_DEFAULT: u32 = 5;
+/// The lowest answer of a promoter.
+pub(super) const PROMOTER_MIN: i64 = 9;
+/// The highest answer of a detractor.
+pub(super) const DETRACTOR_MAX: i64 = 6;
 
 /// One constructor per report.
 impl Query {
     /// Distinct users of the event per bucket, or in the [`trailing`](Query::trailing) days that
     /// end with it.
     pub fn active(event: impl Into<Selector>) -> Query {
-        Query::new(Report::Active { event: event.into().tidy(), trailing: None })
+        Query::new(Report::Active { event: tidy(event), trailing: None })
     }
 
     /// How many users were active on exactly k days ([`interval`](Query::interval)s) of the range.
     pub fn frequency(event: impl Into<Selector>) -> Query {
-        let event = event.into().tidy();
+        let event = tidy(event);
         Query::new(Report::Frequency { event, interval: Bucket::Day, at_least: 1, at_most: None })
     }
 
     /// Mean daily actives over the users of the same window: the trailing 28 days, unless
     /// [`trailing`](Query::trailing) says otherwise.
     pub fn stickiness(event: impl Into<Selector>) -> Query {
-        Query::new(Report::Stickiness { event: event.into().tidy(), trailing: Some(28) })
+        Query::new(Report::Stickiness { event: tidy(event), trailing: Some(28) })
     }
 
     /// New, retained, resurrected and churned users per bucket; with a
@@ -48,7 +56,7 @@ impl Query {
     /// # Ok::<(), daybit::Error>(())
     /// ```
     pub fn growth(event: impl Into<Selector>) -> Query {
-        let event = event.into().tidy();
+        let event = tidy(event);
         Query::new(Report::Growth {
             event,
             gap: 1,
@@ -60,13 +68,13 @@ impl Query {
 
     /// Every user's state on each day: new, current, reactivated, resurrected, at risk, dormant.
     pub fn states(event: impl Into<Selector>) -> Query {
-        Query::new(Report::States { event: event.into().tidy(), week: 7, month: 30 })
+        Query::new(Report::States { event: tidy(event), week: 7, month: 30 })
     }
 
     /// Of the users who did `start` in a bucket, how many came back 1, 2, 3... buckets later.
     pub fn retention(start: impl Into<Selector>) -> Query {
         Query::new(Report::Retention(Retention {
-            start: start.into().tidy(),
+            start: tidy(start),
             returning: None,
             columns: COLUMNS_DEFAULT,
             cohort: CohortKind::First,
@@ -90,7 +98,7 @@ impl Query {
     /// ```
     pub fn funnel<S: Into<Selector>>(steps: impl IntoIterator<Item = S>) -> Query {
         Query::new(Report::Funnel(FunnelSpec {
-            steps: steps.into_iter().map(|step| step.into().tidy()).collect(),
+            steps: steps.into_iter().map(tidy).collect(),
             within_us: Some(FUNNEL_WITHIN_US),
             order: FunnelOrder::Ordered,
             ties_forbidden: false,
@@ -100,23 +108,24 @@ impl Query {
 
     /// What users do after an event: which event follows which.
     pub fn paths_from(start: impl Into<Selector>) -> Query {
-        Query::paths(Anchor::Start(start.into().tidy()))
+        Query::paths(Anchor::Start(tidy(start)))
     }
 
     /// What users do before an event.
     pub fn paths_to(end: impl Into<Selector>) -> Query {
-        Query::paths(Anchor::End(end.into().tidy()))
+        Query::paths(Anchor::End(tidy(end)))
     }
 
     pub(super) fn paths(anchor: Anchor) -> Query {
-        let paths = Paths { anchor, depth: 5, top: TOP_DEFAULT, within_us: SESSION_GAP_US };
+        let (depth, within_us) = (PATHS_DEPTH_DEFAULT, SESSION_GAP_US);
+        let paths = Paths { anchor, depth, top: TOP_DEFAULT, within_us };
         Query::new(Report::Paths(paths))
     }
 
     /// Stretches of activity without a silence of more than 30 minutes
     /// ([`session_gap`](Query::session_gap)): how many, how long, how busy.
     pub fn sessions(event: impl Into<Selector>) -> Query {
-        let event = event.into().tidy();
+        let event = tidy(event);
         Query::new(Report::Sessions {
             event,
             gap_us: SESSION_GAP_US,
@@ -135,7 +144,7 @@ impl Query {
     /// # Ok::<(), daybit::Error>(())
     /// ```
     pub fn value(event: impl Into<Selector>, measure: Measure) -> Query {
-        let event = event.into().tidy();
+        let event = tidy(event);
         Query::new(Report::Value(ValueReport { event, measure, property: None, of: None }))
     }
 
@@ -148,7 +157,7 @@ impl Query {
     /// # Ok::<(), daybit::Error>(())
     /// ```
     pub fn balance(event: impl Into<Selector>, property: impl Into<String>) -> Query {
-        let event = event.into().tidy();
+        let event = tidy(event);
         Query::new(Report::Balance { event, property: property.into() })
     }
 
@@ -160,12 +169,12 @@ impl Query {
         kind: SurveyKind,
     ) -> Query {
         Query::new(Report::Survey(Survey {
-            event: event.into().tidy(),
+            event: tidy(event),
             property: property.into(),
             kind,
             scale: Survey::scale_of(kind),
-            promoter_min: Decimal::from(9),
-            detractor_max: Decimal::from(6),
+            promoter_min: Decimal::from(PROMOTER_MIN),
+            detractor_max: Decimal::from(DETRACTOR_MAX),
             last_response_only: false,
         }))
     }
@@ -173,7 +182,7 @@ impl Query {
     /// Users of each feature among the users of any event ([`among`](Query::among)); with
     /// [`at_least_features`](Query::at_least_features), of several of them.
     pub fn adoption<S: Into<Selector>>(features: impl IntoIterator<Item = S>) -> Query {
-        let features = features.into_iter().map(|feature| feature.into().tidy()).collect();
+        let features = features.into_iter().map(tidy).collect();
         Query::new(Report::Adoption { features, k: None, among: Selector::Any })
     }
 

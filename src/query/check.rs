@@ -1,18 +1,23 @@
 //! What may stand together in a query, whichever door it came through.
 
-use super::{CountKind, FromDate, Query, Report, Retention, SetTree, ToDate};
+mod own;
+mod set;
+
+use super::condition::{self, check_property};
+use super::{FromDate, Query, Report, Retention, ToDate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{
-    ACTIVITY_BYTES_MAX, RETENTION_COLUMNS_MAX, SET_DEPTH_MAX, SET_IDS_MAX, TRAILING_DAYS_MAX,
-    USER_ID_BYTES_MAX, USERS_PAGE_MAX,
+    ACTIVITY_BYTES_MAX, BREAKDOWN_PROPERTIES_MAX, PATHS_DEPTH_MAX, TOP_DEFAULT, TOP_MAX,
+    TRAILING_DAYS_MAX, USER_ID_BYTES_MAX, USERS_PAGE_MAX,
 };
 use crate::scan::Selector;
 use crate::time::{self, Bucket, Day, INSTANT_MAX, INSTANT_MIN};
+use own::{check_adoption, check_duration, check_edges, check_funnel, check_growth, check_states};
+use set::check_set;
+pub(super) use set::set_too_deep;
 
 /// The last column of a retention table that names none.
 pub(super) const COLUMNS_DEFAULT: u32 = 12;
-/// Groups of a breakdown that are kept where the query does not say how many.
-pub(super) const TOP_DEFAULT: u32 = 25;
 
 impl Query {
     /// Whether the query can be asked at all, of any database.
@@ -27,6 +32,7 @@ impl Query {
         }
         self.check_range()?;
         self.check_by()?;
+        self.check_breakdown()?;
         if let Some(users) = &self.users {
             check_set(users, 1)?;
         }
@@ -57,19 +63,49 @@ impl Query {
             (Report::Frequency { .. }, _) => {
                 "`frequency` takes no `by`; the width that it counts in is `interval`".to_owned()
             }
-            (Report::Count | Report::Users { .. }, _) => {
+            (Report::Paths(_) | Report::Count | Report::Users { .. }, _) => {
                 format!("`{name}` takes no `by`: it has no buckets")
             }
-            (_, Bucket::Hour) => return Err(later("`by: hour`")),
+            (Report::Stickiness { trailing: None, .. }, Bucket::Hour) => {
+                "`stickiness` takes no `trailing: null` with `by: hour`: an hour has no days"
+                    .to_owned()
+            }
             (Report::States { .. }, by) if by != Bucket::Day => {
                 "`by` of `states` is `day`: a state is that of a day".to_owned()
             }
             (Report::Retention(_), Bucket::All) => {
                 "`retention` takes no `by: all`: a return needs a later bucket".to_owned()
             }
+            (
+                Report::Retention(Retention { elapsed: true, .. }),
+                Bucket::Quarter | Bucket::Year,
+            ) => {
+                format!("`window: elapsed` goes by hour, day, week or month, not by {by}")
+            }
             _ => return Ok(()),
         };
         Err(Error::input(fault))
+    }
+
+    fn check_breakdown(&self) -> Result<()> {
+        let name = self.report.name();
+        if matches!(self.report, Report::Count | Report::Users { .. })
+            && (self.top.is_some() || !self.breakdown.is_empty())
+        {
+            return Err(Error::input(format!("`{name}` takes no `breakdown` and no `top`")));
+        }
+        let Some(top) = self.top.or((!self.breakdown.is_empty()).then_some(TOP_DEFAULT)) else {
+            return Ok(());
+        };
+        if self.breakdown.is_empty() {
+            return Err(Error::input(
+                "`top` says how many groups of a `breakdown` are kept: there is none",
+            ));
+        }
+        within("top", u64::from(top), 1, u64::from(TOP_MAX))?;
+        at_most("breakdown", self.breakdown.len(), BREAKDOWN_PROPERTIES_MAX, "properties")?;
+        self.breakdown.iter().try_for_each(|property| check_property("breakdown", property))?;
+        once("breakdown", self.breakdown.iter().map(String::as_str))
     }
 }
 
@@ -83,82 +119,49 @@ impl Report {
                 check_interval(*interval)?;
                 check_times(u64::from(*at_least), at_most.map(u64::from))
             }
-            Report::Growth { gap, trailing, .. } => {
-                check_days("trailing", *trailing)?;
-                within("gap", u64::from(*gap), 1, u64::from(TRAILING_DAYS_MAX))?;
-                if *gap > 1 && trailing.is_some() {
-                    return Err(Error::input(
-                        "`gap` and `trailing` do not go together: `trailing` compares two windows",
-                    ));
-                }
-                Ok(())
+            Report::Growth { gap, trailing, property, .. } => {
+                check_growth(*gap, *trailing, property.as_deref())
             }
-            Report::States { week, month, .. } => {
-                check_days("week", Some(*week))?;
-                check_days("month", Some(*month))?;
-                if week >= month {
-                    return Err(Error::input(format!(
-                        "`week` is {week} and `month` {month}: `week` must be the shorter window"
-                    )));
-                }
-                Ok(())
-            }
+            Report::States { week, month, .. } => check_states(*week, *month),
             Report::Retention(retention) => retention.check(),
-            Report::Users { limit, after, .. } => {
-                within("limit", u64::from(*limit), 1, u64::from(USERS_PAGE_MAX))?;
-                after.as_deref().map_or(Ok(()), |id| check_id("after", id))
+            Report::Funnel(funnel) => check_funnel(funnel),
+            Report::Paths(paths) => {
+                within("depth", u64::from(paths.depth), 1, u64::from(PATHS_DEPTH_MAX))?;
+                within("top", u64::from(paths.top), 1, u64::from(TOP_MAX))?;
+                check_duration("within", paths.within_us)
             }
-            _ => Ok(()),
+            Report::Sessions { gap_us, duration_edges_us, .. } => {
+                check_duration("gap", *gap_us)?;
+                check_edges(duration_edges_us)
+            }
+            Report::Value(value) => value.check(),
+            Report::Balance { property, .. } => check_property("property", property),
+            Report::Survey(survey) => survey.check(),
+            Report::Adoption { features, k, .. } => check_adoption(features.len(), *k),
+            Report::Count => Ok(()),
+            Report::Users { limit, after, person } => {
+                within("limit", u64::from(*limit), 1, u64::from(USERS_PAGE_MAX))?;
+                after.as_deref().map_or(Ok(()), |id| check_id("after", id))?;
+                person.check()
+            }
         }
     }
-}
-
-impl Retention {
-    fn check(&self) -> Result<()> {
-        within("columns", u64::from(self.columns), 0, u64::from(RETENTION_COLUMNS_MAX))?;
-        check_times(u64::from(self.at_least), None)?;
-        if self.brackets.is_empty() {
-            return Ok(());
-        }
-        if self.columns != COLUMNS_DEFAULT {
-            return Err(Error::input(
-                "`columns` and `brackets` do not go together: a column is a bracket",
-            ));
-        }
-        if self.count != CountKind::On {
-            return Err(Error::input("`brackets` goes with `count: on` only"));
-        }
-        if let Some(at) = self.brackets.iter().position(|width| *width == 0) {
-            return Err(Error::input(format!(
-                "`brackets` has a width of 0 at position {}: each is at least 1",
-                at + 1
-            )));
-        }
-        let total: u64 = self.brackets.iter().map(|width| u64::from(*width)).sum();
-        within("brackets (all widths together)", total, 1, u64::from(RETENTION_COLUMNS_MAX))
-    }
-}
-
-/// The error for what a later version will answer.
-pub(super) fn later(what: &str) -> Error {
-    Error::unsupported(format!("{what} is not supported yet"))
 }
 
 fn check_interval(interval: Bucket) -> Result<()> {
     match interval {
-        Bucket::Day | Bucket::Week | Bucket::Month => Ok(()),
-        Bucket::Hour => Err(later("`interval: hour`")),
+        Bucket::Hour | Bucket::Day | Bucket::Week | Bucket::Month => Ok(()),
         Bucket::Quarter | Bucket::Year | Bucket::All => {
             Err(Error::input("`interval` is one of `hour`, `day`, `week`, `month`"))
         }
     }
 }
 
-fn check_days(field: &str, days: Option<u32>) -> Result<()> {
+pub(super) fn check_days(field: &str, days: Option<u32>) -> Result<()> {
     days.map_or(Ok(()), |n| within(field, u64::from(n), 1, u64::from(TRAILING_DAYS_MAX)))
 }
 
-fn check_times(at_least: u64, at_most: Option<u64>) -> Result<()> {
+pub(super) fn check_times(at_least: u64, at_most: Option<u64>) -> Result<()> {
     if at_least == 0 {
         return Err(Error::input(
             "`at_least` is 0: it starts at 1; for those who never did it, take `not` of the set",
@@ -172,7 +175,7 @@ fn check_times(at_least: u64, at_most: Option<u64>) -> Result<()> {
     }
 }
 
-fn within(field: &str, value: u64, min: u64, max: u64) -> Result<()> {
+pub(super) fn within(field: &str, value: u64, min: u64, max: u64) -> Result<()> {
     if (min..=max).contains(&value) {
         return Ok(());
     }
@@ -180,7 +183,7 @@ fn within(field: &str, value: u64, min: u64, max: u64) -> Result<()> {
     Err(Error::new(kind, format!("`{field}` is {value}: it goes from {min} to {max}")))
 }
 
-fn ordered(from: Day, to: Day) -> Result<()> {
+pub(super) fn ordered(from: Day, to: Day) -> Result<()> {
     if from <= to {
         return Ok(());
     }
@@ -188,7 +191,8 @@ fn ordered(from: Day, to: Day) -> Result<()> {
     Err(Error::input(format!("`from` is {from}, after `to`, which is {to}")))
 }
 
-fn check_selector(selector: &Selector) -> Result<()> {
+pub(super) fn check_selector(selector: &Selector) -> Result<()> {
+    condition::check(selector.conditions())?;
     let Selector::Names(names) = selector.event() else { return Ok(()) };
     if names.is_empty() {
         return Err(Error::input("an event selector names no event: `\"*\"` is any event"));
@@ -210,7 +214,7 @@ fn check_selector(selector: &Selector) -> Result<()> {
     Ok(())
 }
 
-fn check_id(field: &str, id: &str) -> Result<()> {
+pub(super) fn check_id(field: &str, id: &str) -> Result<()> {
     if id.len() <= USER_ID_BYTES_MAX {
         return Ok(());
     }
@@ -220,38 +224,23 @@ fn check_id(field: &str, id: &str) -> Result<()> {
     Err(Error::new(ErrorKind::Limit, message))
 }
 
-fn check_set(set: &SetTree, depth: usize) -> Result<()> {
-    if depth > SET_DEPTH_MAX {
-        return Err(set_too_deep());
+/// Refuses more than so many of something.
+pub(super) fn at_most(field: &str, count: usize, max: usize, of: &str) -> Result<()> {
+    if count <= max {
+        return Ok(());
     }
-    match set {
-        SetTree::Did { event, from, to, at_least, at_most } => {
-            check_selector(event)?;
-            check_times(*at_least, *at_most)?;
-            from.zip(*to).map_or(Ok(()), |(from, to)| ordered(from, to))
-        }
-        SetTree::FirstDid { event, from, to } => {
-            check_selector(event)?;
-            ordered(*from, *to)
-        }
-        SetTree::Ids(ids) if ids.len() > SET_IDS_MAX => Err(Error::new(
-            ErrorKind::Limit,
-            format!("`ids` has {} ids: at most {SET_IDS_MAX} are taken", ids.len()),
-        )),
-        SetTree::Ids(ids) => ids.iter().try_for_each(|id| check_id("ids", id)),
-        SetTree::And(sets) | SetTree::Or(sets) if sets.is_empty() => {
-            Err(Error::input("`and` and `or` need at least one set"))
-        }
-        SetTree::And(sets) | SetTree::Or(sets) => {
-            sets.iter().try_for_each(|set| check_set(set, depth + 1))
-        }
-        SetTree::Not(set) => check_set(set, depth + 1),
-        SetTree::Cohort(_) => Ok(()),
-        SetTree::Funnel { query, .. } => query.check(),
-    }
+    let message = format!("`{field}` has {count} {of}: at most {max} are taken");
+    Err(Error::new(ErrorKind::Limit, message))
 }
 
-/// The error for sets within sets within sets.
-pub(super) fn set_too_deep() -> Error {
-    Error::new(ErrorKind::Limit, format!("sets are nested more than {SET_DEPTH_MAX} deep"))
+/// Refuses a name that comes twice.
+pub(super) fn once<'a>(field: &str, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    let mut seen = Vec::new();
+    for name in names {
+        if seen.contains(&name) {
+            return Err(Error::input(format!("`{field}` names {name:?} twice")));
+        }
+        seen.push(name);
+    }
+    Ok(())
 }

@@ -5,13 +5,24 @@ use crate::event::{Decimal, Value};
 use crate::scan::FunnelOrder;
 use crate::time::Bucket;
 
-/// Reports that are answered.
-pub(super) const REPORTS: &[&str] =
-    &["active", "frequency", "stickiness", "growth", "states", "retention", "count", "users"];
-
-/// Reports of the contract that are not answered yet.
-pub(super) const REPORTS_LATER: &[&str] =
-    &["funnel", "paths", "sessions", "value", "balance", "survey", "adoption"];
+/// Every report.
+pub(super) const REPORTS: &[&str] = &[
+    "active",
+    "frequency",
+    "stickiness",
+    "growth",
+    "states",
+    "retention",
+    "funnel",
+    "paths",
+    "sessions",
+    "value",
+    "balance",
+    "survey",
+    "adoption",
+    "count",
+    "users",
+];
 
 /// Fields that every report knows.
 const COMMON: &[&str] = &[
@@ -85,10 +96,6 @@ const OWN: &[(&str, &[&str])] = &[
     ("descending", &["users"]),
 ];
 
-/// Fields that no report answers yet.
-pub(super) const LATER: &[&str] =
-    &["breakdown", "top", "property", "with", "order_by", "descending"];
-
 /// Fields for which `null` says what leaving them out says.
 pub(super) const NULLABLE: &[&str] = &[
     "from",
@@ -105,6 +112,10 @@ pub(super) const NULLABLE: &[&str] = &[
     "after",
     "with",
     "order_by",
+    "duration_edges",
+    "exclude",
+    "of",
+    "k",
 ];
 
 /// Widths that `interval` takes.
@@ -282,7 +293,8 @@ pub(super) fn belongs(report: &str, field: &str) -> Result<(), String> {
     }
 }
 
-/// A number as a decimal; a binary one has the fewest digits that read back the same.
+/// A number as a decimal without zeros at its end; a binary one has the fewest digits that read
+/// back the same.
 pub(super) fn decimal(field: &str, number: &Value) -> Result<Decimal, String> {
     let decimal = match number {
         Value::Integer(number) => Some(Decimal::from(*number)),
@@ -291,7 +303,17 @@ pub(super) fn decimal(field: &str, number: &Value) -> Result<Decimal, String> {
         Value::Float(number) => (number + 0.0).to_string().parse().ok(),
         Value::Bool(_) | Value::Text(_) => None,
     };
-    decimal.ok_or_else(|| format!("`{field}` is {number}: expected a number of at most 38 digits"))
+    let fault = || format!("`{field}` is {number}: expected a number of at most 38 digits");
+    decimal.map(shortest).ok_or_else(fault)
+}
+
+/// Without zeros at its end.
+fn shortest(number: Decimal) -> Decimal {
+    let (mut unscaled, mut scale) = (number.unscaled(), number.scale());
+    while scale > 0 && unscaled % 10 == 0 {
+        (unscaled, scale) = (unscaled / 10, scale - 1);
+    }
+    Decimal::new(unscaled, scale).unwrap_or(number)
 }
 
 #[cfg(test)]
@@ -302,12 +324,11 @@ mod tests {
 
     #[test]
     fn every_name_in_the_tables_is_known_elsewhere_too() {
-        let reports: Vec<&str> = REPORTS.iter().chain(REPORTS_LATER).copied().collect();
         for (field, of) in OWN {
-            assert!(of.iter().all(|report| reports.contains(report)), "{field}");
+            assert!(of.iter().all(|report| REPORTS.contains(report)), "{field}");
             assert!(!COMMON.contains(field), "{field}");
         }
-        for field in LATER.iter().chain(NULLABLE) {
+        for field in NULLABLE {
             assert!(COMMON.contains(field) || OWN.iter().any(|(own, _)| own == field), "{field}");
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod answer;
 mod builder;
 mod check;
 pub(crate) mod cohorts;
+mod condition;
 mod date;
 mod duration;
 mod fields;

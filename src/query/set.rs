@@ -1,5 +1,6 @@
 //! Sets of users, as they are asked for.
 
+use super::condition::tidy;
 use super::date::DateArg;
 use super::{Query, Report};
 use crate::error::Result;
@@ -67,7 +68,7 @@ impl Set {
     /// Users who did the event at least once; [`from`](Set::from), [`to`](Set::to),
     /// [`at_least`](Set::at_least) and [`at_most`](Set::at_most) narrow it.
     pub fn did(event: impl Into<Selector>) -> Set {
-        let event = event.into().tidy();
+        let event = tidy(event);
         Set::of(SetTree::Did { event, from: None, to: None, at_least: 1, at_most: None })
     }
 
@@ -80,7 +81,7 @@ impl Set {
         let mut set = Set::of(SetTree::Ids(Vec::new()));
         let from = set.day("from", from.into());
         let to = set.day("to", to.into());
-        set.kind = SetTree::FirstDid { event: event.into().tidy(), from, to };
+        set.kind = SetTree::FirstDid { event: tidy(event), from, to };
         set
     }
 

@@ -25,6 +25,7 @@ mod window;
 
 pub(crate) use buckets::{BucketOperator, ByBucket, Edges};
 pub use condition::Condition;
+pub(crate) use condition::{ConditionKind, Test};
 pub use funnel::FunnelOrder;
 pub(crate) use funnel::{Exclude, FunnelSpec, Matcher, Run};
 pub(crate) use gather::{Gather, Threshold};

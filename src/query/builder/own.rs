@@ -1,10 +1,9 @@
 //! A method for each field that some reports have.
 
 use crate::event::{Decimal, Value};
+use crate::query::condition::tidy;
 use crate::query::duration::DurationArg;
-use crate::query::{
-    CohortKind, CountKind, Measure, PersonColumn, Query, Report, Retention, Survey, fields,
-};
+use crate::query::{CohortKind, CountKind, PersonColumn, Query, Report, Retention, Survey, fields};
 use crate::scan::{Exclude, FunnelOrder, FunnelSpec, Selector};
 use crate::time::Bucket;
 
@@ -92,7 +91,7 @@ impl Query {
     /// `retention`: the event that counts as a return; the start event without.
     #[must_use]
     pub fn returning(self, event: impl Into<Selector>) -> Query {
-        let event = event.into().tidy();
+        let event = tidy(event);
         // A return event that is the start event is none of its own.
         let own = match &self.report {
             Report::Retention(retention) => Some(event).filter(|event| *event != retention.start),
@@ -178,9 +177,15 @@ impl Query {
     #[must_use]
     pub fn within(self, time: impl Into<DurationArg>) -> Query {
         self.timed("within", time.into(), |report, micros| match report {
-            Report::Funnel(funnel) => funnel.within_us = Some(micros),
-            Report::Paths(paths) => paths.within_us = micros,
-            _ => {}
+            Report::Funnel(funnel) => {
+                funnel.within_us = Some(micros);
+                true
+            }
+            Report::Paths(paths) => {
+                paths.within_us = micros;
+                true
+            }
+            _ => false,
         })
     }
 
@@ -212,7 +217,7 @@ impl Query {
     /// ```
     #[must_use]
     pub fn exclude(mut self, event: impl Into<Selector>, after: u32, before: u32) -> Query {
-        let event = event.into().tidy();
+        let event = tidy(event);
         match &mut self.report {
             Report::Funnel(funnel) => funnel.exclude.push(Exclude { event, after, before }),
             _ => self.misplaced("exclude"),
@@ -232,10 +237,12 @@ impl Query {
     /// `sessions`: a longer silence opens a new one; 30 minutes without (the field `gap`).
     #[must_use]
     pub fn session_gap(self, gap: impl Into<DurationArg>) -> Query {
-        self.timed("gap", gap.into(), |report, micros| {
-            if let Report::Sessions { gap_us, .. } = report {
+        self.timed("gap", gap.into(), |report, micros| match report {
+            Report::Sessions { gap_us, .. } => {
                 *gap_us = micros;
+                true
             }
+            _ => false,
         })
     }
 
@@ -258,10 +265,10 @@ impl Query {
         }
     }
 
-    /// `value`: for [`Measure::Share`], the events that are the whole.
+    /// `value`: for [`Measure::Share`](crate::Measure::Share), the events that are the whole.
     #[must_use]
     pub fn of(self, event: impl Into<Selector>) -> Query {
-        let event = event.into().tidy();
+        let event = tidy(event);
         self.own("of", Some(event), |report| match report {
             Report::Value(value) => Some(&mut value.of),
             _ => None,
@@ -308,7 +315,7 @@ impl Query {
     /// `adoption`: the event that makes the users who are the whole; any without.
     #[must_use]
     pub fn among(self, event: impl Into<Selector>) -> Query {
-        let event = event.into().tidy();
+        let event = tidy(event);
         self.own("among", event, |report| match report {
             Report::Adoption { among, .. } => Some(among),
             _ => None,
@@ -319,7 +326,7 @@ impl Query {
     /// their constructor took.
     #[must_use]
     pub fn event(self, event: impl Into<Selector>) -> Query {
-        self.own("event", event.into().tidy(), |report| match report {
+        self.own("event", tidy(event), |report| match report {
             Report::Active { event, .. }
             | Report::Frequency { event, .. }
             | Report::Stickiness { event, .. }
@@ -370,14 +377,6 @@ impl Query {
         })
     }
 
-    /// What a `value` report measures.
-    pub(in crate::query) fn measure(self, measure: Measure) -> Query {
-        self.own("measure", measure, |report| match report {
-            Report::Value(value) => Some(&mut value.measure),
-            _ => None,
-        })
-    }
-
     fn funnels<T>(
         self,
         field: &str,
@@ -397,16 +396,16 @@ impl Query {
         })
     }
 
-    /// Sets a duration where the report has the field.
+    /// Sets a duration; `set` answers whether the report has a place for it.
     fn timed(
         mut self,
         field: &str,
         time: DurationArg,
-        set: impl FnOnce(&mut Report, i64),
+        set: impl FnOnce(&mut Report, i64) -> bool,
     ) -> Query {
-        let placed = fields::belongs(self.report.name(), field);
-        match placed.and_then(|()| time.micros(field)) {
-            Ok(micros) => set(&mut self.report, micros),
+        match time.micros(field) {
+            Ok(micros) if set(&mut self.report, micros) => {}
+            Ok(_) => self.misplaced(field),
             Err(fault) => self.remember(fault),
         }
         self
@@ -448,8 +447,10 @@ impl Query {
 
     /// Remembers that the report has no such field.
     fn misplaced(&mut self, field: &str) {
-        let fault = fields::belongs(self.report.name(), field);
-        self.remember(fault.err().unwrap_or_else(|| format!("`{field}` cannot be set")));
+        let name = self.report.name();
+        let fault = fields::belongs(name, field).err();
+        let other = || format!("`{field}` of `{name}` takes another kind of value");
+        self.remember(fault.unwrap_or_else(other));
     }
 
     pub(super) fn remember(&mut self, fault: String) {
