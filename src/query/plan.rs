@@ -1,203 +1,177 @@
 //! A query against a snapshot: its range, its buckets, what is complete.
 
-use super::answer::Info;
-use super::{FromDate, Query, Report, ToDate, resolve};
+use super::answer::{BucketStart, Info};
+use super::history::{History, Later};
+use super::{FromDate, Query, Report, ToDate, known, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{BUCKETS_MAX, RETENTION_CELLS_MAX};
-use crate::scan::{Selector, SetKind};
-use crate::snapshot::{SnapshotDay, SnapshotInner};
-use crate::time::{self, Bucket, Day, DaySpan, Micros, WeekStart, Zone};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::scan::SetKind;
+use crate::snapshot::SnapshotInner;
+use crate::time::{self, Axis, Bucket, Calendar, Day, Micros, Tick, WeekStart, Zone};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// One bucket: civil days `[start, end)`.
+/// One bucket: ticks `[start, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
-    pub(crate) start: Day,
-    pub(crate) end: Day,
+    pub(crate) start: Tick,
+    pub(crate) end: Tick,
     /// Its first instant is before `as_of`; otherwise its value is null.
     pub(crate) begun: bool,
-    /// Its last instant is not after `as_of`.
+    /// Its last instant is not after `as_of`; of a funnel, nor is the end of its last window.
     pub(crate) complete: bool,
-}
-
-/// How far `as_of` reaches, in days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reach {
-    /// The first day that has not begun.
-    pub(crate) begun: Day,
-    /// The first day that has not ended.
-    pub(crate) complete: Day,
 }
 
 /// Everything of a query that does not depend on its report.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// Widened to whole buckets; `from <= to`.
+    /// Civil days of the query's zone, widened to whole buckets; `from <= to`.
     pub(crate) from: Day,
     pub(crate) to: Day,
-    /// `frequency`: its interval. `count`, `users`: `All`.
+    /// The same in ticks.
+    pub(crate) from_tick: Tick,
+    pub(crate) to_tick: Tick,
+    /// What the report counts in: days of the query's zone, or hours where `by` says so.
+    pub(crate) axis: Arc<Axis>,
+    /// Ticks are exactly the database's days.
+    pub(crate) native: bool,
+    /// `frequency`: its interval. `paths`, `count`, `users`: `All`.
     pub(crate) by: Bucket,
     pub(crate) week_start: WeekStart,
-    #[cfg(test)]
     pub(crate) as_of: Micros,
-    pub(crate) reach: Reach,
+    /// The first tick that has not ended at `as_of`.
+    pub(crate) open_tick: Tick,
     /// Buckets of the range in order; at least one unless the range is empty or the report
-    /// (`count`, `users`) has none.
+    /// (`paths`, `count`, `users`) has none.
     pub(crate) buckets: Vec<Span>,
-    /// First day with a stored event; `None` in an empty database.
-    pub(crate) first_day: Option<Day>,
+    /// The ticks of the first and of the newest stored event; `None` in an empty database.
+    pub(crate) first_tick: Option<Tick>,
+    pub(crate) last_tick: Option<Tick>,
     /// Only these users count.
     pub(crate) users: Option<Arc<SetKind>>,
     pub(crate) info: Info,
-}
-
-/// What a plan asks of stored history.
-pub(crate) trait History {
-    /// IANA name of the reporting zone.
-    fn zone_name(&self) -> &str;
-    /// The day that holds an instant.
-    fn span_of(&self, at: Micros) -> DaySpan;
-    /// Where a day starts.
-    fn start_of(&self, day: Day) -> Micros;
-    /// First day with a stored event.
-    fn first_day(&self) -> Option<Day>;
-    /// End of the newest day with an event not after `now`.
-    fn newest_end(&self, now: Micros) -> Option<Micros>;
-    /// Stored events on `day` and later ones.
-    fn events_from(&self, day: Day) -> u64;
-    /// Time of the newest event.
-    fn watermark(&self) -> Option<Micros>;
-    /// Is any event of this name stored?
-    fn knows_activity(&self, name: &str) -> bool;
-    /// Saved cohorts: name to the JSON of a set.
-    fn cohorts(&self) -> &BTreeMap<String, String>;
-}
-
-impl History for SnapshotInner {
-    fn zone_name(&self) -> &str {
-        self.calendar.zone().name()
-    }
-
-    fn span_of(&self, at: Micros) -> DaySpan {
-        self.calendar.span_of(at)
-    }
-
-    fn start_of(&self, day: Day) -> Micros {
-        self.calendar.span(day).start
-    }
-
-    fn first_day(&self) -> Option<Day> {
-        self.days.first().map(|day| day.span.day)
-    }
-
-    fn newest_end(&self, now: Micros) -> Option<Micros> {
-        let begun = self.days.partition_point(|day| day.span.start <= now);
-        let begun = self.days.get(..begun).unwrap_or_default();
-        begun.iter().rev().find(|day| first_event(day) <= now).map(|day| day.span.end)
-    }
-
-    fn events_from(&self, day: Day) -> u64 {
-        self.days_in(day, Day::MAX).iter().map(events).sum()
-    }
-
-    fn watermark(&self) -> Option<Micros> {
-        SnapshotInner::watermark(self)
-    }
-
-    fn knows_activity(&self, name: &str) -> bool {
-        SnapshotInner::knows_activity(self, name)
-    }
-
-    fn cohorts(&self) -> &BTreeMap<String, String> {
-        &self.catalog.cohorts
-    }
-}
-
-/// Time of a day's first event.
-fn first_event(day: &SnapshotDay) -> Micros {
-    let sections = day.sections.iter().map(|section| section.place.totals.first);
-    let runs = day.run_days().filter_map(|run| Some(day.span.start + run.times()?.0));
-    sections.chain(runs).min().unwrap_or(Micros::MAX)
-}
-
-fn events(day: &SnapshotDay) -> u64 {
-    let sections = day.sections.iter().map(|section| section.place.totals.rows);
-    sections.chain(day.run_days().map(|run| run.rows.len() as u64)).sum()
+    /// How long after its end a bucket is complete.
+    settle_us: i64,
 }
 
 impl Plan {
     /// Checks the query and its names against the snapshot (a never-seen one is a warning in
-    /// `info`), resolves relative dates, widens the range, cuts it into buckets. `now` decides
-    /// `as_of` where the query names none.
+    /// `info`), resolves relative dates and sets, widens the range, cuts it into buckets. `now`
+    /// decides `as_of` where the query names none.
     pub(crate) fn new(query: &Query, snapshot: &SnapshotInner, now: Micros) -> Result<Plan> {
-        Plan::over(query, snapshot, now)
+        let plan = Plan::over(query, snapshot, now)?;
+        check_axis(&plan, snapshot.calendar.zone())?;
+        Ok(plan)
     }
 
     fn over(query: &Query, history: &impl History, now: Micros) -> Result<Plan> {
         query.check()?;
-        check_zone(query, history)?;
-        let as_of =
-            query.as_of.unwrap_or_else(|| history.newest_end(now).map_or(now, |end| end.min(now)));
-        let reach = Reach::of(history, as_of);
         let users = query.users.as_ref().map(|set| resolve::expand(set, history.cohorts()));
         let query = &Query { users: users.transpose()?, ..query.clone() };
-        let users = query
-            .users
-            .as_ref()
-            .map(|set| resolve::bind(set, reach, &|day| history.start_of(day)).map(Arc::new));
+        known::check(query, history)?;
+        let asked = Asked::new(query, history, now)?;
         let by = query.bucket();
-        let (from, to) = range(query, history.first_day(), reach);
+        let (from, to) = asked.range(query);
         let (from, to) = widened(from, to, by, query.week_start);
+        let axis = asked.axis(query, (from, to), by)?;
+        let users = query.users.as_ref().map(|set| resolve::bind(set, &asked));
         let mut plan = Plan {
             from,
             to,
+            from_tick: axis.first_tick(from),
+            to_tick: axis.first_tick(to),
+            native: asked.native && !axis.is_hours(),
             by,
             week_start: query.week_start,
-            #[cfg(test)]
-            as_of,
-            reach,
+            as_of: asked.as_of,
+            open_tick: axis.tick_of(asked.as_of),
             buckets: Vec::new(),
-            first_day: history.first_day(),
-            users: users.transpose()?,
-            info: info(query, history, (from, to), as_of),
+            first_tick: history.first_at().map(|at| axis.tick_of(at)),
+            last_tick: history.watermark().map(|at| axis.tick_of(at)),
+            users: users.transpose()?.map(Arc::new),
+            info: asked.info(query, history, (from, to))?,
+            settle_us: query.report.settle_us(),
+            axis: Arc::new(axis),
         };
         if query.is_ranged() {
-            plan.info.warnings.extend(events_after(query, history, to));
+            let later = history.events_from(plan.instant(plan.to_tick));
+            plan.info.warnings.extend(events_after(query, later, to));
         }
-        if !matches!(query.report, Report::Paths(_) | Report::Count | Report::Users { .. }) {
+        if query.report.has_buckets() {
             plan.buckets = plan.cut()?;
         }
         plan.check_cells(query)?;
         Ok(plan)
     }
 
-    /// The days `[start, end)` as a bucket of this plan: begun, complete by `as_of`.
-    pub(crate) fn span(&self, start: Day, end: Day) -> Span {
-        let begun = start < self.reach.begun;
-        Span { start, end, begun, complete: end <= self.reach.complete }
+    /// So many days as ticks: days, or 24 hours each.
+    pub(crate) fn ticks(&self, days: u32) -> Tick {
+        let ticks = if self.axis.is_hours() { days.saturating_mul(24) } else { days };
+        // `limits` keeps windows far below the bounds of a tick.
+        Tick::try_from(ticks).unwrap_or(Tick::MAX / 4)
+    }
+
+    /// The first instant of a tick.
+    pub(crate) fn instant(&self, tick: Tick) -> Micros {
+        self.axis.start(tick)
+    }
+
+    /// The range as instants, half open.
+    pub(crate) fn instants(&self) -> (Micros, Micros) {
+        (self.instant(self.from_tick), self.instant(self.to_tick))
+    }
+
+    /// The ticks `[start, end)` as a bucket of this plan: begun, complete by `as_of`.
+    pub(crate) fn span(&self, start: Tick, end: Tick) -> Span {
+        let begun = self.instant(start) < self.as_of;
+        let settled = self.instant(end).saturating_add(self.settle_us);
+        Span { start, end, begun, complete: settled <= self.as_of }
+    }
+
+    /// The start of the bucket after the one that starts with a tick.
+    pub(crate) fn next(&self, start: Tick) -> Tick {
+        match self.by {
+            Bucket::Hour => start.saturating_add(1),
+            Bucket::All => start.saturating_add(self.length()),
+            by => time::bucket_next(start, by),
+        }
+    }
+
+    /// The start of the bucket before the one that starts with a tick. Before the whole range lies
+    /// a span of the same length.
+    pub(crate) fn previous(&self, start: Tick) -> Tick {
+        match self.by {
+            Bucket::Hour => start.saturating_sub(1),
+            Bucket::All => start.saturating_sub(self.length()),
+            by => time::bucket_start(start.saturating_sub(1), by, self.week_start),
+        }
+    }
+
+    /// How an answer names the bucket that starts with a tick.
+    pub(crate) fn bucket_start(&self, tick: Tick) -> BucketStart {
+        match self.axis.is_hours() {
+            true => BucketStart::Hour(self.zone().clock(self.instant(tick))),
+            false => BucketStart::Date(time::date_of(tick)),
+        }
+    }
+
+    /// The query's zone.
+    pub(crate) fn zone(&self) -> &Zone {
+        self.axis.calendar().zone()
+    }
+
+    fn length(&self) -> Tick {
+        self.to_tick.saturating_sub(self.from_tick).max(1)
     }
 
     fn cut(&self) -> Result<Vec<Span>> {
         let mut buckets = Vec::new();
-        let mut start = self.from;
-        while start < self.to {
+        let mut start = self.from_tick;
+        while start < self.to_tick {
             if buckets.len() == BUCKETS_MAX {
-                return Err(Error::new(
-                    ErrorKind::Limit,
-                    format!(
-                        "the range {} to {} has more than {BUCKETS_MAX} buckets: take wider ones \
-                         with `by`",
-                        time::format_day(self.from),
-                        time::format_day(self.to)
-                    ),
-                ));
+                return Err(too_many_buckets(self.from, self.to));
             }
-            let end = match self.by {
-                Bucket::All => self.to,
-                by => time::bucket_next(start, by),
-            };
+            let end = self.next(start);
             buckets.push(self.span(start, end));
             start = end;
         }
@@ -220,17 +194,128 @@ impl Plan {
     }
 }
 
-impl Reach {
-    fn of(history: &impl History, as_of: Micros) -> Reach {
-        let span = history.span_of(as_of);
-        let begun = if span.start < as_of { span.day + 1 } else { span.day };
-        Reach { begun, complete: span.day }
-    }
+fn too_many_buckets(from: Day, to: Day) -> Error {
+    let (from, to) = (time::format_day(from), time::format_day(to));
+    Error::new(
+        ErrorKind::Limit,
+        format!(
+            "the range {from} to {to} has more than {BUCKETS_MAX} buckets: take wider ones with \
+             `by`, or a shorter range"
+        ),
+    )
+}
 
+/// A zone of its own and hours are not walked yet.
+fn check_axis(plan: &Plan, own: &Zone) -> Result<()> {
+    if plan.native {
+        return Ok(());
+    }
+    let name = plan.zone().name();
+    Err(Error::unsupported(match plan.axis.is_hours() {
+        true => "hours are not supported yet".to_owned(),
+        false => format!(
+            "`time_zone` is {name:?}: another zone than the database's, {}, is not supported yet",
+            own.name()
+        ),
+    }))
+}
+
+/// The clock of a query: its days, its `as_of`, and where history begins.
+pub(super) struct Asked {
+    pub(super) calendar: Calendar,
+    /// The calendar is the database's own.
+    native: bool,
+    as_of: Micros,
     /// The day of `as_of`: the last one that has begun. At a midnight it is the day that ends then,
     /// since nothing of the next one can be known yet.
-    fn today(self) -> Day {
-        self.begun - 1
+    today: Day,
+    /// The first event's day.
+    first_day: Option<Day>,
+}
+
+impl Asked {
+    fn new(query: &Query, history: &impl History, now: Micros) -> Result<Asked> {
+        let (calendar, native) = calendar(query, history)?;
+        let newest_end = |at| calendar.span_of(at).end.min(now);
+        let default = || history.newest_at(now).map_or(now, newest_end);
+        let as_of = query.as_of.unwrap_or_else(default);
+        let span = calendar.span_of(as_of);
+        let today = if span.start < as_of { span.day } else { span.day.saturating_sub(1) };
+        let first_day = history.first_at().map(|at| calendar.span_of(at).day);
+        Ok(Asked { calendar, native, as_of, today, first_day })
+    }
+
+    /// The range as asked, before it is widened; empty where it would end before it starts.
+    fn range(&self, query: &Query) -> (Day, Day) {
+        let to = match query.to {
+            Some(ToDate::Date(to)) => to,
+            None if self.first_day.is_none() && query.from.is_none() => self.today,
+            Some(ToDate::Today) | None => self.today + 1,
+        };
+        let from = match query.from {
+            Some(FromDate::Date(from)) => from,
+            Some(FromDate::Back(count, unit)) => time::bucket_back(to, unit, i64::from(count)),
+            None => self.first_day.unwrap_or(to).min(to),
+        };
+        (from, to.max(from))
+    }
+
+    /// The range of a set, as instants: not widened, and open where no end is named.
+    pub(super) fn open_range(&self, query: &Query) -> (Micros, Micros) {
+        let start = |day: Day| self.calendar.span(day).start;
+        let to = query.to.map(|to| match to {
+            ToDate::Date(to) => to,
+            ToDate::Today => self.today + 1,
+        });
+        let from = query.from.map(|from| match from {
+            FromDate::Date(from) => from,
+            FromDate::Back(count, unit) => {
+                time::bucket_back(to.unwrap_or(self.today + 1), unit, i64::from(count))
+            }
+        });
+        (from.map_or(Micros::MIN, start), to.map_or(Micros::MAX, start))
+    }
+
+    /// Days, or hours of the range and of the days around it that the report reads.
+    fn axis(&self, query: &Query, (from, to): (Day, Day), by: Bucket) -> Result<Axis> {
+        /// Hours that no day is shorter than, on the average of a few.
+        const HOURS_MIN: usize = 22;
+        if by != Bucket::Hour {
+            return Ok(Axis::days(self.calendar.clone()));
+        }
+        let days = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        if days.saturating_mul(HOURS_MIN) > BUCKETS_MAX {
+            return Err(too_many_buckets(from, to));
+        }
+        let around = query.report.days_around().saturating_add(2);
+        let (first, last) = (from.saturating_sub(around), to.saturating_add(around));
+        Ok(Axis::hours(self.calendar.clone(), first, last))
+    }
+
+    fn info(&self, query: &Query, history: &impl History, (from, to): (Day, Day)) -> Result<Info> {
+        let zone = self.calendar.zone().name();
+        Ok(Info {
+            time_zone: zone.to_owned(),
+            week_start: query.week_start.as_str(),
+            from: time::date_of(from),
+            to: time::date_of(to),
+            as_of: Zone::utc().format(self.as_of),
+            watermark: history.watermark().map(|at| Zone::utc().format(at)),
+            definition: query.definition((!self.native).then_some(zone)),
+            elapsed_ms: 0.0,
+            warnings: known::warnings(query, history)?,
+        })
+    }
+}
+
+/// The days of the query's zone, and whether they are the database's.
+fn calendar(query: &Query, history: &impl History) -> Result<(Calendar, bool)> {
+    let own = history.calendar();
+    let Some(name) = &query.time_zone else { return Ok((own.clone(), true)) };
+    let zone = Zone::named(name)?;
+    match zone.name() == own.zone().name() {
+        true => Ok((own.clone(), true)),
+        false => Ok((Calendar::new(zone, []), false)),
     }
 }
 
@@ -250,55 +335,52 @@ impl Query {
         !by_set || self.from.is_some() || self.to.is_some()
     }
 
-    /// Hash of the normalised query, its range and `as_of` left out.
-    fn definition(&self) -> String {
-        let timeless = Query { from: None, to: None, as_of: None, time_zone: None, ..self.clone() };
+    /// Hash of the normalised query, its range and `as_of` left out. `zone`: where it is not the
+    /// database's own.
+    fn definition(&self, zone: Option<&str>) -> String {
+        let time_zone = zone.map(str::to_owned);
+        let timeless = Query { from: None, to: None, as_of: None, time_zone, ..self.clone() };
         let hash = xxh3_64(timeless.to_json().to_string().as_bytes());
         format!("{:08x}", hash & 0xffff_ffff)
     }
-
-    /// Names of events that the query is about, sorted and distinct.
-    fn event_names(&self) -> BTreeSet<&str> {
-        let mut names = BTreeSet::new();
-        let mut selectors: Vec<&Selector> = Vec::new();
-        self.report.selectors(&mut |selector| selectors.push(selector));
-        self.users.iter().for_each(|set| set.selectors(&mut |selector| selectors.push(selector)));
-        selectors.iter().for_each(|s| names.extend(s.names().iter().map(String::as_str)));
-        names
-    }
 }
 
-/// Only the database's own zone is answered so far.
-fn check_zone(query: &Query, history: &impl History) -> Result<()> {
-    let Some(name) = &query.time_zone else { return Ok(()) };
-    let own = history.zone_name();
-    let same = |name: &str| name.eq_ignore_ascii_case(own);
-    if same(name) || same(Zone::named(name)?.name()) {
-        return Ok(());
+impl Report {
+    fn has_buckets(&self) -> bool {
+        !matches!(self, Report::Paths(_) | Report::Count | Report::Users { .. })
     }
-    Err(Error::unsupported(format!(
-        "`time_zone` is {name:?}: another zone than the database's, {own}, is not supported yet"
-    )))
-}
 
-/// The range as asked, before it is widened; empty where it would end before it starts.
-fn range(query: &Query, first_day: Option<Day>, reach: Reach) -> (Day, Day) {
-    let to = match query.to {
-        Some(ToDate::Date(to)) => to,
-        None if first_day.is_none() && query.from.is_none() => reach.today(),
-        Some(ToDate::Today) | None => reach.today() + 1,
-    };
-    let from = match query.from {
-        Some(FromDate::Date(from)) => from,
-        Some(FromDate::Back(count, unit)) => time::bucket_back(to, unit, i64::from(count)),
-        None => first_day.unwrap_or(to).min(to),
-    };
-    (from, to.max(from))
+    /// How long after its end a bucket may still change by what belongs to it: a funnel's entries
+    /// have their whole window.
+    fn settle_us(&self) -> i64 {
+        match self {
+            Report::Funnel(funnel) => funnel.within_us.unwrap_or(i64::MAX),
+            _ => 0,
+        }
+    }
+
+    /// Days before and after the range that the report looks at hour by hour.
+    fn days_around(&self) -> Day {
+        let days = match self {
+            Report::Active { trailing, .. } | Report::Stickiness { trailing, .. } => {
+                trailing.unwrap_or(0)
+            }
+            Report::Growth { gap, trailing, .. } => {
+                (gap / 24 + 1).max(trailing.unwrap_or(0).saturating_mul(2))
+            }
+            Report::Retention(retention) => {
+                let after: u32 = retention.brackets.iter().fold(0, |sum, n| sum.saturating_add(*n));
+                after.max(retention.columns) / 24 + 1
+            }
+            _ => 0,
+        };
+        Day::try_from(days).unwrap_or(Day::MAX)
+    }
 }
 
 /// Widened outward to whole buckets; an empty range stays empty.
 fn widened(from: Day, to: Day, by: Bucket, week: WeekStart) -> (Day, Day) {
-    if from == to || by == Bucket::All {
+    if from == to || matches!(by, Bucket::Hour | Bucket::All) {
         return (from, to);
     }
     let last = time::bucket_start(to, by, week);
@@ -306,258 +388,21 @@ fn widened(from: Day, to: Day, by: Bucket, week: WeekStart) -> (Day, Day) {
     (time::bucket_start(from, by, week), end)
 }
 
-fn info(query: &Query, history: &impl History, (from, to): (Day, Day), as_of: Micros) -> Info {
-    let unseen = query.event_names().into_iter().filter(|name| !history.knows_activity(name));
-    Info {
-        time_zone: history.zone_name().to_owned(),
-        week_start: query.week_start.as_str(),
-        from: time::date_of(from),
-        to: time::date_of(to),
-        as_of: Zone::utc().format(as_of),
-        watermark: history.watermark().map(|at| Zone::utc().format(at)),
-        definition: query.definition(),
-        elapsed_ms: 0.0,
-        warnings: unseen.map(|name| format!("event {name:?} was never seen")).collect(),
-    }
-}
-
 /// The warning for events that a range ending with `as_of` leaves out.
-fn events_after(query: &Query, history: &impl History, to: Day) -> Option<String> {
+fn events_after(query: &Query, later: Later, to: Day) -> Option<String> {
     if matches!(query.to, Some(ToDate::Date(_))) {
         return None;
     }
-    let (count, day) = (history.events_from(to), time::format_day(to));
-    match count {
-        0 => None,
-        1 => Some(format!("1 event after as_of, on {day} or later, is not in the range")),
-        n => Some(format!("{n} events after as_of, on {day} or later, are not in the range")),
+    let day = time::format_day(to);
+    match (later.events, later.more) {
+        (0, false) => None,
+        (1, false) => Some(format!("1 event after as_of, on {day} or later, is not in the range")),
+        (n, false) => {
+            Some(format!("{n} events after as_of, on {day} or later, are not in the range"))
+        }
+        (_, true) => Some(format!("events after as_of, on {day} or later, are not in the range")),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::query::Set;
-    use chrono::{DateTime, Utc};
-
-    const DAY_US: i64 = 86_400_000_000;
-
-    /// Events by day, in UTC.
-    struct Fake(Vec<(Micros, u64)>, BTreeMap<String, String>);
-
-    impl History for Fake {
-        fn zone_name(&self) -> &str {
-            "Europe/Berlin"
-        }
-        fn span_of(&self, at: Micros) -> DaySpan {
-            let day = at.div_euclid(DAY_US);
-            DaySpan { day: day as Day, start: day * DAY_US, end: (day + 1) * DAY_US }
-        }
-        fn start_of(&self, day: Day) -> Micros {
-            Micros::from(day) * DAY_US
-        }
-
-        fn first_day(&self) -> Option<Day> {
-            self.0.first().map(|(at, _)| self.span_of(*at).day)
-        }
-        fn newest_end(&self, now: Micros) -> Option<Micros> {
-            let (at, _) = self.0.iter().rev().find(|(at, _)| *at <= now)?;
-            Some(self.span_of(*at).end)
-        }
-        fn events_from(&self, day: Day) -> u64 {
-            self.0.iter().filter(|(at, _)| self.span_of(*at).day >= day).map(|(_, n)| n).sum()
-        }
-        fn watermark(&self) -> Option<Micros> {
-            self.0.last().map(|(at, _)| *at)
-        }
-        fn knows_activity(&self, name: &str) -> bool {
-            name == "purchase"
-        }
-        fn cohorts(&self) -> &BTreeMap<String, String> {
-            &self.1
-        }
-    }
-
-    fn at(text: &str) -> Micros {
-        time::micros_from(text.parse::<DateTime<Utc>>().unwrap())
-    }
-
-    fn days(text: &str) -> Day {
-        time::parse_day(text).unwrap()
-    }
-
-    /// Events on 2024-01-10 and 2024-03-05, and two dated wrongly, in 2030.
-    fn history() -> Fake {
-        let events = [("2024-01-10T12:00:00Z", 5), ("2024-03-05T12:00:00Z", 7)];
-        let wrong = [("2030-01-01T00:00:00Z", 2)];
-        let events = events.into_iter().chain(wrong).map(|(text, n)| (at(text), n));
-        Fake(events.collect(), BTreeMap::new())
-    }
-
-    const NOW: &str = "2024-06-01T08:00:00Z";
-
-    fn plan(query: &Query) -> Plan {
-        Plan::over(query, &history(), at(NOW)).unwrap()
-    }
-
-    fn range_of(plan: &Plan) -> (String, String) {
-        (plan.info.from.to_string(), plan.info.to.to_string())
-    }
-
-    #[track_caller]
-    fn assert_range(query: Query, from: &str, to: &str) {
-        assert_eq!(range_of(&plan(&query)), (from.to_owned(), to.to_owned()));
-    }
-
-    #[test]
-    fn the_range_is_all_history_up_to_as_of_and_later_events_are_counted() {
-        let plan = plan(&Query::active("purchase"));
-        assert_eq!(range_of(&plan), ("2024-01-10".into(), "2024-03-06".into()));
-        assert_eq!(plan.info.as_of, "2024-03-06T00:00:00Z");
-        assert_eq!(plan.info.watermark.as_deref(), Some("2030-01-01T00:00:00Z"));
-        assert_eq!(plan.buckets.len(), 56);
-        assert!(plan.buckets.iter().all(|bucket| bucket.complete));
-        let warning = "2 events after as_of, on 2024-03-06 or later, are not in the range";
-        assert_eq!(plan.info.warnings, [warning]);
-    }
-
-    #[test]
-    fn as_of_is_now_while_the_newest_day_is_not_over() {
-        let now = at("2024-03-05T18:00:00Z");
-        let plan = Plan::over(&Query::active("*"), &history(), now).unwrap();
-        assert_eq!(plan.as_of, now);
-        let last = plan.buckets.last().unwrap();
-        assert_eq!((last.start, last.begun, last.complete), (days("2024-03-05"), true, false));
-    }
-
-    #[test]
-    fn relative_ends_count_back_from_today_which_as_of_decides() {
-        let query = || Query::active("*").to("today");
-        assert_range(query().from("-28d"), "2024-02-07", "2024-03-06");
-        assert_range(query().from("-2w"), "2024-02-21", "2024-03-06");
-        assert_range(query().from("-1m"), "2024-02-06", "2024-03-06");
-        assert_range(query().from("-1y"), "2023-03-06", "2024-03-06");
-        assert_range(Query::active("*").from("-1d").to("2024-02-01"), "2024-01-31", "2024-02-01");
-        let midday = "2024-02-10T12:00:00Z".parse().unwrap();
-        assert_range(query().from("-1d").as_of(midday), "2024-02-10", "2024-02-11");
-    }
-
-    #[test]
-    fn ranges_widen_outward_to_whole_buckets() {
-        let query = || Query::active("*").from("2024-02-14").to("2024-03-06");
-        assert_range(query().by(Bucket::Week), "2024-02-12", "2024-03-11");
-        let sunday = query().by(Bucket::Week).week_start(WeekStart::Sunday);
-        assert_range(sunday, "2024-02-11", "2024-03-10");
-        assert_range(query().by(Bucket::Month), "2024-02-01", "2024-04-01");
-        assert_range(query().by(Bucket::Quarter), "2024-01-01", "2024-04-01");
-        assert_range(query().by(Bucket::Year), "2024-01-01", "2025-01-01");
-        assert_range(query().by(Bucket::All), "2024-02-14", "2024-03-06");
-        let frequency = Query::frequency("*").interval(Bucket::Month);
-        assert_range(frequency.from("2024-02-14").to("2024-03-01"), "2024-02-01", "2024-03-01");
-    }
-
-    #[test]
-    fn an_empty_range_stays_empty() {
-        let empty = |query: Query| {
-            let plan = plan(&query);
-            assert!(plan.buckets.is_empty(), "{plan:?}");
-            assert_eq!(plan.from, plan.to);
-        };
-        empty(Query::active("*").from("2024-02-14").to("2024-02-14").by(Bucket::Month));
-        empty(Query::active("*").from("2024-05-01"));
-        empty(Query::active("*").to("2023-05-01"));
-        assert_range(Query::active("*").to("2023-05-01"), "2023-05-01", "2023-05-01");
-        let nothing = Fake(Vec::new(), BTreeMap::new());
-        let plan = Plan::over(&Query::active("*"), &nothing, at(NOW)).unwrap();
-        assert_eq!(range_of(&plan), ("2024-06-01".into(), "2024-06-01".into()));
-        assert_eq!((plan.buckets.len(), plan.info.watermark), (0, None));
-        let asked = Query::active("*").from("2024-05-30");
-        assert_eq!(Plan::over(&asked, &nothing, at(NOW)).unwrap().buckets.len(), 3);
-    }
-
-    #[test]
-    fn completeness_follows_as_of() {
-        let query = Query::active("*").from("2024-02-01").to("2024-05-01").by(Bucket::Month);
-        let seen = |as_of: &str| {
-            let plan = plan(&query.clone().as_of(as_of.parse().unwrap()));
-            plan.buckets.iter().map(|b| (b.begun, b.complete)).collect::<Vec<_>>()
-        };
-        let (ended, open, ahead) = ((true, true), (true, false), (false, false));
-        assert_eq!(seen("2024-03-10T00:00:00Z"), [ended, open, ahead]);
-        assert_eq!(seen("2024-04-01T00:00:00Z"), [ended, ended, ahead]);
-        assert_eq!(seen("2024-04-01T00:00:00.000001Z"), [ended, ended, open]);
-        assert_eq!(seen("2024-03-31T23:59:59.999999Z"), [ended, open, ahead]);
-    }
-
-    #[test]
-    fn sets_look_at_all_history_unless_a_range_is_named() {
-        let plan_all = plan(&Query::count(Set::did("purchase")));
-        assert_eq!((plan_all.buckets.len(), plan_all.info.warnings.len()), (0, 0));
-        let since = plan(&Query::count(Set::did("purchase")).from("2024-02-01"));
-        assert_eq!(since.info.warnings.len(), 1);
-    }
-
-    #[test]
-    fn names_never_seen_are_warnings() {
-        let set = Set::did("visit").and(!Set::first_did("purchase", "2024-01-01", "2024-02-01"));
-        let query = Query::retention("signup").returning("purchase").only(set);
-        let warnings = plan(&query.to("2024-03-06")).info.warnings;
-        assert_eq!(
-            warnings,
-            [r#"event "signup" was never seen"#, r#"event "visit" was never seen"#]
-        );
-    }
-
-    #[test]
-    fn the_database_s_own_zone_is_fine_and_others_wait() {
-        assert_eq!(plan(&Query::active("*").time_zone("europe/berlin")).buckets.len(), 56);
-        let of = |zone: &str| {
-            let query = Query::active("*").time_zone(zone);
-            Plan::over(&query, &history(), at(NOW)).unwrap_err().kind()
-        };
-        assert_eq!(of("UTC"), ErrorKind::Unsupported);
-        assert_eq!(of("Mars/Olympus"), ErrorKind::Input);
-    }
-
-    #[test]
-    fn limits_are_named() {
-        let years = Query::active("*").from("1800-01-01").to("2024-01-01");
-        assert_eq!(plan(&years).buckets.len(), 81_814);
-        let ages = Query::active("*").from("1400-01-01").to("2024-01-01");
-        let error = Plan::over(&ages, &history(), at(NOW)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Limit);
-        assert!(error.to_string().contains("200000 buckets"), "{error}");
-        let wide = Query::retention("*").from("1990-01-01").to("2024-01-01").columns(3_660);
-        let error = Plan::over(&wide, &history(), at(NOW)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Limit);
-    }
-
-    #[test]
-    fn the_ends_of_the_supported_years_do_not_overflow() {
-        for by in [Bucket::Day, Bucket::Week, Bucket::Month, Bucket::Quarter, Bucket::Year] {
-            for (from, to) in [("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31")] {
-                let sunday = Query::active("*").by(by).week_start(WeekStart::Sunday);
-                assert_eq!(plan(&sunday.from(from).to(to)).buckets.len(), 1);
-            }
-        }
-        let far = plan(&Query::active("*").from("-3650000d").to("0001-01-02").by(Bucket::All));
-        assert!(far.from < far.to);
-    }
-
-    #[test]
-    fn the_definition_ignores_the_range_and_nothing_else() {
-        let query = || Query::active("purchase").by(Bucket::Week);
-        let definition = |query: Query| plan(&query).info.definition;
-        let base = definition(query());
-        assert_eq!(base.len(), 8);
-        assert!(base.bytes().all(|b| b.is_ascii_hexdigit()));
-        assert_eq!(definition(query().from("2024-01-01").to("today")), base);
-        assert_eq!(definition(query().as_of(NOW.parse().unwrap())), base);
-        assert_eq!(definition(query().time_zone("Europe/Berlin")), base);
-        assert_ne!(definition(query().trailing(7)), base);
-        assert_ne!(definition(query().week_start(WeekStart::Sunday)), base);
-        assert_ne!(definition(Query::active("visit").by(Bucket::Week)), base);
-    }
-}
+mod tests;

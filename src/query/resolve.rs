@@ -2,12 +2,12 @@
 //! instants.
 
 use super::cohorts::read;
-use super::plan::Reach;
-use super::{Query, SetTree};
+use super::plan::Asked;
+use super::{Query, Report, SetTree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{SET_DEPTH_MAX, SET_PARTS_MAX};
-use crate::scan::SetKind;
-use crate::time::{Day, Micros};
+use crate::scan::{FunnelSet, SetKind};
+use crate::time::Micros;
 use std::collections::BTreeMap;
 
 /// Saved cohorts: name to the JSON of a set.
@@ -83,32 +83,44 @@ pub(crate) fn unknown(name: &str, cohorts: &Cohorts) -> Error {
     })
 }
 
-/// The set for the scan; its cohorts are expanded already. `start_of`: where a day starts.
-pub(super) fn bind(
-    tree: &SetTree,
-    reach: Reach,
-    start_of: &impl Fn(Day) -> Micros,
-) -> Result<SetKind> {
+/// The set for the scan; its cohorts are expanded already.
+pub(super) fn bind(tree: &SetTree, asked: &Asked) -> Result<SetKind> {
     let all = |sets: &[SetTree]| -> Result<Vec<SetKind>> {
-        sets.iter().map(|set| bind(set, reach, start_of)).collect()
+        sets.iter().map(|set| bind(set, asked)).collect()
     };
+    let start = |day| asked.calendar.span(day).start;
     Ok(match tree {
         SetTree::Did { event, from, to, at_least, at_most } => SetKind::Did {
             event: event.clone(),
-            from: from.map_or(Micros::MIN, start_of),
-            to: to.map_or(Micros::MAX, start_of),
+            from: from.map_or(Micros::MIN, start),
+            to: to.map_or(Micros::MAX, start),
             at_least: *at_least,
             at_most: *at_most,
         },
         SetTree::FirstDid { event, from, to } => {
-            SetKind::FirstDid { event: event.clone(), from: start_of(*from), to: start_of(*to) }
+            SetKind::FirstDid { event: event.clone(), from: start(*from), to: start(*to) }
         }
         SetTree::Ids(ids) => SetKind::Ids(ids.clone()),
         SetTree::And(sets) => SetKind::And(all(sets)?),
         SetTree::Or(sets) => SetKind::Or(all(sets)?),
-        SetTree::Not(set) => SetKind::Not(Box::new(bind(set, reach, start_of)?)),
-        SetTree::Funnel { .. } | SetTree::Cohort(_) => {
-            return Err(Error::unsupported("a `funnel` set is not supported yet"));
+        SetTree::Not(set) => SetKind::Not(Box::new(bind(set, asked)?)),
+        SetTree::Funnel { query, reached, exactly } => {
+            SetKind::Funnel(Box::new(funnel(query, *reached, *exactly, asked)?))
+        }
+        SetTree::Cohort(name) => {
+            return Err(Error::input(format!("the cohort {name:?} stands for nothing")));
         }
     })
+}
+
+/// Without a range of its own, a funnel looks at all history.
+fn funnel(query: &Query, reached: u32, exactly: bool, asked: &Asked) -> Result<FunnelSet> {
+    let Report::Funnel(funnel) = &query.report else {
+        let name = query.report.name();
+        return Err(Error::input(format!("a `funnel` set takes a funnel, not `{name}`")));
+    };
+    let (from, to) = asked.open_range(query);
+    let users = query.users.as_ref().map(|set| bind(set, asked)).transpose()?;
+    let reached = usize::try_from(reached).unwrap_or(usize::MAX);
+    Ok(FunnelSet { funnel: funnel.clone(), from, to, users, reached, exactly })
 }

@@ -1,12 +1,12 @@
 //! `active`: distinct users of a bucket, or of the days that end with it.
 
-use super::{Prepared, Question, days};
+use super::{Prepared, Question};
 use crate::error::Result;
 use crate::query::answer::Figures;
 use crate::scan::{
     BucketOperator, ByBucket, Edges, Gather, Operator, Selector, Step, Tally, Window,
 };
-use crate::time::{Bucket, Day};
+use crate::time::{Bucket, Tick};
 
 pub(super) fn prepare<'a>(
     question: &Question<'a>,
@@ -15,11 +15,10 @@ pub(super) fn prepare<'a>(
 ) -> Prepared<'a> {
     let totals = if trailing.is_none() { totals(question, event) } else { None };
     let job = totals.is_none().then(|| {
+        let trailing = trailing.map(|days| question.plan.ticks(days));
         let (edges, from) = window_edges(question, trailing);
-        let input = question.input(event, from, question.plan.to);
-        question.job(vec![input], question.plan.buckets.len(), move |_| {
-            operator(&edges, trailing.map(days))
-        })
+        let input = question.input(event, from, question.plan.to_tick);
+        question.job(vec![input], question.plan.buckets.len(), move |_| operator(&edges, trailing))
     });
     let figures = move |question: &Question<'_>, tally: Tally| {
         let users = question.counts(totals.as_deref().unwrap_or(&tally.sums));
@@ -28,19 +27,19 @@ pub(super) fn prepare<'a>(
     Prepared::new(job, figures)
 }
 
-/// The buckets, and the first day that they or their trailing windows reach.
-pub(super) fn window_edges(question: &Question<'_>, trailing: Option<u32>) -> (Edges, Day) {
+/// The buckets, and the first tick that they or their trailing windows reach.
+pub(super) fn window_edges(question: &Question<'_>, trailing: Option<Tick>) -> (Edges, Tick) {
     let edges = question.edges();
-    let first = question.plan.from;
-    let reach = |n: u32| edges.get(1).map_or(first, |end| end.saturating_sub(days(n)));
+    let first = question.plan.from_tick;
+    let reach = |ticks: Tick| edges.get(1).map_or(first, |end| end.saturating_sub(ticks));
     let from = trailing.map_or(first, reach).min(first);
     (edges, from)
 }
 
-fn operator(edges: &Edges, trailing: Option<Day>) -> Box<dyn Operator> {
+fn operator(edges: &Edges, trailing: Option<Tick>) -> Box<dyn Operator> {
     match trailing {
         None => Box::new(ByBucket::new(edges.clone(), Calendar::new())),
-        Some(days) => Box::new(ByBucket::new(edges.clone(), Trailing::new(edges.clone(), days))),
+        Some(ticks) => Box::new(ByBucket::new(edges.clone(), Trailing::new(edges.clone(), ticks))),
     }
 }
 
@@ -55,7 +54,7 @@ fn totals(question: &Question<'_>, event: &Selector) -> Option<Vec<u64>> {
         },
     };
     let plan = &question.plan;
-    if plan.by != Bucket::Day || plan.users.is_some() || question.groups.is_some() {
+    if plan.by != Bucket::Day || !plan.native || plan.users.is_some() || question.groups.is_some() {
         return None;
     }
     let mut totals = vec![0; plan.buckets.len()];
@@ -90,31 +89,38 @@ impl BucketOperator for Calendar {
     }
 }
 
-/// Distinct users of the days that end with each bucket; sums as in `Calendar`.
+/// Distinct users of the ticks that end with each bucket; sums as in `Calendar`.
 pub(super) struct Trailing {
+    /// The sum of the first bucket.
+    offset: usize,
     edges: Edges,
-    days: Day,
+    ticks: Tick,
     window: Window,
 }
 
 impl Trailing {
-    pub(super) fn new(edges: Edges, days: Day) -> Trailing {
-        Trailing { edges, days, window: Window::new() }
+    pub(super) fn new(edges: Edges, ticks: Tick) -> Trailing {
+        Trailing { offset: 0, edges, ticks, window: Window::new() }
+    }
+
+    /// Counts into the sums from `offset` on.
+    pub(super) fn into_sums(self, offset: usize) -> Trailing {
+        Trailing { offset, ..self }
     }
 }
 
 impl BucketOperator for Trailing {
     fn collect(&mut self, step: &Step<'_>, _: Option<usize>, _: &mut Tally) -> Result<()> {
         if let Some(bits) = step.users(0) {
-            self.window.evict_before(step.day - self.days + 1);
+            self.window.evict_before(step.day - self.ticks + 1);
             self.window.push(step.day, bits);
         }
         Ok(())
     }
 
     fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
-        self.window.evict_before(self.edges[bucket + 1] - self.days);
-        tally.add(bucket, self.window.count());
+        self.window.evict_before(self.edges[bucket + 1] - self.ticks);
+        tally.add(self.offset + bucket, self.window.count());
         Ok(())
     }
 }

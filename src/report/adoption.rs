@@ -36,7 +36,7 @@ pub(super) fn prepare<'a>(
 /// Users of at least `k` of the features, and the active ones.
 fn job<'a>(question: &Question<'a>, features: &[Selector], k: u32, among: &Selector) -> Job<'a> {
     let (edges, buckets) = (question.edges(), question.plan.buckets.len());
-    let (from, to) = (question.plan.from, question.plan.to);
+    let (from, to) = (question.plan.from_tick, question.plan.to_tick);
     let selectors = features.iter().chain([among]);
     let inputs = selectors.map(|selector| question.input(selector, from, to)).collect();
     let (features, k) = (features.len(), usize::try_from(k).unwrap_or(usize::MAX));

@@ -5,7 +5,7 @@ use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::query::answer::Figures;
 use crate::scan::{Input, Operator, Selector, Step, Tally, kernels};
-use crate::time::Day;
+use crate::time::Tick;
 
 pub(super) fn prepare<'a>(question: &Question<'a>) -> Prepared<'a> {
     let job =
@@ -19,8 +19,8 @@ pub(super) fn prepare<'a>(question: &Question<'a>) -> Prepared<'a> {
 /// People are those with a stored event: in the range where the query names one, else whenever.
 pub(super) fn everybody(question: &Question<'_>) -> Input {
     let (from, to) = match question.query.is_ranged() {
-        true => (question.plan.from, question.plan.to),
-        false => (Day::MIN, Day::MAX),
+        true => (question.plan.from_tick, question.plan.to_tick),
+        false => (Tick::MIN, Tick::MAX),
     };
     question.input_of_all(&Selector::Any, from, to)
 }

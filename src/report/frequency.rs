@@ -15,7 +15,7 @@ pub(super) fn prepare<'a>(
 ) -> Prepared<'a> {
     let edges = question.edges();
     let events = Threshold { at_least: at_least.into(), at_most: at_most.map(u64::from) };
-    let input = question.input(event, question.plan.from, question.plan.to);
+    let input = question.input(event, question.plan.from_tick, question.plan.to_tick);
     let job = question.job(vec![input], question.plan.buckets.len(), move |_| {
         let users = Gather::new(0, events);
         let operator = Intervals { users, counters: SlicedCounters::new() };

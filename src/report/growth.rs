@@ -2,7 +2,7 @@
 
 pub(super) mod amounts;
 
-use super::{Prepared, Question, days, share};
+use super::{Prepared, Question, share};
 use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::query::answer::{Column, Figures};
@@ -10,7 +10,7 @@ use crate::scan::{
     BucketOperator, ByBucket, Edges, Gather, Input, Operator, Selector, Step, Tally, Window,
     kernels,
 };
-use crate::time::{Bucket, Day, bucket_start};
+use crate::time::Tick;
 use std::collections::VecDeque;
 
 const EVENT: usize = 0;
@@ -29,17 +29,18 @@ pub(super) fn prepare<'a>(
     let any = new_means_any && *event != Selector::Any;
     let inputs = inputs(question, event, any);
     let sums = question.plan.buckets.len() * SUMS;
-    let job = match trailing.map(days) {
-        Some(days) => {
+    let job = match trailing.map(|days| question.plan.ticks(days)) {
+        Some(ticks) => {
             let edges = question.edges();
             question.job(inputs, sums, move |_| -> Box<dyn Operator> {
-                Box::new(ByBucket::new(edges.clone(), Sliding::new(edges.clone(), days, any)))
+                Box::new(ByBucket::new(edges.clone(), Sliding::new(edges.clone(), ticks, any)))
             })
         }
         None => {
             let (edges, lead) = with_lead(question, gap);
+            let gap = Tick::try_from(gap).unwrap_or(Tick::MAX);
             question.job(inputs, sums, move |_| -> Box<dyn Operator> {
-                Box::new(ByBucket::new(edges.clone(), Calendar::new(lead, days(gap), any)))
+                Box::new(ByBucket::new(edges.clone(), Calendar::new(lead, gap, any)))
             })
         }
     };
@@ -48,9 +49,9 @@ pub(super) fn prepare<'a>(
 
 /// All history up to the end of the range: "first" means first ever.
 fn inputs(question: &Question<'_>, event: &Selector, any: bool) -> Vec<Input> {
-    let to = question.plan.to;
-    let mut inputs = vec![question.input(event, Day::MIN, to)];
-    inputs.extend(any.then(|| question.input_of_all(&Selector::Any, Day::MIN, to)));
+    let to = question.plan.to_tick;
+    let mut inputs = vec![question.input(event, Tick::MIN, to)];
+    inputs.extend(any.then(|| question.input_of_all(&Selector::Any, Tick::MIN, to)));
     inputs
 }
 
@@ -58,14 +59,11 @@ fn inputs(question: &Question<'_>, event: &Selector, any: bool) -> Vec<Input> {
 /// before the first event. The bucket before the whole range is a span of the same length.
 fn with_lead(question: &Question<'_>, gap: u32) -> (Edges, usize) {
     let plan = &question.plan;
-    let first_day = plan.first_day.unwrap_or(plan.from);
+    let first = plan.first_tick.unwrap_or(plan.from_tick);
     let mut lead = vec![];
-    let mut start = plan.from;
-    while start > first_day && days(gap) > days(lead.len() as u32) {
-        start = match plan.by {
-            Bucket::All => start.saturating_sub((plan.to - plan.from).max(1)),
-            by => bucket_start(start - 1, by, plan.week_start),
-        };
+    let mut start = plan.from_tick;
+    while start > first && gap as usize > lead.len() {
+        start = plan.previous(start);
         lead.push(start);
     }
     let edges = lead.iter().rev().chain(question.edges().iter()).copied().collect();
@@ -110,7 +108,7 @@ fn tally_flows(tally: &mut Tally, bucket: usize, flows: kernels::Flows, churned:
 struct Calendar {
     /// Buckets before the range.
     lead: usize,
-    gap: Day,
+    gap: Tick,
     now: Gather,
     /// Users of the event in earlier buckets.
     seen: Box<Bits>,
@@ -125,7 +123,7 @@ struct Calendar {
 }
 
 impl Calendar {
-    fn new(lead: usize, gap: Day, any: bool) -> Calendar {
+    fn new(lead: usize, gap: Tick, any: bool) -> Calendar {
         let empty = || Box::new(Bits::EMPTY);
         Calendar {
             lead,
@@ -164,7 +162,7 @@ impl BucketOperator for Calendar {
         if self.gap == 1 {
             self.after.0 = now.0;
         } else {
-            let place = Day::try_from(bucket).unwrap_or(Day::MAX);
+            let place = Tick::try_from(bucket).unwrap_or(Tick::MAX);
             self.recent.push(place, now);
             self.recent.evict_before(place - self.gap + 1);
             self.recent.union_into(&mut self.after);
@@ -188,11 +186,11 @@ impl BucketOperator for Calendar {
 /// Flows between the n days that end with a bucket and the n days before those.
 struct Sliding {
     edges: Edges,
-    days: Day,
+    ticks: Tick,
     later: Window,
     earlier: Window,
-    /// Days of the later window, to move into the earlier one.
-    pending: VecDeque<(Day, Bits)>,
+    /// Ticks of the later window, to move into the earlier one.
+    pending: VecDeque<(Tick, Bits)>,
     /// Users of the event on the days before the later window.
     seen: Box<Bits>,
     any: Option<DelayedUnion>,
@@ -200,12 +198,12 @@ struct Sliding {
 
 /// The union of all days before a moving one.
 struct DelayedUnion {
-    pending: VecDeque<(Day, Bits)>,
+    pending: VecDeque<(Tick, Bits)>,
     union: Box<Bits>,
 }
 
 impl DelayedUnion {
-    fn push(&mut self, day: Day, bits: &Bits, before: Day) {
+    fn push(&mut self, day: Tick, bits: &Bits, before: Tick) {
         self.advance(before);
         if day < before {
             kernels::or(&mut self.union, bits);
@@ -214,7 +212,7 @@ impl DelayedUnion {
         }
     }
 
-    fn advance(&mut self, before: Day) {
+    fn advance(&mut self, before: Tick) {
         while let Some((_, bits)) = self.pending.pop_front_if(|(day, _)| *day < before) {
             kernels::or(&mut self.union, &bits);
         }
@@ -222,30 +220,30 @@ impl DelayedUnion {
 }
 
 impl Sliding {
-    fn new(edges: Edges, days: Day, any: bool) -> Sliding {
+    fn new(edges: Edges, ticks: Tick, any: bool) -> Sliding {
         let empty = || Box::new(Bits::EMPTY);
         let any = any.then(|| DelayedUnion { pending: VecDeque::new(), union: empty() });
         let (later, earlier, pending) = (Window::new(), Window::new(), VecDeque::new());
-        Sliding { edges, days, later, earlier, pending, seen: empty(), any }
+        Sliding { edges, ticks, later, earlier, pending, seen: empty(), any }
     }
 
     /// First day of the later window of a bucket.
-    fn start(&self, bucket: usize) -> Day {
-        self.edges[bucket + 1] - self.days
+    fn start(&self, bucket: usize) -> Tick {
+        self.edges[bucket + 1] - self.ticks
     }
 
-    fn advance(&mut self, start: Day) {
+    fn advance(&mut self, start: Tick) {
         self.later.evict_before(start);
         while let Some((day, bits)) = self.pending.pop_front_if(|(day, _)| *day < start) {
             self.pass(day, &bits, start);
         }
-        self.earlier.evict_before(start - self.days);
+        self.earlier.evict_before(start - self.ticks);
     }
 
     /// A day leaves the later window, or never was in it.
-    fn pass(&mut self, day: Day, bits: &Bits, start: Day) {
+    fn pass(&mut self, day: Tick, bits: &Bits, start: Tick) {
         kernels::or(&mut self.seen, bits);
-        if day >= start - self.days {
+        if day >= start - self.ticks {
             self.earlier.push(day, bits);
         }
     }

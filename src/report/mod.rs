@@ -30,7 +30,7 @@ use crate::query::plan::Plan;
 use crate::query::{Measure, Query, Report, Retention};
 use crate::scan::{Edges, Groups, Input, Job, Operator, RowJob, Selector, Tally, scan};
 use crate::snapshot::{Snapshot, SnapshotInner};
-use crate::time::{self, Day, Micros, Tick};
+use crate::time::{self, Micros, Tick};
 use prepared::{Answered, Instants, Outcome, Prepared};
 use rank::Ranking;
 use std::collections::BTreeMap;
@@ -249,7 +249,7 @@ impl<'a> Question<'a> {
     ) -> Job<'a> {
         Job {
             inputs,
-            axis: None,
+            axis: (!self.plan.native).then(|| self.plan.axis.clone()),
             users: self.plan.users.clone(),
             counted: self.query.report.counts_events(),
             sums,
@@ -287,12 +287,12 @@ impl<'a> Question<'a> {
 
     /// The range in time, for reports without buckets too.
     fn range(&self) -> (Micros, Micros) {
-        (self.start_of(self.plan.from), self.start_of(self.plan.to))
+        self.plan.instants()
     }
 
     /// The first instant of a tick.
     fn start_of(&self, tick: Tick) -> Micros {
-        self.snapshot.calendar.span(tick).start
+        self.plan.instant(tick)
     }
 
     /// A value per bucket, null where the bucket has not begun.
@@ -312,7 +312,7 @@ impl<'a> Question<'a> {
         let by_bucket = answered.iter().any(by_bucket);
         let spans = if by_bucket { self.plan.buckets.as_slice() } else { &[] };
         let bucket = |span: &crate::query::plan::Span| BucketInfo {
-            start: time::date_of(span.start).into(),
+            start: self.plan.bucket_start(span.start),
             complete: span.complete,
         };
         let buckets = spans.iter().map(bucket).collect();
@@ -341,9 +341,4 @@ impl<'a> Question<'a> {
 /// The error for what no report answers yet.
 fn later(report: &Report, what: &str) -> Error {
     Error::unsupported(format!("`{}`: {what} is not supported yet", report.name()))
-}
-
-/// Days as a calendar offset; `limits` keeps windows far below the bounds of a day number.
-fn days(count: u32) -> Day {
-    Day::try_from(count).unwrap_or(Day::MAX / 4)
 }

@@ -1,11 +1,11 @@
 //! `states`: everybody who was ever active, sorted by how lately, on each bucket's last day.
 
-use super::{Prepared, Question, days, share};
+use super::{Prepared, Question, share};
 use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::query::answer::{Column, Figures};
 use crate::scan::{BucketOperator, ByBucket, Edges, Selector, Step, Tally, Window, kernels};
-use crate::time::Day;
+use crate::time::{Day, Tick};
 
 const STATES: [&str; 7] =
     ["new", "current", "reactivated", "resurrected", "at_risk_week", "at_risk_month", "dormant"];
@@ -22,9 +22,10 @@ pub(super) fn prepare<'a>(
 ) -> Prepared<'a> {
     let edges = question.edges();
     // One day more: who came back on the day after the last bucket.
-    let input = question.input(event, Day::MIN, question.plan.to.saturating_add(1));
+    let input = question.input(event, Tick::MIN, question.plan.to_tick.saturating_add(1));
+    let (week, month) = (question.plan.ticks(week), question.plan.ticks(month));
     let job = question.job(vec![input], question.plan.buckets.len() * SUMS, move |_| {
-        let operator = States::new(edges.clone(), days(week), days(month));
+        let operator = States::new(edges.clone(), week, month);
         Box::new(ByBucket::new(edges.clone(), operator))
     });
     Prepared::new(job, |question, tally| Ok(figures(question, &tally)))

@@ -1,48 +1,58 @@
 //! `stickiness`: the mean of the daily actives over a window, by the actives of the window.
+//!
+//! By hour, the days of a window are the stretches of 24 hours counted back from the hour's end.
 
 use super::active::{Calendar, Trailing, window_edges};
-use super::{Prepared, Question, days, share};
+use super::{Prepared, Question, share};
 use crate::error::Result;
 use crate::query::answer::{Column, Figures};
 use crate::query::plan::Span;
-use crate::scan::{BucketOperator, ByBucket, Operator, Selector, Step, Tally, kernels};
-use crate::time::Day;
+use crate::scan::{BucketOperator, ByBucket, Edges, Operator, Selector, Step, Tally, kernels};
+use crate::time::Tick;
 
-/// Sums: the window's users per bucket, then the daily actives from `first` on.
+/// Ticks of one stretch, of a window by the hour.
+const STRETCH: Tick = 24;
+
+/// Sums: the window's users per bucket, then those of each day, or stretch, from the first on.
 pub(super) fn prepare<'a>(
     question: &Question<'a>,
     event: &Selector,
     trailing: Option<u32>,
 ) -> Prepared<'a> {
+    let by_hour = question.plan.axis.is_hours();
+    let trailing = trailing.map(|days| question.plan.ticks(days));
     let (edges, first) = window_edges(question, trailing);
-    let buckets = question.plan.buckets.len();
-    let daily = usize::try_from(question.plan.to.saturating_sub(first)).unwrap_or(0);
-    let input = question.input(event, first, question.plan.to);
+    let (buckets, to) = (question.plan.buckets.len(), question.plan.to_tick);
+    let daily = usize::try_from(to.saturating_sub(first)).unwrap_or(0);
+    let input = question.input(event, first, to);
     let job = question.job(vec![input], buckets + daily, move |_| -> Box<dyn Operator> {
         let edges = edges.clone();
-        match trailing.map(days) {
+        match trailing {
             None => Box::new(ByBucket::new(edges, Daily::new(buckets, first, Calendar::new()))),
-            Some(days) => {
-                let window = Trailing::new(edges.clone(), days);
+            Some(ticks) if by_hour => Box::new(Hourly::new(edges, ticks, (first, to))),
+            Some(ticks) => {
+                let window = Trailing::new(edges.clone(), ticks);
                 Box::new(ByBucket::new(edges, Daily::new(buckets, first, window)))
             }
         }
     });
     let figures = move |question: &Question<'_>, tally: Tally| {
         let (users, daily) = tally.sums.split_at(buckets);
-        Ok(Figures::Columns(columns(question, trailing.map(days), users, (first, daily))))
+        let mean = |bucket: &Span| match by_hour {
+            true => mean_of_stretches(question, bucket, trailing, first, daily),
+            false => mean_of_days(question, bucket, trailing, first, daily),
+        };
+        Ok(Figures::Columns(columns(question, users, mean)))
     };
     Prepared::new(job, figures)
 }
 
 fn columns(
     question: &Question<'_>,
-    trailing: Option<Day>,
     users: &[u64],
-    (first, daily): (Day, &[u64]),
+    mean: impl Fn(&Span) -> Option<f64>,
 ) -> Vec<(&'static str, Column)> {
-    let known = known_days(question);
-    let mean = |place: usize| mean(&question.plan.buckets[place], trailing, known, first, daily);
+    let mean = |place: usize| mean(question.plan.buckets.get(place)?);
     let ratio = |place: usize| {
         let users = users.get(place).copied().filter(|users| *users > 0)?;
         Some(mean(place)? / users as f64)
@@ -54,37 +64,89 @@ fn columns(
     ]
 }
 
-/// Days that count: from the first event ever to the last day that has ended by `as_of`; a day in
+/// Ticks that count: from the first event ever to the last one that has ended by `as_of`; a day in
 /// progress would pull the mean down, so it is left out, as from every average.
-fn known_days(question: &Question<'_>) -> (Day, Day) {
+fn known_ticks(question: &Question<'_>) -> (Tick, Tick) {
     let plan = &question.plan;
-    (plan.first_day.unwrap_or(plan.reach.complete), plan.reach.complete)
+    (plan.first_tick.unwrap_or(plan.open_tick), plan.open_tick)
 }
 
-fn mean(
+fn mean_of_days(
+    question: &Question<'_>,
     bucket: &Span,
-    trailing: Option<Day>,
-    known: (Day, Day),
-    first: Day,
+    trailing: Option<Tick>,
+    first: Tick,
     daily: &[u64],
 ) -> Option<f64> {
+    let known = known_ticks(question);
     let start = trailing.map_or(bucket.start, |days| bucket.end - days).max(known.0);
     let end = bucket.end.min(known.1);
-    let place = |day: Day| usize::try_from(day.checked_sub(first)?).ok();
+    let place = |day: Tick| usize::try_from(day.checked_sub(first)?).ok();
     let window = daily.get(place(start)?..place(end)?)?;
     share(window.iter().sum(), window.len() as u64)
+}
+
+/// `daily`: users of the stretches that end a tick after `first` and later.
+fn mean_of_stretches(
+    question: &Question<'_>,
+    bucket: &Span,
+    trailing: Option<Tick>,
+    first: Tick,
+    daily: &[u64],
+) -> Option<f64> {
+    let known = known_ticks(question);
+    let stretches = trailing.unwrap_or(STRETCH) / STRETCH;
+    let ends = (0..stretches).map(|stretch| bucket.end - stretch * STRETCH);
+    let known = ends.filter(|end| known.0 < *end && *end <= known.1);
+    let (mut users, mut count) = (0, 0);
+    for end in known {
+        let place = usize::try_from(end.checked_sub(first)?.checked_sub(1)?).ok()?;
+        users += daily.get(place)?;
+        count += 1;
+    }
+    share(users, count)
+}
+
+/// Counts the windows of the buckets, and the stretch that ends with each tick.
+struct Hourly {
+    windows: ByBucket<Trailing>,
+    stretches: ByBucket<Trailing>,
+}
+
+impl Hourly {
+    fn new(edges: Edges, ticks: Tick, (first, to): (Tick, Tick)) -> Hourly {
+        let buckets = edges.len().saturating_sub(1);
+        let every: Edges = (first..=to).collect();
+        let stretches = Trailing::new(every.clone(), STRETCH).into_sums(buckets);
+        Hourly {
+            windows: ByBucket::new(edges.clone(), Trailing::new(edges, ticks)),
+            stretches: ByBucket::new(every, stretches),
+        }
+    }
+}
+
+impl Operator for Hourly {
+    fn day(&mut self, step: &Step<'_>, tally: &mut Tally) -> Result<()> {
+        self.windows.day(step, tally)?;
+        self.stretches.day(step, tally)
+    }
+
+    fn finish(&mut self, tally: &mut Tally) -> Result<()> {
+        self.windows.finish(tally)?;
+        self.stretches.finish(tally)
+    }
 }
 
 /// Counts each day on its own beside what another operator counts.
 struct Daily<T> {
     /// Place of the first day's sum.
     offset: usize,
-    first: Day,
+    first: Tick,
     window: T,
 }
 
 impl<T> Daily<T> {
-    fn new(offset: usize, first: Day, window: T) -> Daily<T> {
+    fn new(offset: usize, first: Tick, window: T) -> Daily<T> {
         Daily { offset, first, window }
     }
 }

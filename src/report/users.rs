@@ -30,7 +30,7 @@ pub(super) fn prepare<'a>(
         let persons = outcome.rows.pop().map(Counted::take::<Persons>).transpose()?;
         let listing = Listing::new(&question.snapshot.users, people, persons, person);
         let (entries, more) = listing.page(limit, after)?;
-        let zone = question.snapshot.calendar.zone();
+        let zone = question.plan.zone();
         let columns = person.with.iter().map(|column| {
             let cells = entries.iter().map(|(_, place)| listing.cell(*column, *place));
             (column.as_str(), column_of(zone, *column, cells))
@@ -55,14 +55,15 @@ fn rows<'a>(question: &Question<'a>, person: &Person) -> Option<RowJob<'a>> {
         return None;
     }
     let reads_property = columns.iter().any(|column| column.reads_property());
+    let (from, to) = question.plan.instants();
     let input = RowInput {
         selectors: vec![person.event.clone()],
-        from: question.start_of(question.plan.from),
-        to: question.start_of(question.plan.to),
+        from,
+        to,
         number: person.property.clone().filter(|_| reads_property),
         ..RowInput::default()
     };
-    let calendar = question.snapshot.calendar.clone();
+    let calendar = question.plan.axis.calendar().clone();
     let asked = Arc::new(Asked { columns, calendar, week_start: question.plan.week_start });
     let make = move || Persons::new(Arc::clone(&asked));
     Some(RowJob::new(input, question.plan.users.clone(), make))

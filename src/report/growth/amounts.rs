@@ -7,7 +7,7 @@ use crate::event::Sum;
 use crate::query::answer::Figures;
 use crate::report::cells::{Cells, Slots};
 use crate::report::movements::{Movements, columns};
-use crate::report::{Prepared, Question, days};
+use crate::report::{Prepared, Question};
 use crate::scan::{RowEvent, RowInput, RowJob, RowOperator, Selector};
 use crate::time::Micros;
 use std::sync::Arc;
@@ -56,11 +56,11 @@ fn periods(question: &Question<'_>, trailing: Option<u32>) -> Vec<Periods> {
     (lead..edges.len().saturating_sub(1))
         .map(|bucket| {
             let (start, end) = (edges[bucket], edges[bucket + 1]);
-            let periods = match trailing.map(days) {
+            let periods = match trailing.map(|days| question.plan.ticks(days)) {
                 None => [edges[bucket.saturating_sub(1)], start, end],
-                Some(days) => [end.saturating_sub(2 * days), end.saturating_sub(days), end],
+                Some(ticks) => [end.saturating_sub(2 * ticks), end.saturating_sub(ticks), end],
             };
-            let [before, start, end] = periods.map(|day| question.start_of(day));
+            let [before, start, end] = periods.map(|tick| question.start_of(tick));
             Periods { before, start, end }
         })
         .collect()

@@ -3,11 +3,11 @@
 mod operator;
 
 use super::{Prepared, Question};
-use crate::query::answer::{Average, Cohort, Figures};
+use crate::query::answer::{Average, BucketStart, Cohort, Figures};
 use crate::query::plan::Span;
 use crate::query::{CohortKind, CountKind, Retention};
 use crate::scan::{ByBucket, Edges, Input, Operator, Tally, Threshold};
-use crate::time::{Day, bucket_next, date_of};
+use crate::time::Tick;
 use operator::{ByFirst, Pairs, Starts};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -64,7 +64,8 @@ pub(super) fn prepare<'a>(question: &Question<'a>, retention: &'a Retention) -> 
     let spans = spans(question, shape.columns());
     let first = spans.first().map(|span| span.start).into_iter();
     let edges: Edges = first.chain(spans.iter().map(|span| span.end)).collect();
-    let inputs = inputs(question, retention, edges.last().copied().unwrap_or(question.plan.to));
+    let inputs =
+        inputs(question, retention, edges.last().copied().unwrap_or(question.plan.to_tick));
     let recurring = retention.cohort == CohortKind::Recurring;
     let returns = Threshold { at_least: retention.at_least.into(), at_most: None };
     let pairs = recurring || shape.columns().min(shape.cohorts) <= PAIRS_MAX;
@@ -80,21 +81,22 @@ pub(super) fn prepare<'a>(question: &Question<'a>, retention: &'a Retention) -> 
             Box::new(ByBucket::new(edges.clone(), operator))
         }
     });
-    let figures = move |_: &Question<'_>, tally: Tally| Ok(figures(&shape, &spans, tally));
+    let figures =
+        move |question: &Question<'_>, tally: Tally| Ok(figures(question, &shape, &spans, tally));
     Prepared::new(job, figures)
 }
 
 /// Start events, then return events, which count after the range as well.
-fn inputs(question: &Question<'_>, retention: &Retention, returns_to: Day) -> Vec<Input> {
+fn inputs(question: &Question<'_>, retention: &Retention, returns_to: Tick) -> Vec<Input> {
     let plan = &question.plan;
     let from = match retention.cohort {
         // Selectors have no conditions yet: the first event of the name always matches.
-        CohortKind::First | CohortKind::FirstEver => Day::MIN,
-        CohortKind::Recurring | CohortKind::FirstInRange => plan.from,
+        CohortKind::First | CohortKind::FirstEver => Tick::MIN,
+        CohortKind::Recurring | CohortKind::FirstInRange => plan.from_tick,
     };
     vec![
-        question.input(&retention.start, from, plan.to),
-        question.input(retention.returning(), plan.from, returns_to),
+        question.input(&retention.start, from, plan.to_tick),
+        question.input(retention.returning(), plan.from_tick, returns_to),
     ]
 }
 
@@ -103,12 +105,12 @@ fn inputs(question: &Question<'_>, retention: &Retention, returns_to: Day) -> Ve
 fn spans(question: &Question<'_>, columns: usize) -> Vec<Span> {
     let plan = &question.plan;
     let mut spans = plan.buckets.clone();
-    let last_day = question.snapshot.days.last().map_or(plan.to, |day| day.span.day);
+    let newest = plan.last_tick.unwrap_or(plan.to_tick);
     for _ in 0..columns {
         let Some(last) = spans.last() else { break };
         let start = last.end;
-        let span = plan.span(start, bucket_next(start, plan.by));
-        if !span.begun && start > last_day {
+        let span = plan.span(start, plan.next(start));
+        if !span.begun && start > newest {
             break;
         }
         spans.push(span);
@@ -116,13 +118,14 @@ fn spans(question: &Question<'_>, columns: usize) -> Vec<Span> {
     spans
 }
 
-fn figures(shape: &Shape, spans: &[Span], mut tally: Tally) -> Figures {
+fn figures(question: &Question<'_>, shape: &Shape, spans: &[Span], mut tally: Tally) -> Figures {
     let (sizes, cells) = tally.sums.split_at_mut(shape.cohorts);
     let rows = cells.chunks_mut(shape.cells.len()).zip(sizes.iter()).enumerate();
     let cohorts: Vec<Cohort> = rows
         .map(|(cohort, (row, size))| {
             accumulate(row, shape.count);
-            row_of(shape, spans, cohort, *size, row)
+            let start = question.plan.bucket_start(spans.get(cohort).map_or(0, |span| span.start));
+            row_of(shape, spans, (cohort, start), *size, row)
         })
         .collect();
     let average = (0..shape.cells.len()).map(|cell| average(&cohorts, cell)).collect();
@@ -143,13 +146,19 @@ fn accumulate(row: &mut [u64], count: CountKind) {
     }
 }
 
-fn row_of(shape: &Shape, spans: &[Span], cohort: usize, size: u64, row: &[u64]) -> Cohort {
+fn row_of(
+    shape: &Shape,
+    spans: &[Span],
+    (cohort, start): (usize, BucketStart),
+    size: u64,
+    row: &[u64],
+) -> Cohort {
     let span = |offset: usize| spans.get(cohort + offset);
     let begun = |offset| span(offset).is_some_and(|span| span.begun);
     let complete = |offset| span(offset).is_some_and(|span| span.complete);
     let cells = shape.cells.iter().zip(row);
     Cohort {
-        start: date_of(span(0).map_or(0, |span| span.start)).into(),
+        start,
         size: begun(0).then_some(size),
         returned: cells.map(|(cell, count)| begun(*cell.start()).then_some(*count)).collect(),
         complete: shape.cells.iter().map(|cell| complete(*cell.end())).collect(),

@@ -69,7 +69,7 @@ fn per_active_user<'a>(question: &Question<'a>, event: &Selector) -> Prepared<'a
 /// Sums: the events of each bucket, then the users of each.
 fn of_a_set<'a>(question: &Question<'a>, event: &Selector, measure: Measure) -> Prepared<'a> {
     let (edges, buckets) = (question.edges(), question.plan.buckets.len());
-    let input = question.input(event, question.plan.from, question.plan.to);
+    let input = question.input(event, question.plan.from_tick, question.plan.to_tick);
     let job = question.job(vec![input], 2 * buckets, move |_| {
         let operator = Rows { users: Gather::presence(0), events: 0, offset: buckets };
         Box::new(ByBucket::new(edges.clone(), operator))

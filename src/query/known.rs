@@ -1,0 +1,131 @@
+//! The names of a query held against what was ever stored.
+
+use super::Query;
+use super::history::History;
+use crate::day::datum::KindSet;
+use crate::error::{Error, Result};
+use crate::event::Value;
+use crate::scan::{Condition, Selector, Test};
+use std::collections::BTreeSet;
+
+/// Refuses conditions that no stored value could ever meet: a number where the property never held
+/// one. A property that was never seen is a warning.
+pub(super) fn check(query: &Query, history: &impl History) -> Result<()> {
+    let mut tests = Vec::new();
+    query.conditions(&mut |condition| {
+        condition.tests(&mut |property, test| tests.push((property, test)));
+    });
+    for (property, test) in tests {
+        // Each kind is looked for once, however long a list is.
+        let mut wanted: Vec<Literal> = Vec::new();
+        test.literals(&mut |literal| {
+            if wanted.iter().all(|known| known.kinds != literal.kinds) {
+                wanted.push(literal);
+            }
+        });
+        for literal in wanted {
+            if !history.holds(property, literal.kinds)? && history.knows_property(property)? {
+                return Err(literal.never_met(property));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A value that a condition compares with.
+struct Literal {
+    shown: String,
+    /// Kinds of value that it meets.
+    kinds: KindSet,
+    kind: &'static str,
+}
+
+impl Literal {
+    /// `by_text`: a text meets the number that is stored with it as well.
+    fn of(value: &Value, by_text: bool) -> Literal {
+        let (kinds, kind) = match value {
+            Value::Bool(_) => (KindSet::BOOL, "true or false"),
+            Value::Text(_) if by_text => (KindSet::TEXT.or(KindSet::NUMBER), "a text"),
+            Value::Text(_) => (KindSet::TEXT, "a text"),
+            Value::Integer(_) | Value::Decimal(_) | Value::Float(_) => {
+                (KindSet::NUMBER, "a number")
+            }
+        };
+        let shown: String = value.to_string().chars().take(60).collect();
+        let shown = if matches!(value, Value::Text(_)) { format!("{shown:?}") } else { shown };
+        Literal { shown, kinds, kind }
+    }
+
+    fn never_met(&self, property: &str) -> Error {
+        let Literal { shown, kind, .. } = self;
+        Error::input(format!(
+            "a condition compares {property:?} with {shown}, but the property never held {kind}"
+        ))
+    }
+}
+
+impl Test {
+    fn literals(&self, visit: &mut dyn FnMut(Literal)) {
+        match self {
+            Test::Is(value) | Test::IsNot(value) => visit(Literal::of(value, true)),
+            Test::In(values) | Test::NotIn(values) => {
+                values.iter().for_each(|value| visit(Literal::of(value, true)));
+            }
+            Test::Greater(value)
+            | Test::GreaterOrEqual(value)
+            | Test::Less(value)
+            | Test::LessOrEqual(value) => visit(Literal::of(value, false)),
+            Test::Contains(text) | Test::StartsWith(text) => {
+                visit(Literal::of(&Value::Text(text.clone()), false));
+            }
+            Test::Exists(_) => {}
+        }
+    }
+}
+
+/// Events and properties that the query names and that were never seen.
+pub(super) fn warnings(query: &Query, history: &impl History) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    for name in query.event_names() {
+        if !history.knows_activity(name) {
+            warnings.push(format!("event {name:?} was never seen"));
+        }
+    }
+    for name in query.property_names() {
+        if !history.knows_property(name)? {
+            warnings.push(format!("property {name:?} was never seen"));
+        }
+    }
+    Ok(warnings)
+}
+
+impl Query {
+    /// Calls `visit` with every selector, those of the set of users included.
+    fn selectors<'a>(&'a self, visit: &mut dyn FnMut(&'a Selector)) {
+        self.report.selectors(visit);
+        self.users.iter().for_each(|set| set.selectors(visit));
+    }
+
+    fn conditions<'a>(&'a self, visit: &mut dyn FnMut(&'a Condition)) {
+        self.selectors(&mut |selector| selector.conditions().iter().for_each(&mut *visit));
+    }
+
+    /// Names of events that the query is about, sorted and distinct.
+    fn event_names(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        self.selectors(&mut |selector| names.extend(selector.names().iter().map(String::as_str)));
+        names
+    }
+
+    /// Names of properties that the query is about, sorted and distinct.
+    fn property_names(&self) -> BTreeSet<&str> {
+        let mut names: BTreeSet<&str> = self.breakdown.iter().map(String::as_str).collect();
+        names.extend(self.report.property());
+        self.conditions(&mut |condition| {
+            condition.tests(&mut |property, _| {
+                names.insert(property);
+            });
+        });
+        names
+    }
+}
