@@ -317,6 +317,12 @@ impl Report {
         }
     }
 
+    /// Whether its figures are columns as long as the buckets.
+    pub(crate) fn answers_by_bucket(&self) -> bool {
+        let retention = matches!(self, Report::Retention(_));
+        self.by_default().is_some() && !retention
+    }
+
     /// Calls `visit` with every event selector of the report.
     pub(crate) fn selectors<'a>(&'a self, visit: &mut dyn FnMut(&'a Selector)) {
         match self {

@@ -25,7 +25,7 @@ mod value;
 use crate::error::{Error, Result};
 use crate::event::Value;
 use crate::limits::TOP_DEFAULT;
-use crate::query::answer::{Answer, BucketInfo, Column, Figures, Series, share};
+use crate::query::answer::{Answer, BucketInfo, Column, Series, share};
 use crate::query::plan::Plan;
 use crate::query::{Measure, Query, Report, Retention};
 use crate::scan::{Edges, Groups, Input, Job, Operator, RowJob, Selector, Tally, scan};
@@ -307,9 +307,7 @@ impl<'a> Question<'a> {
     }
 
     fn answer(&self, answered: Vec<Answered>, started: Instant) -> Answer {
-        let by_bucket =
-            |one: &Answered| matches!(one.figures, Figures::Columns(_) | Figures::Funnel { .. });
-        let by_bucket = answered.iter().any(by_bucket);
+        let by_bucket = self.query.report.answers_by_bucket();
         let spans = if by_bucket { self.plan.buckets.as_slice() } else { &[] };
         let bucket = |span: &crate::query::plan::Span| BucketInfo {
             start: self.plan.bucket_start(span.start),

@@ -220,8 +220,6 @@ fn wrong_questions_name_the_field_and_the_way_out() {
     place.bad(2, &["active", "shop", "--from", "2024-05-01", "--to", "2024-04-01"], &["from"]);
     place.bad(2, &["active", "shop", "--time-zone", "Mars/Olympus"], &["Mars/Olympus"]);
     place.bad(2, &["active", "shop", "--by", "fortnight"], &["fortnight", "week"]);
-    place.bad(2, &["active", "shop", "--where", "plan=pro"], &["where", "not supported yet"]);
-    place.bad(2, &["active", "shop", "--breakdown", "plan"], &["breakdown", "not supported yet"]);
     place.bad(2, &["retention", "shop", "--window", "elapsed"], &["elapsed", "not supported yet"]);
     place.bad(2, &["query", "shop", "{\"report\": \"funnel\", \"steps\": []}"], &["funnel"]);
     place.bad(2, &["query", "shop", "nonsense"], &["JSON"]);
