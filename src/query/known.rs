@@ -9,7 +9,8 @@ use crate::scan::{Condition, Selector, Test};
 use std::collections::BTreeSet;
 
 /// Refuses conditions that no stored value could ever meet: a number where the property never held
-/// one. A property that was never seen is a warning.
+/// one. Of a list one value that could be met is enough. A property that was never seen is a
+/// warning.
 pub(super) fn check(query: &Query, history: &impl History) -> Result<()> {
     let mut tests = Vec::new();
     query.conditions(&mut |condition| {
@@ -23,10 +24,13 @@ pub(super) fn check(query: &Query, history: &impl History) -> Result<()> {
                 wanted.push(literal);
             }
         });
-        for literal in wanted {
-            if !history.holds(property, literal.kinds)? && history.knows_property(property)? {
-                return Err(literal.never_met(property));
-            }
+        let mut met = wanted.is_empty();
+        for literal in &wanted {
+            met = met || history.holds(property, literal.kinds)?;
+        }
+        let Some(literal) = wanted.first().filter(|_| !met) else { continue };
+        if history.knows_property(property)? {
+            return Err(literal.never_met(property));
         }
     }
     Ok(())

@@ -291,6 +291,7 @@ fn properties_never_seen_are_warnings_and_kinds_never_held_are_errors() {
         Condition::gt("price", 3),
         Condition::is("price", "3"),
         Condition::one_of("mixed", [Value::from(85_048), Value::from("85123A")]),
+        Condition::one_of("country", [Value::from(85_048), Value::from("85048")]),
         Condition::contains("country", "D"),
         Condition::missing("price"),
         Condition::is("prize", true),
