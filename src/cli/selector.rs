@@ -1,6 +1,7 @@
 //! Events, conditions and sets as people type them, turned into their JSON.
 
 use super::failure::Failure;
+use daybit::Decimal;
 use serde_json::{Map, Number, Value as Json, json};
 
 /// Significant digits that a binary number always holds.
@@ -166,15 +167,18 @@ fn readings(text: &str) -> impl Iterator<Item = Json> + use<> {
     reading(text).into_iter().chain([json!(text)])
 }
 
-/// The number or boolean that a text reads as. One with more digits than a binary number holds is
-/// text, which meets a number of the same spelling.
+/// The number or boolean that a text reads as. A number of more digits than a binary one holds is
+/// written out.
 fn reading(text: &str) -> Option<Json> {
     if let Ok(truth) = text.parse::<bool>() {
         return Some(json!(truth));
     }
     let number: Number = serde_json::from_str(text).ok()?;
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    (number.is_i64() || digits <= FLOAT_DIGITS_MAX).then_some(Json::Number(number))
+    match number.is_i64() || digits <= FLOAT_DIGITS_MAX {
+        true => Some(Json::Number(number)),
+        false => text.parse::<Decimal>().ok().map(|_| json!({"decimal": text})),
+    }
 }
 
 /// A plain number of a flag.
@@ -230,8 +234,10 @@ mod tests {
         assert_eq!(values("zip=in:85048,85123A"), json!([85048, "85048", "85123A"]));
         assert_eq!(said("c!=in:DE,FR")["not_in"], json!(["DE", "FR"]));
         assert_eq!(said("c=in:DE")["is"], json!("DE"));
-        // No number, or one that would not come back as it was written.
-        for text in ["007", "+3", "0x1", "12345678901234567890.5"] {
+        let long = "12345678901234567890.5";
+        assert_eq!(values(&format!("p={long}")), json!([{"decimal": long}, long]));
+        // No numbers, or none that would come back as they were written.
+        for text in ["007", "+3", "0x1", "1234567890123456e5"] {
             assert_eq!(said(&format!("p={text}"))["is"], json!(text));
         }
         assert_eq!(values("p=9223372036854775807"), json!([i64::MAX, "9223372036854775807"]));
