@@ -1,6 +1,9 @@
 //! The documents: their links lead somewhere, and their examples are what the code does.
 
+use crate::support::{create, folder};
+use daybit::{Db, ImportOptions, Queries, Query, Source, Table, Value, queries_from_json};
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 fn root() -> &'static Path {
@@ -50,4 +53,123 @@ fn paths_named_in_the_architecture_exist() {
         seen += 1;
     }
     assert!(seen > 10, "paths were found");
+}
+
+/// Fenced blocks of a page: their languages and their texts.
+fn blocks(page: &str) -> Vec<(&str, &str)> {
+    let fenced = page.split("```").skip(1).step_by(2);
+    fenced.map(|block| block.split_once('\n').unwrap()).collect()
+}
+
+/// The records with their columns below each other, ratios to four digits.
+fn aligned(table: &Table) -> String {
+    let cell = |value: &Option<Value>| match value {
+        None => "null".to_string(),
+        Some(Value::Float(number)) => {
+            let text = format!("{:.4}", number);
+            text.trim_end_matches('0').trim_end_matches('.').to_string()
+        }
+        Some(value) => value.to_string(),
+    };
+    let rows = table.rows.iter().map(|row| row.iter().map(cell).collect());
+    let rows: Vec<Vec<String>> = std::iter::once(table.columns.clone()).chain(rows).collect();
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap();
+    let widths: Vec<usize> = (0..table.columns.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_string() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+/// The database of the examples.
+fn examples(path: &Path, events: &str) -> Db {
+    let db = create(path, "UTC");
+    let source = Source::reader("events.csv", Box::new(Cursor::new(events.as_bytes().to_vec())));
+    let receipt = db.import(&ImportOptions::new(), vec![source], &|_| {}).unwrap();
+    assert_eq!((receipt.accepted, receipt.rejected), (26, 0));
+    db
+}
+
+#[test]
+fn the_examples_of_the_semantics_are_what_the_code_answers() {
+    let page = fs::read_to_string(root().join("docs/semantics.md")).unwrap();
+    let blocks = blocks(&page);
+    let (&("csv", events), questions) = blocks.split_first().unwrap() else {
+        panic!("the events come first")
+    };
+    let place = folder();
+    let db = examples(&place.path().join("shop"), events);
+    let (mut wrong, mut reports) = (Vec::new(), std::collections::BTreeSet::new());
+    for pair in questions.chunks(2) {
+        let &[("json", query), ("text", expected)] = pair else { panic!("{pair:?}") };
+        let Ok(Queries::One(asked)) = queries_from_json(query) else {
+            wrong.push(format!("{query}{:?}", queries_from_json(query).map(|_| ())));
+            continue;
+        };
+        match db.query(&asked) {
+            Ok(answer) if aligned(&answer.to_table()) == expected => {
+                reports.insert(answer.report);
+            }
+            Ok(answer) => wrong.push(format!("{query}{}", aligned(&answer.to_table()))),
+            Err(error) => wrong.push(format!("{query}{error}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(reports.len(), 12, "reports are shown: {reports:?}");
+}
+
+#[test]
+fn errors_on_the_query_s_page_are_what_the_code_says() {
+    let semantics = fs::read_to_string(root().join("docs/semantics.md")).unwrap();
+    let page = fs::read_to_string(root().join("docs/query.md")).unwrap();
+    let place = folder();
+    let db = examples(&place.path().join("shop"), blocks(&semantics)[0].1);
+    let errors = page.split_once("## Errors").unwrap().1.split_once("## Limits").unwrap().0;
+    let mut seen = 0;
+    for pair in blocks(errors).chunks(2) {
+        let &[("json", query), ("text", expected)] = pair else { panic!("{pair:?}") };
+        let error = Query::from_json(query).and_then(|query| db.query(&query)).unwrap_err();
+        let said = error.to_string();
+        match expected.trim_end().strip_suffix("...") {
+            Some(start) => assert!(said.starts_with(start), "{query}{said}"),
+            None => assert_eq!(said, expected.trim_end(), "{query}"),
+        }
+        seen += 1;
+    }
+    assert!(seen > 5, "errors were found");
+}
+
+/// The bounds that the page names, and the code's.
+#[test]
+fn limits_on_the_query_s_page_are_those_of_the_code() {
+    use daybit::limits::*;
+    let page = fs::read_to_string(root().join("docs/query.md")).unwrap();
+    let (_, table) = page.split_once("## Limits").unwrap();
+    let bounds: Vec<u64> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(1))
+        .filter_map(|bound| bound.trim_end_matches(" |").replace(',', "").parse().ok())
+        .collect();
+    let of_usize = |bounds: &[usize]| bounds.iter().map(|n| *n as u64).collect::<Vec<u64>>();
+    let mut expected = of_usize(&[QUERY_BYTES_MAX, QUERIES_MAX, BUCKETS_MAX]);
+    expected.extend([u64::from(TRAILING_DAYS_MAX), u64::from(RETENTION_COLUMNS_MAX)]);
+    expected.extend(of_usize(&[RETENTION_CELLS_MAX, FUNNEL_STEPS_MAX]));
+    expected.push(u64::from(PATHS_DEPTH_MAX));
+    expected.extend(of_usize(&[FEATURES_MAX, DURATION_EDGES_MAX]));
+    expected.push(u64::try_from(DURATION_SECONDS_MAX).unwrap());
+    expected.push(BREAKDOWN_PROPERTIES_MAX as u64);
+    expected.push(u64::from(TOP_MAX));
+    expected.extend(of_usize(&[
+        BREAKDOWN_GROUPS_MAX,
+        CONDITIONS_MAX,
+        CONDITION_VALUES_MAX,
+        CONDITION_DEPTH_MAX,
+        SET_DEPTH_MAX,
+        SET_PARTS_MAX,
+        SET_IDS_MAX,
+    ]));
+    expected.push(u64::from(USERS_PAGE_MAX));
+    expected.extend(of_usize(&[COHORTS_MAX, COHORT_NAME_BYTES_MAX]));
+    assert_eq!(bounds, expected);
 }
