@@ -2,7 +2,8 @@
 //!
 //! An event says *who* did *what*, *when*, with which properties. daybit keeps events by day, with
 //! a bitmap of users per activity, and answers what product teams ask, exactly and in milliseconds,
-//! inside your process: active users, growth with resurrected users, retention, and more to come.
+//! inside your process: active users, growth with resurrected users, retention, funnels, sessions,
+//! revenue, scores.
 //!
 //! # The nouns
 //!
@@ -10,7 +11,8 @@
 //! - A [`Db`] is a folder. One process writes to it through a [`Writer`], any number read.
 //! - A [`Batch`] of events goes in whole and comes back as a [`Receipt`].
 //! - A [`Snapshot`] is an unchanging view; a [`Query`] asked of it gives an [`Answer`].
-//! - A [`Selector`] says which events count, a [`Set`] which users.
+//! - A [`Selector`] says which events count, by name and by [`Condition`]s on their properties, a
+//!   [`Set`] which users; [`Db::save_cohort`] gives a set a name.
 //!
 //! # An example
 //!
@@ -45,9 +47,7 @@
 //! # What daybit does not do
 //!
 //! No SQL and no joins; no estimates; no server in this crate's library; no printing, no global
-//! state, no thread that a [`Db`] does not stop. Conditions and breakdowns on properties, funnels,
-//! sessions, revenue and surveys are not answered yet; asking for them is an
-//! [`Unsupported`](ErrorKind::Unsupported) error that names the field.
+//! state, no thread that a [`Db`] does not stop.
 //!
 //! # Features
 //!

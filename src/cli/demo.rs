@@ -1,10 +1,10 @@
-//! `daybit demo`: real invoices in, a growth report out.
+//! `daybit demo`: real invoices in, a report of growth and revenue out.
 
 use super::args::{DemoArgs, Format};
 use super::failure::Failure;
 use super::load::{load, receipt_words};
 use super::output::{print, say};
-use daybit::{Bucket, Db, ImportOptions, Options, Query, Source};
+use daybit::{Bucket, Db, ImportOptions, Measure, Options, Query, Source};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -56,6 +56,14 @@ fn chapters() -> Vec<(&'static str, Query)> {
         (
             "Monthly retention: how many of each month's new customers came back",
             Query::retention("*").by(Bucket::Month),
+        ),
+        (
+            "Monthly revenue of the countries that pay most",
+            Query::value("purchase", Measure::Sum)
+                .property("value")
+                .by(Bucket::Month)
+                .breakdown(["country"])
+                .top(4),
         ),
     ]
 }
