@@ -2,6 +2,7 @@
 //! says.
 
 mod cohorts;
+mod reports;
 
 use crate::support::folder;
 use serde_json::{Value as Json, json};
@@ -220,8 +221,11 @@ fn wrong_questions_name_the_field_and_the_way_out() {
     place.bad(2, &["active", "shop", "--from", "2024-05-01", "--to", "2024-04-01"], &["from"]);
     place.bad(2, &["active", "shop", "--time-zone", "Mars/Olympus"], &["Mars/Olympus"]);
     place.bad(2, &["active", "shop", "--by", "fortnight"], &["fortnight", "week"]);
-    place.bad(2, &["retention", "shop", "--window", "elapsed"], &["elapsed", "not supported yet"]);
-    place.bad(2, &["query", "shop", "{\"report\": \"funnel\", \"steps\": []}"], &["funnel"]);
+    place.bad(2, &["active", "shop", "--where", "plan>7"], &["\"plan\"", "7", "number"]);
+    let five = ["a", "b", "c", "d", "e"].map(|property| ["--breakdown", property]).concat();
+    place.bad(2, &[&["active", "shop"], &five[..]].concat(), &["breakdown", "4"]);
+    place.bad(2, &["retention", "shop", "--window", "sideways"], &["sideways", "elapsed"]);
+    place.bad(2, &["query", "shop", "{\"report\": \"funnel\", \"steps\": []}"], &["steps", "30"]);
     place.bad(2, &["query", "shop", "nonsense"], &["JSON"]);
     place.bad(2, &["active", "shop", "--users", "{"], &["--users"]);
     place.bad(2, &["create", "zoned", "--time-zone", "Nowhere"], &["Nowhere"]);
