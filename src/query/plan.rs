@@ -59,9 +59,7 @@ impl Plan {
     /// `info`), resolves relative dates and sets, widens the range, cuts it into buckets. `now`
     /// decides `as_of` where the query names none.
     pub(crate) fn new(query: &Query, snapshot: &SnapshotInner, now: Micros) -> Result<Plan> {
-        let plan = Plan::over(query, snapshot, now)?;
-        check_axis(&plan, snapshot.calendar.zone())?;
-        Ok(plan)
+        Plan::over(query, snapshot, now)
     }
 
     fn over(query: &Query, history: &impl History, now: Micros) -> Result<Plan> {
@@ -203,21 +201,6 @@ fn too_many_buckets(from: Day, to: Day) -> Error {
              `by`, or a shorter range"
         ),
     )
-}
-
-/// A zone of its own and hours are not walked yet.
-fn check_axis(plan: &Plan, own: &Zone) -> Result<()> {
-    if plan.native {
-        return Ok(());
-    }
-    let name = plan.zone().name();
-    Err(Error::unsupported(match plan.axis.is_hours() {
-        true => "hours are not supported yet".to_owned(),
-        false => format!(
-            "`time_zone` is {name:?}: another zone than the database's, {}, is not supported yet",
-            own.name()
-        ),
-    }))
 }
 
 /// The clock of a query: its days, its `as_of`, and where history begins.

@@ -28,7 +28,7 @@ use crate::limits::TOP_DEFAULT;
 use crate::query::answer::{Answer, BucketInfo, Column, Series, share};
 use crate::query::plan::Plan;
 use crate::query::{Measure, Query, Report, Retention};
-use crate::scan::{Edges, Groups, Input, Job, Operator, RowJob, Selector, Tally, scan};
+use crate::scan::{Edges, Groups, Input, Job, Operator, Selector, scan};
 use crate::snapshot::{Snapshot, SnapshotInner};
 use crate::time::{self, Micros, Tick};
 use prepared::{Answered, Instants, Outcome, Prepared};

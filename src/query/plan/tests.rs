@@ -214,17 +214,6 @@ fn days_are_those_of_the_zone_that_the_query_names() {
 }
 
 #[test]
-fn what_the_scan_does_not_walk_yet_is_refused() {
-    let check = |query: Query| check_axis(&plan(&query), &Zone::utc());
-    assert!(check(Query::active("*").time_zone("UTC").by(Bucket::Week)).is_ok());
-    for query in
-        [Query::active("*").time_zone("Asia/Kathmandu"), Query::active("*").by(Bucket::Hour)]
-    {
-        assert_eq!(check(query).unwrap_err().kind(), ErrorKind::Unsupported);
-    }
-}
-
-#[test]
 fn hours_are_elapsed_hours_of_the_zone() {
     let query = Query::active("*").by(Bucket::Hour).time_zone("America/Los_Angeles");
     let change = plan(&query.clone().from("2024-11-03").to("2024-11-04"));
