@@ -97,35 +97,61 @@ pub(crate) fn packed_bytes(count: usize, width: u32) -> usize {
     (count * width as usize).div_ceil(8)
 }
 
-/// Calls `visit` with `count` values of `width` bits. Bits beyond the end of `bytes` read as zeros.
-pub(crate) fn unpack(bytes: &[u8], width: u32, count: usize, mut visit: impl FnMut(u64)) {
-    let mask = u64::MAX.checked_shr(64 - width).unwrap_or(0);
-    let mut bit = 0usize;
-    // Nine bytes hold any value at any bit; while they are all there, no bound is in the way.
-    let plain = if width == 0 { 0 } else { (bytes.len().saturating_sub(8) * 8) / width as usize };
-    for _ in 0..plain.min(count) {
-        let word = word_at(bytes, bit / 8);
-        let shift = (bit % 8) as u32;
-        let mut value = word >> shift;
-        if width > 57 && shift + width > 64 {
-            let next = bytes.get(bit / 8 + 8).copied().unwrap_or(0);
-            value |= u64::from(next) << (64 - shift);
-        }
-        visit(value & mask);
-        bit += width as usize;
+/// Fills `values` with numbers of `width` bits. Bits beyond the end of `bytes` read as zeros.
+pub(crate) fn unpack(bytes: &[u8], width: u32, values: &mut [i64]) {
+    // Eight numbers take as many bytes as one has bits. With the width known when this is compiled,
+    // nothing is left to decide at each of them.
+    macro_rules! groups {
+        ($($width:literal)*) => {
+            match width {
+                0 => {
+                    values.fill(0);
+                    values.len()
+                }
+                $($width => unpack_groups::<$width>(bytes, values),)*
+                _ => 0,
+            }
+        };
     }
-    for _ in plain.min(count)..count {
-        let mut window = [0u8; 16];
-        let rest = bytes.get(bit / 8..).unwrap_or_default();
-        let length = rest.len().min(9);
-        window[..length].copy_from_slice(&rest[..length]);
-        visit((u128::from_le_bytes(window) >> (bit % 8)) as u64 & mask);
-        bit += width as usize;
+    let done = groups!(
+        1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
+        33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56
+    );
+    for (at, value) in values.iter_mut().enumerate().skip(done) {
+        *value = bits_at(bytes, at * width as usize, width) as i64;
     }
 }
 
-fn word_at(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word))
+/// Unpacks all whole groups of eight numbers; answers how many numbers that were.
+fn unpack_groups<const WIDTH: usize>(bytes: &[u8], values: &mut [i64]) -> usize {
+    let mask = u64::MAX >> (64 - WIDTH);
+    let groups = bytes.as_chunks::<WIDTH>().0.iter().zip(values.as_chunks_mut::<8>().0);
+    let mut done = 0;
+    for (packed, group) in groups {
+        for (at, value) in group.iter_mut().enumerate() {
+            // The last numbers are read from the group's last eight bytes.
+            let from = (at * WIDTH / 8).min(WIDTH.saturating_sub(8));
+            *value = (word_at(packed, from) >> (at * WIDTH - 8 * from) & mask) as i64;
+        }
+        done += group.len();
+    }
+    done
+}
+
+/// Eight bytes, or fewer with zeros behind them.
+fn word_at(bytes: &[u8], from: usize) -> u64 {
+    let mut word = [0; 8];
+    let rest = bytes.get(from..).unwrap_or_default();
+    let length = rest.len().min(8);
+    word[..length].copy_from_slice(&rest[..length]);
+    u64::from_le_bytes(word)
+}
+
+/// `width` bits from bit `at` on.
+fn bits_at(bytes: &[u8], at: usize, width: u32) -> u64 {
+    let (low, high) = (word_at(bytes, at / 8), word_at(bytes, at / 8 + 8));
+    let window = u128::from(high) << 64 | u128::from(low);
+    (window >> (at % 8)) as u64 & u64::MAX.checked_shr(64 - width).unwrap_or(0)
 }
 
 /// What decides how a frame is packed.
@@ -199,21 +225,19 @@ impl<'a> Frame<'a> {
 
     /// Fills `values`, as many as the frame was read for.
     fn unpack_into(&self, values: &mut [i64]) {
-        let (width, count) = (self.width, values.len());
-        let mut slots = values.iter_mut();
         let Some(least_step) = self.least_step else {
-            let base = self.base;
-            unpack(self.packed, width, count, |bits| {
-                slots.next().into_iter().for_each(|slot| *slot = base.wrapping_add(bits as i64));
-            });
+            unpack(self.packed, self.width, values);
+            values.iter_mut().for_each(|value| *value = self.base.wrapping_add(*value));
             return;
         };
-        let mut value = self.base;
-        slots.next().into_iter().for_each(|slot| *slot = value);
-        unpack(self.packed, width, count.saturating_sub(1), |bits| {
-            value = value.wrapping_add(least_step).wrapping_add(bits as i64);
-            slots.next().into_iter().for_each(|slot| *slot = value);
-        });
+        let Some((first, rest)) = values.split_first_mut() else { return };
+        *first = self.base;
+        unpack(self.packed, self.width, rest);
+        let mut sum = self.base;
+        for value in rest {
+            sum = sum.wrapping_add(least_step).wrapping_add(*value);
+            *value = sum;
+        }
     }
 }
 
@@ -282,8 +306,9 @@ mod tests {
             let mut bytes = Vec::new();
             pack(values.iter().copied(), width, &mut bytes);
             prop_assert_eq!(bytes.len(), packed_bytes(values.len(), width));
-            let mut back = Vec::new();
-            unpack(&bytes, width, values.len(), |v| back.push(v));
+            let mut back = vec![0; values.len()];
+            unpack(&bytes, width, &mut back);
+            let back: Vec<u64> = back.into_iter().map(|value| value as u64).collect();
             prop_assert_eq!(back, values);
         }
 

@@ -244,6 +244,19 @@ fn decode_kinds(input: &mut &[u8]) -> Result<Vec<Kind>, String> {
     Ok(kinds)
 }
 
+/// Of each row, which of the page's kinds its value is of.
+fn tags_of(packed: &[u8], width: u32, count: usize) -> Vec<u8> {
+    let (mut tags, mut frame) = (Vec::with_capacity(count), [0; ints::FRAME_VALUES]);
+    while tags.len() < count {
+        // A whole frame ends with a whole byte.
+        let from = ints::packed_bytes(tags.len(), width);
+        let frame = &mut frame[..(count - tags.len()).min(ints::FRAME_VALUES)];
+        ints::unpack(packed.get(from..).unwrap_or_default(), width, frame);
+        tags.extend(frame.iter().map(|tag| *tag as u8)); // of seven bits at most
+    }
+    tags
+}
+
 struct Decoder<'a, 'v> {
     input: &'a [u8],
     dictionary: u32,
@@ -263,30 +276,27 @@ impl Decoder<'_, '_> {
     fn mixed(&mut self, kinds: &[Kind], count: usize, wanted: Range<usize>) -> Result<(), String> {
         let width = tag_width(kinds.len());
         let packed = cursor::take(&mut self.input, ints::packed_bytes(count, width))?;
-        let mut tags = Vec::with_capacity(count);
-        ints::unpack(packed, width, count, |tag| tags.push(tag as u8));
-        let counts = |tags: &[u8]| {
-            let mut counts = [0usize; KINDS_MAX];
-            tags.iter().for_each(|tag| counts[usize::from(*tag)] += 1);
-            counts
-        };
+        let tags = tags_of(packed, width, count);
         let wanted_tags = tags.get(wanted.clone()).ok_or("rows beyond the page")?;
-        let (all, before) = (counts(&tags), counts(&tags[..wanted.start]));
-        let within = counts(wanted_tags);
-        if all[..kinds.len()].iter().sum::<usize>() != count {
+        let (before, after) = (&tags[..wanted.start], &tags[wanted.end..]);
+        let mut cells = std::mem::take(&mut self.to.cells);
+        let (mut next, mut known) = ([0; KINDS_MAX], 0);
+        for ((&kind, tag), next) in kinds.iter().zip(0u8..).zip(&mut next) {
+            let of_kind = |tags: &[u8]| tags.iter().filter(|of| **of == tag).count();
+            let (before, within) = (of_kind(before), of_kind(wanted_tags));
+            let all = before + within + of_kind(after);
+            (*next, known) = (self.to.cells.len(), known + all);
+            self.values_of(kind, all, before..before + within)?;
+        }
+        if known != count {
             return Err("a value of no kind".to_string());
         }
-        let mut cells = std::mem::take(&mut self.to.cells);
-        let mut next = [0; KINDS_MAX];
-        for (tag, &kind) in kinds.iter().enumerate() {
-            next[tag] = self.to.cells.len();
-            self.values_of(kind, all[tag], before[tag]..before[tag] + within[tag])?;
-        }
         let by_kind = std::mem::take(&mut self.to.cells);
+        // Every tag is of a kind, and each kind has as many values as there are tags of it.
         cells.extend(wanted_tags.iter().map(|tag| {
             let next = &mut next[usize::from(*tag)];
             *next += 1;
-            by_kind.get(*next - 1).copied().unwrap_or_default()
+            by_kind[*next - 1]
         }));
         self.to.cells = cells;
         Ok(())
