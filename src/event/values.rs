@@ -4,20 +4,19 @@ use super::decimal::power;
 use super::{Decimal, Number, Sum};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::VALUES_DISTINCT_MAX;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as TableEntry;
 use std::cmp::Ordering;
 
 /// A bag of numbers: each distinct one and how often it is there, so that repeats cost nothing.
-/// Equal numbers of different scale are one, written with the greatest.
+/// Equal numbers of different scale are one in the end, written with the greatest.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Values {
-    /// The first `sorted` of them ascend, without repeats.
-    entries: Vec<Entry>,
-    sorted: usize,
+    entries: HashTable<Entry>,
     len: u64,
+    /// The entries in order, without equals; empty when they are asked for first, or again.
+    sorted: Vec<Entry>,
 }
-
-/// Entries below which nothing is gained by sorting.
-const ENTRIES_MIN: usize = 4_096;
 
 /// One number and how often it is there, in 24 bytes.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +72,14 @@ impl Entry {
         (self.high, self.low, self.scale()) == (other.high, other.low, other.scale())
     }
 
+    /// A product of both halves, folded: numbers come too often for a hash of bytes.
+    fn hash(&self) -> u64 {
+        let low = self.low ^ 0x9e37_79b9_7f4a_7c15;
+        let high = (self.high as u64).rotate_left(8) ^ u64::from(self.scale());
+        let product = u128::from(low) * u128::from(high ^ 0xd1b5_4a32_d192_ed03);
+        (product >> 64) as u64 ^ product as u64
+    }
+
     fn compare(&self, other: &Entry) -> Ordering {
         if self.scale() == other.scale() && self.scale() != FLOAT {
             return (self.high, self.low).cmp(&(other.high, other.low));
@@ -96,13 +103,7 @@ impl Values {
     /// `Limit` when there are more distinct numbers than
     /// [`VALUES_DISTINCT_MAX`](crate::limits::VALUES_DISTINCT_MAX).
     pub(crate) fn add(&mut self, number: Number) -> Result<()> {
-        let entry = Entry::of(number);
-        self.len += 1;
-        match self.entries.last_mut() {
-            Some(last) if last.same(&entry) => last.tail += ONE,
-            _ => self.entries.push(entry),
-        }
-        self.compact_if_grown()
+        self.insert(Entry::of(number), VALUES_DISTINCT_MAX)
     }
 
     /// Adds all numbers of the other.
@@ -110,9 +111,28 @@ impl Values {
     /// # Errors
     /// As `add`.
     pub(crate) fn merge(&mut self, other: &Values) -> Result<()> {
-        self.entries.extend_from_slice(&other.entries);
-        self.len += other.len;
-        self.compact_if_grown()
+        other.entries.iter().try_for_each(|entry| self.insert(*entry, VALUES_DISTINCT_MAX))
+    }
+
+    fn insert(&mut self, entry: Entry, limit: usize) -> Result<()> {
+        let room = self.entries.len() < limit;
+        let place = self.entries.entry(entry.hash(), |known| known.same(&entry), Entry::hash);
+        match place {
+            TableEntry::Occupied(mut known) => known.get_mut().tail += entry.count() << 8,
+            TableEntry::Vacant(place) if room => {
+                place.insert(entry);
+            }
+            TableEntry::Vacant(_) => {
+                let message = format!(
+                    "a median or percentile of more than {limit} distinct numbers: ask for fewer \
+                     days, or for a breakdown"
+                );
+                return Err(Error::new(ErrorKind::Limit, message));
+            }
+        }
+        self.len += entry.count();
+        self.sorted.clear();
+        Ok(())
     }
 
     /// How many numbers there are, repeats included.
@@ -120,40 +140,23 @@ impl Values {
         self.len
     }
 
-    fn compact_if_grown(&mut self) -> Result<()> {
-        if self.entries.len() >= (2 * self.sorted).max(ENTRIES_MIN) {
-            return self.compact(VALUES_DISTINCT_MAX);
-        }
-        Ok(())
+    /// The nearest rank: the ceil(p x n)-th smallest, `p` in thousandths; `None` of nothing.
+    pub(crate) fn nearest_rank(&mut self, permille: u32) -> Option<Number> {
+        let rank = (u128::from(permille) * u128::from(self.len)).div_ceil(1_000);
+        let rank = u64::try_from(rank).unwrap_or(u64::MAX).clamp(1, self.len.max(1));
+        self.at_rank(rank)
     }
 
-    /// Sorts, and makes equal numbers one.
-    fn compact(&mut self, limit: usize) -> Result<()> {
-        if self.sorted < self.entries.len() {
-            self.entries.sort_unstable_by(Entry::compare);
-            self.entries.dedup_by(|next, kept| {
-                let equal = kept.compare(next) == Ordering::Equal;
-                if equal {
-                    kept.absorb(next);
-                }
-                equal
-            });
-            self.sorted = self.entries.len();
-        }
-        if self.sorted > limit {
-            let message = format!(
-                "a median or percentile of more than {limit} distinct numbers: ask for fewer \
-                 days, or for a breakdown"
-            );
-            return Err(Error::new(ErrorKind::Limit, message));
-        }
-        Ok(())
+    /// The middle number, or the mean of the two middle ones; `None` of nothing.
+    pub(crate) fn median(&mut self) -> Option<Number> {
+        let (lower, upper) = (self.at_rank(self.len.div_ceil(2)), self.at_rank(self.len / 2 + 1));
+        lower.zip(upper).map(|(lower, upper)| middle(lower, upper))
     }
 
-    /// The number at a rank, counted from 1, of numbers that are sorted.
-    fn at_rank(&self, rank: u64) -> Option<Number> {
+    /// The number at a rank, counted from 1.
+    fn at_rank(&mut self, rank: u64) -> Option<Number> {
         let mut left = rank;
-        let found = self.entries.iter().find(|entry| {
+        let found = self.sorted().iter().find(|entry| {
             let here = left <= entry.count();
             left = left.saturating_sub(entry.count());
             here
@@ -161,31 +164,19 @@ impl Values {
         found.map(Entry::number)
     }
 
-    /// The nearest rank: the ceil(p x n)-th smallest, `p` in thousandths; `None` of nothing.
-    pub(crate) fn nearest_rank(&mut self, permille: u32) -> Result<Option<Number>> {
-        self.compact(VALUES_DISTINCT_MAX)?;
-        let rank = (u128::from(permille) * u128::from(self.len)).div_ceil(1_000);
-        let rank = u64::try_from(rank).unwrap_or(u64::MAX).clamp(1, self.len.max(1));
-        Ok(self.at_rank(rank))
-    }
-
-    /// The middle number, or the mean of the two middle ones; `None` of nothing.
-    pub(crate) fn median(&mut self) -> Result<Option<Number>> {
-        self.compact(VALUES_DISTINCT_MAX)?;
-        let (lower, upper) = (self.at_rank(self.len.div_ceil(2)), self.at_rank(self.len / 2 + 1));
-        Ok(lower.zip(upper).map(|(lower, upper)| middle(lower, upper)))
-    }
-
-    /// The least number.
-    pub(crate) fn min(&mut self) -> Result<Option<Number>> {
-        self.compact(VALUES_DISTINCT_MAX)?;
-        Ok(self.entries.first().map(Entry::number))
-    }
-
-    /// The greatest number.
-    pub(crate) fn max(&mut self) -> Result<Option<Number>> {
-        self.compact(VALUES_DISTINCT_MAX)?;
-        Ok(self.entries.last().map(Entry::number))
+    fn sorted(&mut self) -> &[Entry] {
+        if self.sorted.is_empty() {
+            self.sorted.extend(&self.entries);
+            self.sorted.sort_unstable_by(Entry::compare);
+            self.sorted.dedup_by(|next, kept| {
+                let equal = kept.compare(next) == Ordering::Equal;
+                if equal {
+                    kept.absorb(next);
+                }
+                equal
+            });
+        }
+        &self.sorted
     }
 }
 
@@ -233,25 +224,23 @@ mod tests {
     #[test]
     fn nothing_has_no_middle() {
         let mut nothing = Values::default();
-        assert_eq!((nothing.len(), nothing.median().unwrap()), (0, None));
-        assert_eq!(nothing.nearest_rank(900).unwrap(), None);
-        assert_eq!((nothing.min().unwrap(), nothing.max().unwrap()), (None, None));
+        assert_eq!((nothing.len(), nothing.median(), nothing.nearest_rank(900)), (0, None, None));
     }
 
     #[test]
     fn percentiles_are_nearest_ranks() {
         let mut ten = values(&[7, 3, 10, 1, 9, 2, 8, 4, 6, 5].map(Number::from));
-        let mut rank = |permille| ten.nearest_rank(permille).unwrap().unwrap();
+        let mut rank = |permille| ten.nearest_rank(permille).unwrap();
         let ranks = [0, 1, 100, 101, 500, 900, 901, 999, 1_000].map(&mut rank);
         assert_eq!(ranks, [1, 1, 1, 2, 5, 9, 10, 10, 10].map(Number::from));
         let mut one = values(&[exact("2.50")]);
-        assert_eq!(one.nearest_rank(990).unwrap(), Some(exact("2.50")));
-        assert_eq!(one.median().unwrap(), Some(exact("2.50")));
+        assert_eq!(one.nearest_rank(990), Some(exact("2.50")));
+        assert_eq!(one.median(), Some(exact("2.50")));
     }
 
     #[test]
     fn medians_are_exact() {
-        let median = |numbers: &[Number]| values(numbers).median().unwrap().unwrap();
+        let median = |numbers: &[Number]| values(numbers).median().unwrap();
         assert_eq!(median(&[3, 1, 2].map(Number::from)), Number::from(2));
         assert_eq!(median(&[3, 5].map(Number::from)), Number::from(4));
         assert_eq!(median(&[3, 4].map(Number::from)), exact("3.5"));
@@ -271,25 +260,28 @@ mod tests {
             let mut numbers = two;
             numbers.rotate_left(first);
             let mut values = values(&numbers);
-            assert_eq!(values.max().unwrap(), Some(exact("2.00")));
-            assert_eq!((values.entries.len(), values.len()), (1, 4));
+            assert_eq!(values.median(), Some(exact("2.00")));
+            assert_eq!((values.sorted().len(), values.len()), (1, 4));
         }
         let mut zeros = values(&[Number::Float(-0.0), Number::Float(0.0)]);
-        assert!(matches!(zeros.min().unwrap(), Some(Number::Float(zero)) if zero.to_bits() == 0));
+        assert!(matches!(zeros.median(), Some(Number::Float(zero)) if zero.to_bits() == 0));
+        assert_eq!(zeros.entries.len(), 1);
     }
 
     #[test]
     fn repeats_take_no_room_and_distinct_numbers_are_bounded() {
         let mut values = Values::default();
         for number in 0..100_000 {
-            values.add(Number::from(number % 1_000)).unwrap();
+            values.insert(Entry::of(Number::from(number % 1_000)), 1_000).unwrap();
         }
-        assert!(values.entries.capacity() <= 2 * ENTRIES_MIN);
-        assert_eq!(values.median().unwrap(), Some(exact("499.5")));
-        values.compact(1_000).unwrap();
-        let error = values.compact(999).unwrap_err();
+        assert_eq!((values.entries.len(), values.len()), (1_000, 100_000));
+        assert_eq!(values.median(), Some(exact("499.5")));
+        let error = values.insert(Entry::of(exact("0.5")), 1_000).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit);
-        assert!(error.to_string().contains("more than 999 distinct"), "{error}");
+        assert!(error.to_string().contains("more than 1000 distinct"), "{error}");
+        // What is asked again after more came is asked of all.
+        values.insert(Entry::of(exact("1000")), 1_001).unwrap();
+        assert_eq!(values.nearest_rank(1_000), Some(Number::from(1_000)));
     }
 
     fn numbers() -> impl Strategy<Value = Number> {
@@ -311,22 +303,26 @@ mod tests {
         ) {
             let (a, b) = numbers.split_at(cut.index(numbers.len()));
             let (mut bag, mut other) = (values(b), values(a));
-            other.min().unwrap();
+            other.median();
             bag.merge(&other).unwrap();
             let mut sorted = numbers.clone();
             sorted.sort_by(Number::compare);
             let rank = (permille as usize * numbers.len()).div_ceil(1_000).max(1);
-            let found = bag.nearest_rank(permille).unwrap().unwrap();
+            let found = bag.nearest_rank(permille).unwrap();
             prop_assert_eq!(found.compare(&sorted[rank - 1]), Ordering::Equal);
             prop_assert_eq!(bag.len(), numbers.len() as u64);
-            prop_assert_eq!(bag.min().unwrap().unwrap().compare(&sorted[0]), Ordering::Equal);
             let mut straight = values(&numbers);
-            prop_assert_eq!(bag.median().unwrap(), straight.median().unwrap());
-            prop_assert_eq!(found, straight.nearest_rank(permille).unwrap().unwrap());
-            let half = sorted.len() / 2;
-            if numbers.len() % 2 == 1 {
-                let median = bag.median().unwrap().unwrap();
-                prop_assert_eq!(median.compare(&sorted[half]), Ordering::Equal);
+            prop_assert_eq!(bag.median(), straight.median());
+            prop_assert_eq!(Some(found), straight.nearest_rank(permille));
+            let median = bag.median().unwrap();
+            let (lower, upper) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+            prop_assert!(lower.compare(&median).is_le() && median.compare(&upper).is_le());
+            let mut twice = Sum::from(median);
+            twice.add(median);
+            let mut both = Sum::from(lower);
+            both.add(upper);
+            if let Number::Exact(_) = median {
+                prop_assert_eq!(twice.compare(&both), Ordering::Equal);
             }
         }
     }

@@ -128,9 +128,8 @@ impl Cell {
     /// `None` over nothing.
     pub(super) fn figure(&mut self, measure: Measure) -> Result<Option<Figure>> {
         let by = |sum: Option<f64>| sum.map(Figure::Ratio);
-        let rank = |values: &mut Values, permille: u32| {
-            Ok(values.nearest_rank(permille)?.map(Figure::Amount))
-        };
+        let rank =
+            |values: &mut Values, permille: u32| values.nearest_rank(permille).map(Figure::Amount);
         Ok(match measure {
             Measure::Events => Some(Figure::Count(self.events)),
             Measure::Users => Some(Figure::Count(self.users)),
@@ -140,11 +139,11 @@ impl Cell {
             Measure::Mean => by(self.sum.mean(self.events)),
             Measure::SumPerUser => by(self.sum.mean(self.users)),
             Measure::Min | Measure::Max => self.extreme.map(Figure::Amount),
-            Measure::Median => self.values.median()?.map(Figure::Amount),
-            Measure::P50 => return rank(&mut self.values, 500),
-            Measure::P90 => return rank(&mut self.values, 900),
-            Measure::P95 => return rank(&mut self.values, 950),
-            Measure::P99 => return rank(&mut self.values, 990),
+            Measure::Median => self.values.median().map(Figure::Amount),
+            Measure::P50 => rank(&mut self.values, 500),
+            Measure::P90 => rank(&mut self.values, 900),
+            Measure::P95 => rank(&mut self.values, 950),
+            Measure::P99 => rank(&mut self.values, 990),
             Measure::Distinct => None,
         })
     }
