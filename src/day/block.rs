@@ -413,6 +413,7 @@ impl ColumnSlice<'_, '_> {
 
 impl BlockColumn<'_> {
     /// What a cell of this column stands for.
+    #[inline]
     pub(crate) fn datum(&self, cell: Cell) -> Result<Datum<'_>> {
         Ok(match cell {
             Cell::Null => Datum::Null,

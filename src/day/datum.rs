@@ -18,6 +18,7 @@ pub(crate) enum Datum<'a> {
 
 impl Datum<'_> {
     /// The number, if it is one.
+    #[inline]
     pub(crate) fn number(self) -> Option<Number> {
         match self {
             Datum::Integer(value) => Some(Number::from(value)),

@@ -25,6 +25,7 @@ pub(crate) struct Sum {
 const NEAR_BITS: u32 = 64;
 
 impl Sum {
+    #[inline]
     pub(crate) fn add(&mut self, number: Number) {
         match number {
             Number::Exact(value) => self.add_exact(value.unscaled(), value.scale()),
@@ -399,7 +400,9 @@ mod tests {
         }
 
         #[test]
-        fn binary_sums_are_those_of_128_bits(parts in prop::collection::vec((any::<i32>(), -40i32..40), 0..50)) {
+        fn binary_sums_are_those_of_128_bits(
+            parts in prop::collection::vec((any::<i32>(), -40i32..40), 0..50),
+        ) {
             let numbers: Vec<Number> =
                 parts.iter().map(|(m, e)| Number::Float(f64::from(*m) * 2f64.powi(*e))).collect();
             let units: i128 = parts.iter().map(|(m, e)| i128::from(*m) << (e + 40)).sum();

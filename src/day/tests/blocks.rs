@@ -204,3 +204,37 @@ fn a_block_of_a_section_of_every_kind_of_value_is_read() {
         .collect();
     assert_eq!(read, all);
 }
+
+#[test]
+fn damage_is_an_error_or_changes_nothing() {
+    let (whole, section) = built(&super::damage::varied_rows());
+    let ask = |section: &Section| -> crate::Result<_> {
+        let codes = 0..section.activity_names()?.len() as u16;
+        let places = codes.flat_map(|code| [(code, Some(0)), (code, Some(1)), (code, None)]);
+        let rows = places.map(|(code, chunk)| read(section, code, chunk));
+        let rows = rows.collect::<crate::Result<Vec<_>>>()?;
+        let mut indexed = Vec::new();
+        for value in section.indexed(1, "page", 0)?.unwrap_or_default() {
+            value.users.for_each(|low| indexed.push((shown(value.value), low)));
+        }
+        let kinds = section.kinds("price", KindSet::NONE)?;
+        Ok((rows, indexed, kinds))
+    };
+    let expected = ask(&section).unwrap();
+    let mut found = 0;
+    for at in (0..whole.bytes.len()).step_by(7) {
+        let mut bytes = whole.bytes.clone();
+        bytes[at] ^= 1 << (at % 8);
+        let length = bytes.len();
+        match ask(&Section::new("t.day".into(), Bytes::from_vec(bytes), 0..length, SPAN)) {
+            Ok(answer) => assert_eq!(answer, expected, "byte {at}"),
+            Err(error) => {
+                found += 1;
+                assert_eq!(error.kind(), ErrorKind::Corruption);
+                assert!(error.to_string().starts_with("t.day is damaged at byte "), "{error}");
+            }
+        }
+    }
+    // What is left are users of any activity, insert ids and an index that was not asked for.
+    assert!(found > whole.bytes.len() / 7 * 9 / 10, "{found} of {}", whole.bytes.len());
+}
