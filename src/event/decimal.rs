@@ -89,11 +89,6 @@ impl Decimal {
         Some(wholes.then_with(|| compare_fractions(part, self.scale, float - float_whole)))
     }
 
-    /// The bounds are the same on both sides of zero.
-    pub(super) const fn negated(self) -> Decimal {
-        Decimal { unscaled: -self.unscaled, scale: self.scale }
-    }
-
     /// The whole part, and the rest in units of `10^-scale`; both carry the sign. `scale` is at
     /// least the decimal's own and at most the largest, so that nothing overflows.
     fn parts(&self, scale: u8) -> (i128, i128) {

@@ -31,14 +31,6 @@ impl Number {
             Number::Float(value) => value,
         }
     }
-
-    /// The number below zero that it is above, and the other way round.
-    pub(crate) fn negated(self) -> Number {
-        match self {
-            Number::Exact(value) => Number::Exact(value.negated()),
-            Number::Float(value) => Number::Float(-value),
-        }
-    }
 }
 
 impl From<i64> for Number {
@@ -114,7 +106,7 @@ mod tests {
             let number = Decimal::new(unscaled, scale).unwrap();
             let expected: f64 = number.to_string().parse().unwrap();
             prop_assert_eq!(Number::Exact(number).to_f64(), expected);
-            prop_assert_eq!(Number::Exact(number).negated().to_f64(), -expected);
+            prop_assert_eq!(Sum::from(Number::Exact(number)).negated().to_f64(), -expected);
         }
     }
 }

@@ -13,6 +13,7 @@ use std::cmp::Ordering;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Values {
     entries: HashTable<Entry>,
+    /// How many numbers there are, repeats included.
     len: u64,
     /// The entries in order, without equals; empty when they are asked for first, or again.
     sorted: Vec<Entry>,
@@ -135,11 +136,6 @@ impl Values {
         Ok(())
     }
 
-    /// How many numbers there are, repeats included.
-    pub(crate) fn len(&self) -> u64 {
-        self.len
-    }
-
     /// The nearest rank: the ceil(p x n)-th smallest, `p` in thousandths; `None` of nothing.
     pub(crate) fn nearest_rank(&mut self, permille: u32) -> Option<Number> {
         let rank = (u128::from(permille) * u128::from(self.len)).div_ceil(1_000);
@@ -224,7 +220,7 @@ mod tests {
     #[test]
     fn nothing_has_no_middle() {
         let mut nothing = Values::default();
-        assert_eq!((nothing.len(), nothing.median(), nothing.nearest_rank(900)), (0, None, None));
+        assert_eq!((nothing.len, nothing.median(), nothing.nearest_rank(900)), (0, None, None));
     }
 
     #[test]
@@ -261,7 +257,7 @@ mod tests {
             numbers.rotate_left(first);
             let mut values = values(&numbers);
             assert_eq!(values.median(), Some(exact("2.00")));
-            assert_eq!((values.sorted().len(), values.len()), (1, 4));
+            assert_eq!((values.sorted().len(), values.len), (1, 4));
         }
         let mut zeros = values(&[Number::Float(-0.0), Number::Float(0.0)]);
         assert!(matches!(zeros.median(), Some(Number::Float(zero)) if zero.to_bits() == 0));
@@ -274,7 +270,7 @@ mod tests {
         for number in 0..100_000 {
             values.insert(Entry::of(Number::from(number % 1_000)), 1_000).unwrap();
         }
-        assert_eq!((values.entries.len(), values.len()), (1_000, 100_000));
+        assert_eq!((values.entries.len(), values.len), (1_000, 100_000));
         assert_eq!(values.median(), Some(exact("499.5")));
         let error = values.insert(Entry::of(exact("0.5")), 1_000).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit);
@@ -310,7 +306,7 @@ mod tests {
             let rank = (permille as usize * numbers.len()).div_ceil(1_000).max(1);
             let found = bag.nearest_rank(permille).unwrap();
             prop_assert_eq!(found.compare(&sorted[rank - 1]), Ordering::Equal);
-            prop_assert_eq!(bag.len(), numbers.len() as u64);
+            prop_assert_eq!(bag.len, numbers.len() as u64);
             let mut straight = values(&numbers);
             prop_assert_eq!(bag.median(), straight.median());
             prop_assert_eq!(Some(found), straight.nearest_rank(permille));
