@@ -60,6 +60,8 @@ pub const RETENTION_COLUMNS_MAX: u32 = 3_660;
 pub const RETENTION_CELLS_MAX: usize = 20_000_000;
 /// Distinct numbers of one median or percentile.
 pub const VALUES_DISTINCT_MAX: usize = 64 << 20;
+/// Figures of one kind over all groups and buckets of an answer.
+pub const ANSWER_CELLS_MAX: usize = 20_000_000;
 /// Nested sets of users.
 pub const SET_DEPTH_MAX: usize = 16;
 /// Explicit ids of one set.

@@ -8,12 +8,16 @@ mod adoption;
 mod balance;
 mod cells;
 mod count;
+mod durations;
 mod frequency;
+mod funnel;
 mod growth;
 mod movements;
+mod paths;
 mod prepared;
 mod rank;
 mod retention;
+mod sessions;
 mod states;
 mod stickiness;
 mod survey;
@@ -22,13 +26,13 @@ mod tests;
 mod users;
 mod value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Value;
-use crate::limits::TOP_DEFAULT;
+use crate::limits::{ANSWER_CELLS_MAX, TOP_DEFAULT};
 use crate::query::answer::{Answer, BucketInfo, Column, Series, share};
 use crate::query::plan::Plan;
 use crate::query::{Measure, Query, Report, Retention};
-use crate::scan::{Edges, Groups, Input, Job, Operator, Selector, scan};
+use crate::scan::{Counted, Edges, Groups, Input, Job, Operator, RowJob, Selector, scan};
 use crate::snapshot::{Snapshot, SnapshotInner};
 use crate::time::{self, Micros, Tick};
 use prepared::{Answered, Instants, Outcome, Prepared};
@@ -209,8 +213,10 @@ impl<'a> Question<'a> {
                 return Err(later(report, "`property`"));
             }
             Report::Retention(retention) => retention::prepare(self, retention),
-            Report::Funnel(_) | Report::Paths(_) | Report::Sessions { .. } => {
-                return Err(later(report, "this report"));
+            Report::Funnel(spec) => funnel::prepare(self, spec),
+            Report::Paths(paths) => paths::prepare(self, paths),
+            Report::Sessions { event, gap_us, duration_edges_us } => {
+                sessions::prepare(self, event, *gap_us, duration_edges_us)
             }
             Report::Value(value) => value::prepare(self, value),
             Report::Balance { event, property } => balance::prepare(self, event, property),
@@ -236,6 +242,9 @@ impl<'a> Question<'a> {
             Report::Value(value) => value::ranking(self, value),
             Report::Balance { event, property } => balance::ranking(self, event, property),
             Report::Survey(survey) => survey::ranking(self, survey),
+            Report::Funnel(spec) => funnel::ranking(self, spec),
+            Report::Paths(paths) => paths::ranking(self, paths),
+            Report::Sessions { event, gap_us, .. } => sessions::ranking(self, event, *gap_us),
             _ => return Err(later(report, "`breakdown`")),
         })
     }
@@ -285,14 +294,30 @@ impl<'a> Question<'a> {
         Instants::new(self.edges().iter().map(|&tick| self.start_of(tick)).collect())
     }
 
-    /// The range in time, for reports without buckets too.
-    fn range(&self) -> (Micros, Micros) {
-        self.plan.instants()
-    }
-
     /// The first instant of a tick.
     fn start_of(&self, tick: Tick) -> Micros {
         self.plan.instant(tick)
+    }
+
+    /// Scans for one more job, where it turns out that a report needs it.
+    fn scan_again(&self, job: RowJob<'a>) -> Result<Counted> {
+        let mut rows = scan(self.snapshot, &[], &[job], &[])?.rows;
+        rows.pop().ok_or_else(|| Error::input("a job was scanned without an answer"))
+    }
+
+    /// Refuses answers of too many figures. `of_each`: figures of one kind for each group and
+    /// bucket.
+    fn check_cells(&self, of_each: usize) -> Result<()> {
+        let series = self.slots().saturating_mul(self.plan.buckets.len());
+        let cells = series.saturating_mul(of_each);
+        if cells <= ANSWER_CELLS_MAX {
+            return Ok(());
+        }
+        let message = format!(
+            "the answer has {cells} figures of a kind, at most {ANSWER_CELLS_MAX} are given: keep \
+             fewer groups with `top`, take wider buckets with `by`, or a shorter range"
+        );
+        Err(Error::new(ErrorKind::Limit, message))
     }
 
     /// A value per bucket, null where the bucket has not begun.

@@ -114,6 +114,16 @@ impl Instants {
         self.edges.len().saturating_sub(1)
     }
 
+    /// The edges of the buckets, from the first start to the last end.
+    pub(super) fn edges(&self) -> &[Micros] {
+        &self.edges
+    }
+
+    /// The start of a bucket.
+    pub(super) fn start(&self, bucket: usize) -> Micros {
+        self.edges.get(bucket).copied().unwrap_or(Micros::MAX)
+    }
+
     /// The end of a bucket.
     pub(super) fn end(&self, bucket: usize) -> Micros {
         self.edges.get(bucket + 1).copied().unwrap_or(Micros::MAX)

@@ -3,6 +3,7 @@
 
 pub(super) mod events;
 mod laws;
+mod order;
 mod retention;
 mod rows;
 mod value;

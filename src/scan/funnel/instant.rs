@@ -1,12 +1,13 @@
 //! Several events at one time: which steps can be done with them, one event a step, in any order.
 
 /// Events at one time that could serve a step, those alike taken together.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Instant {
     kinds: Vec<Kind>,
 }
 
 /// Events that match the same steps.
+#[derive(Clone)]
 struct Kind {
     /// Bit i: they match step i.
     steps: u64,

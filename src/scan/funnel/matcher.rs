@@ -12,6 +12,7 @@ use crate::scan::RowEvent;
 use crate::time::Micros;
 
 /// A funnel made ready for many users.
+#[derive(Clone)]
 pub(crate) struct Matcher {
     pub(super) steps: usize,
     /// Bits of the steps in an event's mask.
@@ -28,6 +29,7 @@ pub(crate) struct Matcher {
 }
 
 /// An event of this bit ends runs that have done at least `after` and fewer than `before` steps.
+#[derive(Clone)]
 struct Excluded {
     bit: u64,
     after: usize,

@@ -13,6 +13,7 @@ pub(crate) struct Run<'a> {
 
 /// Runs under way, one at most for each number of steps done: the one that was entered last, since
 /// it can still do whatever another can, and for longer. Of 0 steps: the entry that is looked at.
+#[derive(Clone)]
 pub(super) struct Runs {
     steps: usize,
     /// Place of the entry by steps done; `None`: no run.
@@ -62,7 +63,7 @@ impl Runs {
 }
 
 /// The best run so far.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Best {
     entry: usize,
     times: Vec<Micros>,

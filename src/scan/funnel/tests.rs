@@ -156,7 +156,7 @@ fn a_mask_holds_the_longest_funnel() {
     let exclude = Exclude { event: "x".into(), after: 1, before: 2 };
     let strict =
         FunnelSpec { order: FunnelOrder::Strict, exclude: vec![exclude; most], ..spec(most) };
-    assert!(strict.selectors().len() <= crate::scan::SELECTORS_MAX);
+    assert!(strict.selectors().len() <= crate::scan::rows::SELECTORS_MAX);
     let events: Vec<(Micros, u64)> = (0..most).map(|step| (step as Micros, 1 << step)).collect();
     assert_eq!(all(&spec(most), &events).unwrap().1.len(), most);
     let at_once: Vec<(Micros, u64)> = events.iter().map(|(_, mask)| (7, mask | A)).collect();

@@ -7,11 +7,12 @@ use crate::time::Micros;
 
 /// The runs under way, the earliest entry first. Of those that have filled the same steps only the
 /// last is kept: it can still do whatever the others can, and for longer.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Unordered {
     runs: Vec<Filling>,
 }
 
+#[derive(Clone)]
 struct Filling {
     entry: usize,
     /// Bit i: step i is filled.

@@ -1,0 +1,94 @@
+//! Reports on single events, through a whole database, against the reports on presence and against
+//! a walk over each person's days.
+
+use super::*;
+
+fn series(answer: &Answer) -> Option<&Figures> {
+    answer.series.first().map(|series| &series.figures)
+}
+
+/// Days between a user's events that are one session at most.
+const GAP_DAYS: Day = 2;
+
+/// First day, user and events of every session of the event.
+fn sessions(asked: &Asked) -> Vec<(Day, u32, u64)> {
+    let mut sessions: Vec<(Day, u32, u64)> = Vec::new();
+    for user in asked.people() {
+        let mut last = None;
+        for day in -DAYS..DAYS {
+            let times = asked.world.times(&asked.event, user, day, day + 1);
+            if times == 0 {
+                continue;
+            }
+            match sessions.last_mut() {
+                Some(session) if last.is_some_and(|last| day - last <= GAP_DAYS) => {
+                    session.2 += times;
+                }
+                _ => sessions.push((day, user, times)),
+            }
+            last = Some(day);
+        }
+    }
+    sessions
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn step_1_of_a_funnel_is_whoever_was_active(asked in any_asked(), strict in any::<bool>()) {
+        let steps = [asked.event.clone(), "b".into()];
+        let query = Query::funnel(steps).by(asked.by).within("40d");
+        let query = if strict { query.order(crate::FunnelOrder::Strict) } else { query };
+        let (answer, cuts) = (asked.world.ask(&asked.framed(query)), asked.ask(Query::active("*").by(asked.by)).1);
+        let Some(Figures::Funnel { steps, .. }) = series(&answer) else { panic!("no funnel") };
+        let Some((_, Column::Counts(users))) = steps[0].columns.first() else { panic!("no users") };
+        let active = |cut: &Cut| asked.count(cut, |user| asked.active(user, cut.start, cut.end));
+        let model: Vec<_> = cuts.iter().map(active).collect();
+        prop_assert!(*users == model || (cuts.is_empty() && *users == [Some(0)]));
+        for (cut, bucket) in cuts.iter().zip(&answer.buckets) {
+            prop_assert_eq!(bucket.complete, i64::from(cut.end + 40) * DAY_US <= asked.as_of);
+        }
+    }
+
+    #[test]
+    fn sessions_are_cut_and_dated_as_each_person_lived(asked in any_asked()) {
+        let gap = std::time::Duration::from_secs(u64::try_from(GAP_DAYS).unwrap() * 86_400 + 60);
+        let query = Query::sessions(asked.event.clone()).by(asked.by).session_gap(gap);
+        let (answer, cuts) = asked.ask(query);
+        let all = sessions(&asked);
+        for (place, cut) in cuts.iter().enumerate() {
+            let own = || all.iter().filter(|(day, ..)| (cut.start..cut.end).contains(day));
+            let some = |count: u64| cut.begun.then_some(count);
+            let sum = own().count() as u64;
+            prop_assert_eq!(counts(&answer, "sessions")[place], some(sum));
+            let mut people: Vec<u32> = own().map(|(_, user, _)| *user).collect();
+            people.dedup();
+            prop_assert_eq!(counts(&answer, "users")[place], some(people.len() as u64));
+            let events: u64 = own().map(|(.., events)| events).sum();
+            let mean = share(some(events), some(sum));
+            prop_assert_eq!(ratios(&answer, "events_per_session")[place], mean);
+            let bounces = own().filter(|(.., events)| *events == 1).count() as u64;
+            let bounced = share(some(bounces), some(sum));
+            prop_assert_eq!(ratios(&answer, "bounce_rate")[place], bounced);
+        }
+    }
+
+    #[test]
+    fn every_path_has_one_first_link(asked in any_asked(), backward in any::<bool>(), top in 1u32..4) {
+        let event = asked.event.clone();
+        let query = if backward { Query::paths_to(event) } else { Query::paths_from(event) };
+        let answer = asked.world.ask(&asked.framed(query.top(top).depth(3).within("9d")));
+        let Some(Figures::Paths(links)) = series(&answer) else { panic!("no links") };
+        let first: u64 = links.iter().filter(|link| link.step == 1).map(|link| link.users).sum();
+        let anchored = |user: &u32| asked.active(*user, asked.from, asked.to);
+        let people = asked.people().into_iter().filter(anchored).count();
+        prop_assert_eq!(first, people as u64);
+        for step in 1..=3u32 {
+            let named = links.iter().filter(|link| link.step == step && !link.other).count();
+            prop_assert!(named <= top as usize);
+            let all: u64 = links.iter().filter(|link| link.step == step).map(|link| link.users).sum();
+            prop_assert!(all <= first);
+        }
+    }
+}
