@@ -31,7 +31,7 @@ use crate::event::Value;
 use crate::limits::{ANSWER_CELLS_MAX, TOP_DEFAULT};
 use crate::query::answer::{Answer, BucketInfo, Column, Series, share};
 use crate::query::plan::Plan;
-use crate::query::{Measure, Query, Report, Retention};
+use crate::query::{Measure, Query, Report};
 use crate::scan::{Counted, Edges, Groups, Input, Job, Operator, RowJob, Selector, scan};
 use crate::snapshot::{Snapshot, SnapshotInner};
 use crate::time::{self, Micros, Tick};
@@ -206,13 +206,7 @@ impl<'a> Question<'a> {
                 growth::prepare(self, event, *gap, *trailing, *new_means_any)
             }
             Report::States { event, week, month } => states::prepare(self, event, *week, *month),
-            Report::Retention(Retention { elapsed: true, .. }) => {
-                return Err(later(report, "`window: elapsed`"));
-            }
-            Report::Retention(Retention { property: Some(_), .. }) => {
-                return Err(later(report, "`property`"));
-            }
-            Report::Retention(retention) => retention::prepare(self, retention),
+            Report::Retention(retention) => retention::prepare(self, retention)?,
             Report::Funnel(spec) => funnel::prepare(self, spec),
             Report::Paths(paths) => paths::prepare(self, paths),
             Report::Sessions { event, gap_us, duration_edges_us } => {
@@ -242,6 +236,7 @@ impl<'a> Question<'a> {
             Report::Value(value) => value::ranking(self, value),
             Report::Balance { event, property } => balance::ranking(self, event, property),
             Report::Survey(survey) => survey::ranking(self, survey),
+            Report::Retention(retention) => retention::ranking(self, retention),
             Report::Funnel(spec) => funnel::ranking(self, spec),
             Report::Paths(paths) => paths::ranking(self, paths),
             Report::Sessions { event, gap_us, .. } => sessions::ranking(self, event, *gap_us),

@@ -1,13 +1,18 @@
 //! `retention`: of the people of each cohort, who comes back how much later.
 
 mod operator;
+mod rows;
 
-use super::{Prepared, Question};
+pub(super) use rows::ranking;
+
+use super::Question;
+use super::prepared::{Instants, Prepared};
+use crate::error::Result;
 use crate::query::answer::{Average, BucketStart, Cohort, Figures};
 use crate::query::plan::Span;
 use crate::query::{CohortKind, CountKind, Retention};
 use crate::scan::{ByBucket, Edges, Input, Operator, Tally, Threshold};
-use crate::time::Tick;
+use crate::time::{Micros, Tick};
 use operator::{ByFirst, Pairs, Starts};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -17,6 +22,7 @@ use std::sync::Arc;
 const PAIRS_MAX: usize = 32;
 
 /// The table: cohorts down, cells across, and the buckets after the cohort's that a cell is about.
+#[derive(Debug)]
 struct Shape {
     cohorts: usize,
     /// Bucket offsets of each cell; consecutive, from 0.
@@ -59,11 +65,22 @@ fn bracket_cells(brackets: &[u32]) -> Vec<RangeInclusive<usize>> {
     std::iter::once(0..=0).chain(ends).collect()
 }
 
-pub(super) fn prepare<'a>(question: &Question<'a>, retention: &'a Retention) -> Prepared<'a> {
+pub(super) fn prepare<'a>(
+    question: &Question<'a>,
+    retention: &'a Retention,
+) -> Result<Prepared<'a>> {
+    match rows::needed(question, retention) {
+        true => rows::prepare(question, retention),
+        false => Ok(of_presence(question, retention)),
+    }
+}
+
+/// From bitmaps: who was there.
+fn of_presence<'a>(question: &Question<'a>, retention: &'a Retention) -> Prepared<'a> {
     let shape = Arc::new(Shape::new(question.plan.buckets.len(), retention));
-    let spans = spans(question, shape.columns());
-    let first = spans.first().map(|span| span.start).into_iter();
-    let edges: Edges = first.chain(spans.iter().map(|span| span.end)).collect();
+    let known = Known::new(question, retention, None);
+    let first = known.spans.first().map(|span| span.start).into_iter();
+    let edges: Edges = first.chain(known.spans.iter().map(|span| span.end)).collect();
     let inputs =
         inputs(question, retention, edges.last().copied().unwrap_or(question.plan.to_tick));
     let recurring = retention.cohort == CohortKind::Recurring;
@@ -81,8 +98,7 @@ pub(super) fn prepare<'a>(question: &Question<'a>, retention: &'a Retention) -> 
             Box::new(ByBucket::new(edges.clone(), operator))
         }
     });
-    let figures =
-        move |question: &Question<'_>, tally: Tally| Ok(figures(question, &shape, &spans, tally));
+    let figures = move |_: &Question<'_>, tally: Tally| Ok(figures(&shape, &known, tally));
     Prepared::new(job, figures)
 }
 
@@ -90,7 +106,7 @@ pub(super) fn prepare<'a>(question: &Question<'a>, retention: &'a Retention) -> 
 fn inputs(question: &Question<'_>, retention: &Retention, returns_to: Tick) -> Vec<Input> {
     let plan = &question.plan;
     let from = match retention.cohort {
-        // Selectors have no conditions yet: the first event of the name always matches.
+        // Without conditions the first event of the name always matches.
         CohortKind::First | CohortKind::FirstEver => Tick::MIN,
         CohortKind::Recurring | CohortKind::FirstInRange => plan.from_tick,
     };
@@ -118,51 +134,123 @@ fn spans(question: &Question<'_>, columns: usize) -> Vec<Span> {
     spans
 }
 
-fn figures(question: &Question<'_>, shape: &Shape, spans: &[Span], mut tally: Tally) -> Figures {
-    let (sizes, cells) = tally.sums.split_at_mut(shape.cohorts);
-    let rows = cells.chunks_mut(shape.cells.len()).zip(sizes.iter()).enumerate();
-    let cohorts: Vec<Cohort> = rows
-        .map(|(cohort, (row, size))| {
-            accumulate(row, shape.count);
-            let start = question.plan.bucket_start(spans.get(cohort).map_or(0, |span| span.start));
-            row_of(shape, spans, (cohort, start), *size, row)
-        })
-        .collect();
+/// What is known by `as_of` of the cohorts and their cells.
+struct Known {
+    /// How the answer names the cohorts.
+    starts: Vec<BucketStart>,
+    /// The cohorts' buckets, and those after them that columns reach.
+    spans: Vec<Span>,
+    /// Where columns are elapsed time.
+    elapsed: Option<Elapsed>,
+}
+
+/// Column k of a person reaches from k to k + 1 widths after their start.
+struct Elapsed {
+    cohorts: Instants,
+    width_us: i64,
+    as_of: Micros,
+}
+
+impl Known {
+    /// `width_us`: of columns of elapsed time.
+    fn new(question: &Question<'_>, retention: &Retention, width_us: Option<i64>) -> Known {
+        let (cohorts, as_of) = (question.instants(), question.plan.as_of);
+        let columns = match width_us {
+            Some(_) => 0,
+            None => Shape::new(cohorts.len(), retention).columns(),
+        };
+        let elapsed = width_us.map(|width_us| Elapsed { cohorts, width_us, as_of });
+        let starts = question.plan.buckets.iter();
+        let starts = starts.map(|span| question.plan.bucket_start(span.start)).collect();
+        Known { starts, spans: spans(question, columns), elapsed }
+    }
+
+    fn begun_cohort(&self, cohort: usize) -> bool {
+        self.spans.get(cohort).is_some_and(|span| span.begun)
+    }
+
+    /// Whether anybody of the cohort can have come back in the bucket or window.
+    fn begun(&self, cohort: usize, offset: usize) -> bool {
+        match &self.elapsed {
+            None => self.begun_cohort(cohort + offset),
+            Some(elapsed) => elapsed.after(elapsed.cohorts.start(cohort), offset) < elapsed.as_of,
+        }
+    }
+
+    /// Whether everybody's time to come back in it is over.
+    fn complete(&self, cohort: usize, offset: usize) -> bool {
+        match &self.elapsed {
+            None => self.spans.get(cohort + offset).is_some_and(|span| span.complete),
+            Some(elapsed) => {
+                elapsed.after(elapsed.cohorts.end(cohort), offset + 1) <= elapsed.as_of
+            }
+        }
+    }
+}
+
+impl Elapsed {
+    fn after(&self, at: Micros, widths: usize) -> Micros {
+        let widths = i64::try_from(widths).unwrap_or(i64::MAX);
+        at.saturating_add(self.width_us.saturating_mul(widths))
+    }
+}
+
+fn figures(shape: &Shape, known: &Known, tally: Tally) -> Figures {
+    let (sizes, cells) = tally.sums.split_at(shape.cohorts);
+    let rows = cells.chunks(shape.cells.len()).map(<[u64]>::to_vec);
+    cohorts(shape, known, sizes.iter().copied().zip(rows))
+}
+
+/// The table of people, from each cohort's size and what was counted in its cells.
+fn cohorts(shape: &Shape, known: &Known, rows: impl Iterator<Item = (u64, Vec<u64>)>) -> Figures {
+    let starts = known.starts.iter().copied().enumerate();
+    let cohort = |(start, (size, mut row)): ((usize, BucketStart), (u64, Vec<u64>))| {
+        accumulate(&mut row, shape.count, |cell, more| *cell += more);
+        row_of(shape, known, start, size, &row)
+    };
+    let cohorts: Vec<Cohort> = starts.zip(rows).map(cohort).collect();
     let average = (0..shape.cells.len()).map(|cell| average(&cohorts, cell)).collect();
     Figures::Retention { cohorts, average }
 }
 
 /// The operators count each person once a row; "or after" and "or before" add up from there.
-fn accumulate(row: &mut [u64], count: CountKind) {
-    let mut total = 0;
-    let add = |cell: &mut u64| {
-        total += *cell;
-        *cell = total;
+fn accumulate<T>(row: &mut [T], count: CountKind, add: impl Fn(&mut T, &T)) {
+    let last = row.len().saturating_sub(1);
+    let mut add_from = |from: usize, to: usize| {
+        if let Ok([from, to]) = row.get_disjoint_mut([from, to]) {
+            add(to, from);
+        }
     };
     match count {
         CountKind::On => {}
-        CountKind::OnOrBefore => row.iter_mut().for_each(add),
-        CountKind::OnOrAfter => row.iter_mut().rev().for_each(add),
+        CountKind::OnOrBefore => (0..last).for_each(|cell| add_from(cell, cell + 1)),
+        CountKind::OnOrAfter => (0..last).rev().for_each(|cell| add_from(cell + 1, cell)),
     }
 }
 
 fn row_of(
     shape: &Shape,
-    spans: &[Span],
+    known: &Known,
     (cohort, start): (usize, BucketStart),
     size: u64,
     row: &[u64],
 ) -> Cohort {
-    let span = |offset: usize| spans.get(cohort + offset);
-    let begun = |offset| span(offset).is_some_and(|span| span.begun);
-    let complete = |offset| span(offset).is_some_and(|span| span.complete);
-    let cells = shape.cells.iter().zip(row);
+    let returned = shape.cells.iter().zip(row);
+    let returned =
+        returned.map(|(cell, count)| known.begun(cohort, *cell.start()).then_some(*count));
     Cohort {
         start,
-        size: begun(0).then_some(size),
-        returned: cells.map(|(cell, count)| begun(*cell.start()).then_some(*count)).collect(),
-        complete: shape.cells.iter().map(|cell| complete(*cell.end())).collect(),
+        size: known.begun_cohort(cohort).then_some(size),
+        returned: returned.collect(),
+        complete: shape.cells.iter().map(|cell| known.complete(cohort, *cell.end())).collect(),
     }
+}
+
+/// Where adjacent spans lie in time.
+fn bucket_spans(question: &Question<'_>, spans: &[Span]) -> Instants {
+    let first = spans.first().map(|span| span.start).into_iter();
+    let edges = first.chain(spans.iter().map(|span| span.end));
+    Instants::new(edges.map(|day| question.start_of(day)).collect())
 }
 
 /// Over the cohorts whose cell is complete.

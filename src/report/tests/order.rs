@@ -2,9 +2,17 @@
 //! a walk over each person's days.
 
 use super::*;
+use crate::query::{CohortKind, CountKind};
 
 fn series(answer: &Answer) -> Option<&Figures> {
     answer.series.first().map(|series| &series.figures)
+}
+
+fn any_kind() -> impl Strategy<Value = (CohortKind, CountKind)> {
+    use CohortKind::{First, FirstEver, FirstInRange, Recurring};
+    use CountKind::{On, OnOrAfter, OnOrBefore};
+    let cohort = proptest::sample::select(vec![First, FirstEver, FirstInRange, Recurring]);
+    (cohort, proptest::sample::select(vec![On, OnOrAfter, OnOrBefore]))
 }
 
 /// Days between a user's events that are one session at most.
@@ -34,6 +42,35 @@ fn sessions(asked: &Asked) -> Vec<(Day, u32, u64)> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn single_events_and_presence_make_one_retention_table(
+        mut asked in any_asked(),
+        returning in proptest::option::of(any_event()),
+        (cohort, count) in any_kind(),
+        columns in prop_oneof![0u32..6, Just(40)],
+        brackets in proptest::option::of(proptest::collection::vec(1u32..9, 1..4)),
+        at_least in 1u32..3,
+    ) {
+        asked.by = if asked.by == Bucket::All { Bucket::Day } else { asked.by };
+        let query = Query::retention(asked.event.clone()).by(asked.by).cohort(cohort);
+        let query = match brackets {
+            Some(brackets) => query.brackets(brackets),
+            None => query.columns(columns).counting(count),
+        };
+        let query = returning.iter().fold(query, |query, event| query.returning(event.clone()));
+        let query = asked.framed(query.at_least(at_least));
+        // A property that no event has: one group, and it is everybody.
+        let whole = asked.world.ask(&query.clone().breakdown(["nothing"]));
+        let plain = asked.world.ask(&query);
+        match series(&whole) {
+            Some(figures) => prop_assert_eq!(Some(figures), series(&plain)),
+            None => {
+                let Some(Figures::Retention { cohorts, .. }) = series(&plain) else { panic!("no table") };
+                prop_assert!(cohorts.iter().all(|cohort| cohort.size.unwrap_or(0) == 0));
+            }
+        }
+    }
 
     #[test]
     fn step_1_of_a_funnel_is_whoever_was_active(asked in any_asked(), strict in any::<bool>()) {
