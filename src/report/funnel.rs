@@ -16,15 +16,16 @@ use crate::time::{Bucket, Micros};
 const EDGES_S: [i64; 12] =
     [1, 10, 60, 600, 3_600, 21_600, 86_400, 259_200, 604_800, 1_209_600, 2_592_000, 7_776_000];
 
-pub(super) fn prepare<'a>(question: &Question<'a>, spec: &'a FunnelSpec) -> Prepared<'a> {
+pub(super) fn prepare<'a>(question: &Question<'a>, spec: &'a FunnelSpec) -> Result<Prepared<'a>> {
+    question.check_cells(spec.steps.len())?;
     let (runs, slots) = (Runs::new(question, spec), Slots::of(question));
     let job = RowJob::new(input(question, spec), question.plan.users.clone(), move || {
         let cells = Cells::new(runs.instants.len());
         Funnels { runs: runs.clone(), slots: slots.clone(), cells }
     });
-    Prepared::of_rows(job, move |question, counted| {
-        figures(question, spec, counted.take::<Funnels>()?.cells)
-    })
+    Ok(Prepared::of_rows(job, move |question, counted| {
+        Ok(figures(question, spec, counted.take::<Funnels>()?.cells))
+    }))
 }
 
 /// Groups by the value on the entry of each user's run, or runs.
@@ -189,13 +190,8 @@ struct StepFigures {
     total: Spread,
 }
 
-fn figures(
-    question: &Question<'_>,
-    spec: &FunnelSpec,
-    mut cells: Cells<Cell>,
-) -> Result<Vec<Figures>> {
+fn figures(question: &Question<'_>, spec: &FunnelSpec, mut cells: Cells<Cell>) -> Vec<Figures> {
     let steps = spec.steps.len();
-    question.check_cells(steps)?;
     let within = spec.within_us.unwrap_or(i64::MAX);
     let edges = EDGES_S.iter().map(|edge| edge * 1_000_000);
     let edges: Vec<i64> = edges.filter(|edge| *edge < within).collect();
@@ -209,7 +205,7 @@ fn figures(
         let buckets: Vec<Counted> = (0..buckets).map(counted).collect();
         Series { question, spec, buckets }.figures(&edges)
     };
-    Ok((0..question.slots()).map(&mut series).collect())
+    (0..question.slots()).map(&mut series).collect()
 }
 
 /// One group.

@@ -207,10 +207,10 @@ impl<'a> Question<'a> {
             }
             Report::States { event, week, month } => states::prepare(self, event, *week, *month),
             Report::Retention(retention) => retention::prepare(self, retention)?,
-            Report::Funnel(spec) => funnel::prepare(self, spec),
+            Report::Funnel(spec) => funnel::prepare(self, spec)?,
             Report::Paths(paths) => paths::prepare(self, paths),
             Report::Sessions { event, gap_us, duration_edges_us } => {
-                sessions::prepare(self, event, *gap_us, duration_edges_us)
+                sessions::prepare(self, event, *gap_us, duration_edges_us)?
             }
             Report::Value(value) => value::prepare(self, value),
             Report::Balance { event, property } => balance::prepare(self, event, property),

@@ -24,18 +24,18 @@ pub(super) fn prepare<'a>(
     event: &'a Selector,
     gap_us: i64,
     edges_us: &'a [i64],
-) -> Prepared<'a> {
+) -> Result<Prepared<'a>> {
+    question.check_cells(1 + edges_us.len())?;
     let mut lead = LEAD_US.max(gap_us);
     let first = job(question, event, gap_us, lead);
-    Prepared::of_rows(first, move |question, counted| {
+    Ok(Prepared::of_rows(first, move |question, counted| {
         let mut sessions = counted.take::<Sessions>()?;
         while sessions.unfinished && question.snapshot.watermark() >= Some(sessions.read_to) {
             lead = lead.saturating_mul(LEAD_GROWTH);
             sessions = question.scan_again(job(question, event, gap_us, lead))?.take()?;
         }
-        question.check_cells(1 + edges_us.len())?;
         Ok(figures(question, edges_us, sessions.cells))
-    })
+    }))
 }
 
 fn job<'a>(question: &Question<'a>, event: &Selector, gap_us: i64, lead: i64) -> RowJob<'a> {

@@ -33,6 +33,7 @@ pub(super) fn prepare<'a>(
     question: &Question<'a>,
     retention: &'a Retention,
 ) -> Result<Prepared<'a>> {
+    question.check_cells(retention.cells())?;
     let known = Known::new(question, retention, width(question, retention));
     let table = Arc::new(Table::new(question, retention, &known));
     let (input, slots) =
@@ -42,7 +43,6 @@ pub(super) fn prepare<'a>(
         Rows::new(Arc::clone(&table), slots.clone())
     });
     Ok(Prepared::of_rows(job, move |question, counted| {
-        question.check_cells(shape.shape.cells.len())?;
         let mut rows = counted.take::<Rows>()?.rows;
         let slots = 0..question.slots();
         slots.map(|slot| figures(&shape, &known, &mut rows, slot)).collect()
