@@ -116,7 +116,7 @@ fn the_examples_of_the_semantics_are_what_the_code_answers() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(reports.len(), 12, "reports are shown: {reports:?}");
+    assert_eq!(reports.len(), 15, "reports are shown: {reports:?}");
 }
 
 #[test]
