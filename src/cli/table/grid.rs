@@ -58,16 +58,14 @@ impl Strip {
         Strip { heading: heading.to_string(), tiles: tiles.into_iter().collect() }
     }
 
-    /// Numbers with their points below each other.
+    /// Numbers with their points below each other; marks stay at the end.
     pub fn on_the_point(heading: &str, tiles: impl IntoIterator<Item = Tile>) -> Strip {
         let mut strip = Strip::new(heading, tiles);
-        let behind = |text: &str| match text.find('.') {
-            Some(point) => text.chars().count() - point,
-            None => 0,
-        };
+        let behind = |text: &str| text.find('.').map_or(0, |point| end(text) - point);
         let most = strip.tiles.iter().map(|tile| behind(&tile.text)).max().unwrap_or_default();
         for tile in &mut strip.tiles {
-            tile.text.push_str(&" ".repeat(most - behind(&tile.text)));
+            let missing = most - behind(&tile.text);
+            tile.text.insert_str(end(&tile.text), &" ".repeat(missing));
         }
         strip
     }
@@ -81,6 +79,12 @@ impl Strip {
         let texts = self.tiles.iter().map(|tile| tile.text.as_str());
         texts.chain([self.heading.as_str()]).map(|t| t.chars().count()).max().unwrap_or_default()
     }
+}
+
+/// Where a number's digits end in a text, and the only letter of one without digits.
+fn end(text: &str) -> usize {
+    let digit = text.rfind(|letter: char| letter.is_ascii_digit()).map(|place| place + 1);
+    digit.unwrap_or_else(|| text.chars().next().map_or(0, char::len_utf8))
 }
 
 /// Bars as long as the shares, where beside these strips there is room for them.

@@ -99,11 +99,9 @@ fn amount_strip(
             Tile { look: Look::Heat(heat), ..Tile::marked(amount(value), complete) }
         }
     };
-    let mut strip = Strip::new(&format!("{column} "), cohorts.iter().map(cell));
     let rate = average.get(column).and_then(|average| average.rate);
-    let mean = |rate| Tile::marked(amount(&Value::Float(rate)), true);
-    strip.tiles.push(rate.map_or_else(unknown, mean));
-    strip
+    let mean = rate.map_or_else(unknown, |rate| Tile::marked(amount(&Value::Float(rate)), true));
+    Strip::on_the_point(&format!("{column} "), cohorts.iter().map(cell).chain([mean]))
 }
 
 fn unknown() -> Tile {

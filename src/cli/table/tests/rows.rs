@@ -165,14 +165,14 @@ fn retention_of_amounts_shows_sums_and_the_amount_per_person() {
             vec![Some(decimal("1000.00")), Some(decimal("20.50"))],
             vec![true; 2],
         ),
-        cohort("2024-02-01", 2, vec![Some(decimal("9.00")), None], vec![false; 2]),
+        cohort("2024-02-01", 2, vec![Some(Value::from(0)), None], vec![false; 2]),
     ];
     let average =
         vec![AmountAverage::new(decimal("1000.00"), 4), AmountAverage::new(decimal("20.50"), 4)];
     let expected = "\
 cohort      size         0       1
 2024-01-01     4  1,000.00   20.50
-2024-02-01     2      9.00*      ·
+2024-02-01     2      0   *   ·
 per person          250.00    5.12
 * not over yet: the figure may change
 ";
