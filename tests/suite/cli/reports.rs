@@ -61,6 +61,65 @@ fn conditions_have_a_short_form() {
 }
 
 #[test]
+fn a_funnel_is_steps_in_order() {
+    let place = shop();
+    let steps = ["--step", "visit", "--step", "add", "--step", "buy[price>=15]"];
+    let flags = [&["funnel", "shop", "--within", "1d"], &steps[..]].concat();
+    let dear = json!({"event": "buy", "where": [{"property": "price", "gte": 15}]});
+    let query = json!({"report": "funnel", "within": "1d", "steps": ["visit", "add", dear]});
+    let series = same(&place, &flags, query);
+    let users = |step: usize| series[0]["steps"][step]["users"].clone();
+    assert_eq!([users(0), users(1), users(2)], [4, 3, 1]);
+    let german = json!([{"property": "country", "is": "DE"}]);
+    let steps = json!([{"event": "visit", "where": german}, {"event": "buy", "where": german}]);
+    let german = same(
+        &place,
+        &["funnel", "shop", "--step", "visit", "--step", "buy", "--where", "country=DE"],
+        json!({"report": "funnel", "steps": steps}),
+    );
+    assert_eq!(german[0]["steps"][1]["users"], 2);
+    let table =
+        place.good(&["funnel", "shop", "--step", "visit", "--step", "add", "--within", "1d"]);
+    let line = lines(&table, "2 add")[0];
+    assert!(line.contains("75.0%") && line.contains("20m") && line.contains('█'), "{table}");
+    assert!(table.contains("from the first step to the last: median 20m, mean 15m"), "{table}");
+    let trend = place.good(&[&flags[..], &["--by", "week"]].concat());
+    assert!(trend.contains("converted") && !lines(&trend, "2024-03-11").is_empty(), "{trend}");
+    let exclude = [&flags[..], &["--exclude", "subscribe:1-2", "--order", "strict"]].concat();
+    assert!(place.good(&exclude).contains("1 visit"));
+    place.bad(2, &["funnel", "shop"], &["steps"]);
+    place.bad(2, &[&flags[..], &["--exclude", "subscribe"]].concat(), &["subscribe", "1-2"]);
+    place.bad(2, &[&flags[..], &["--within", "0s"]].concat(), &["within"]);
+}
+
+#[test]
+fn paths_are_drawn_as_a_tree() {
+    let place = shop();
+    let flags = ["paths", "shop", "--start", "visit", "--depth", "2"];
+    same(&place, &flags, json!({"report": "paths", "start": "visit", "depth": 2}));
+    let tree = place.good(&flags);
+    assert!(lines(&tree, "→ add")[0].contains('2'), "{tree}");
+    assert_eq!(lines(&tree, "→ (end)").len(), 3, "{tree}");
+    let before = place.good(&["paths", "shop", "--end", "buy", "--depth", "1"]);
+    assert!(before.contains("← (start)") || before.contains("← add"), "{before}");
+    place.bad(2, &["paths", "shop"], &["start"]);
+}
+
+#[test]
+fn sessions_take_a_gap_and_classes() {
+    let place = shop();
+    let edges = ["--duration-edges", "5m,20m"];
+    let flags = [&["sessions", "shop", "--by", "all", "--gap", "45m"], &edges[..]].concat();
+    let query =
+        json!({"report": "sessions", "by": "all", "gap": "45m", "duration_edges": ["5m", "20m"]});
+    same(&place, &flags, query);
+    let table = place.good(&flags);
+    for heading in ["under 5m", "5m to 20m", "20m or more", "median", "bounce_rate"] {
+        assert!(table.contains(heading), "no {heading} in\n{table}");
+    }
+}
+
+#[test]
 fn money_keeps_its_scale() {
     let place = shop();
     let flags = ["value", "shop", "--event", "buy", "--measure", "sum", "--property", "price"];
@@ -83,6 +142,9 @@ fn money_keeps_its_scale() {
         json!({"report": "balance", "event": "subscribe", "property": "price", "by": "week"});
     same(&place, &balance, query);
     assert!(place.good(&balance).contains("29.00"));
+    let retention =
+        ["retention", "shop", "--start", "visit", "--return", "buy", "--property", "price"];
+    assert!(place.good(&[&retention[..], &["--by", "week"]].concat()).contains("per person"));
 }
 
 #[test]
@@ -109,4 +171,10 @@ fn scores_features_and_people_have_their_flags() {
     assert_eq!(csv, expected);
     let growth = ["growth", "shop", "--by", "week", "--gap", "2", "--new-means", "any"];
     same(&place, &growth, json!({"report": "growth", "by": "week", "gap": 2, "new_means": "any"}));
+    let elapsed = ["retention", "shop", "--start", "buy", "--window", "elapsed", "--by", "week"];
+    same(
+        &place,
+        &elapsed,
+        json!({"report": "retention", "start": "buy", "window": "elapsed", "by": "week"}),
+    );
 }
