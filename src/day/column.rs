@@ -208,6 +208,12 @@ impl<'a> ColumnPage<'a> {
         Ok(kinds.iter().map(kind).fold(KindSet::NONE, KindSet::or))
     }
 
+    /// Whether some row has no value.
+    pub(crate) fn misses_some(&self) -> Result<bool, String> {
+        let kinds = decode_kinds(&mut &*self.values)?;
+        Ok(kinds.iter().any(|(kind, _)| *kind == value_kind::NULL))
+    }
+
     /// Appends the values at `wanted` of the page's `count`, which is its rows or its users.
     /// `dictionary`: texts of the property in the section's dictionary.
     pub(crate) fn decode(

@@ -1,9 +1,11 @@
 //! Reading index containers: who had which value, without a look at rows.
 
+use super::column::ColumnPage;
 use super::datum::Datum;
 use super::format::{IndexRecord, value_kind};
 use super::index::Key;
 use super::section::{ActivityCode, Section};
+use super::section_rows::part_bytes;
 use crate::codec::bits::Container;
 use crate::error::Result;
 use crate::limits::DECIMAL_SCALE_MAX;
@@ -36,6 +38,28 @@ impl Section {
         });
         let values = values.collect::<Result<Vec<_>>>()?;
         Ok(Some(values).filter(|values| !values.is_empty()))
+    }
+
+    /// Whether every row of the activity in the chunk has the property, so that its containers
+    /// leave out nobody.
+    pub(crate) fn always_has(&self, activity: u16, property: &str, chunk: u32) -> Result<bool> {
+        let Some(property) = self.property(property)? else { return Ok(false) };
+        let Some((_, record)) = self.find(ActivityCode::Named(activity), chunk)? else {
+            return Ok(false);
+        };
+        let (pages, bytes) = self.pages(record)?;
+        for page in &pages {
+            let at = page.columns.binary_search_by_key(&property, |(property, _)| *property);
+            let Some((_, part)) = at.ok().and_then(|at| page.columns.get(at)) else {
+                return Ok(false);
+            };
+            let misses =
+                part_bytes(bytes, part).and_then(|bytes| ColumnPage::read(bytes)?.misses_some());
+            if misses.map_err(|e| self.page_damage(record, part, e))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn index_value(&self, property: u16, record: &IndexRecord) -> Result<Datum<'_>> {

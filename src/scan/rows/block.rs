@@ -255,7 +255,7 @@ fn each<T: Copy>(
 }
 
 impl KeyPart {
-    fn of(value: Datum<'_>) -> KeyPart {
+    pub(super) fn of(value: Datum<'_>) -> KeyPart {
         match value {
             Datum::Null => KeyPart::Null,
             Datum::Bool(value) => KeyPart::Bool(value),

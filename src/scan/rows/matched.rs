@@ -7,7 +7,7 @@ use super::needs::unknown;
 use crate::codec::bits::Bits;
 use crate::day::datum::Datum;
 use crate::error::Result;
-use crate::scan::groups::Groups;
+use crate::scan::groups::{Groups, KeyPart};
 use crate::time::{Axis, Micros, Tick};
 
 /// Rows of one user in one tick.
@@ -50,7 +50,9 @@ impl DayBlocks<'_, '_> {
         visit: &mut dyn FnMut(usize, Hit),
     ) -> Result<()> {
         self.each(&[sought.filter], &mut |block| {
-            if self.by_containers(block, sought, tick, visit)? {
+            if self.by_containers(block, sought, tick, visit)?
+                || self.groups_by_containers(block, sought, tick, visit)?
+            {
                 return Ok(());
             }
             let mask = block.mask(sought.filter, &self.grid.needs, self.reads)?;
@@ -93,6 +95,35 @@ impl DayBlocks<'_, '_> {
             return Ok(false);
         }
         crate::scan::kernels::for_each(&left, |low| visit(0, Hit { tick, rows: 1, low }));
+        Ok(true)
+    }
+
+    /// True where index containers told the groups of all rows of the block: one property, which no
+    /// row misses, and no conditions.
+    fn groups_by_containers(
+        &self,
+        block: &BlockRows<'_>,
+        sought: &Sought<'_>,
+        tick: Tick,
+        visit: &mut dyn FnMut(usize, Hit),
+    ) -> Result<bool> {
+        let whole = sought.axis.is_none() && sought.within.is_none() && !sought.counted;
+        let free = self.grid.needs.filter_of(sought.filter)?.clauses.is_empty();
+        let (Some(groups), Some((section, code)), Some(chunk)) =
+            (sought.groups.filter(|_| whole && free), block.section(), self.chunk())
+        else {
+            return Ok(false);
+        };
+        let (groups, &[property]) = self.grid.needs.groups_of(groups)? else { return Ok(false) };
+        let name = self.grid.needs.property_name(property)?;
+        let Some(values) = section.indexed(code, name, chunk)? else { return Ok(false) };
+        if !section.always_has(code, name, chunk)? {
+            return Ok(false);
+        }
+        for indexed in values {
+            let slot = sought.slot(groups, groups.number(&[KeyPart::of(indexed.value)])?);
+            indexed.users.for_each(|low| visit(slot, Hit { tick, rows: 1, low }));
+        }
         Ok(true)
     }
 
