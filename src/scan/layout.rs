@@ -165,7 +165,7 @@ impl Layout {
 
     fn row_job(&mut self, job: &RowJob<'_>, find: &FindUser<'_>) -> Result<BoundRowJob> {
         let set = job.users.as_ref().map(|set| self.set(set, find)).transpose()?;
-        let mut rows = self.needs.rows(&job.input);
+        let mut rows = self.needs.rows(&job.input)?;
         rows.set = set;
         Ok(BoundRowJob { places: self.places(rows.from, rows.to), rows })
     }

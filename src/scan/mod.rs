@@ -30,7 +30,7 @@ pub use funnel::FunnelOrder;
 pub(crate) use funnel::{Exclude, FunnelSpec, Matcher, Run};
 pub(crate) use gather::{Gather, Threshold};
 pub(crate) use groups::{GroupKey, Groups, KeyPart};
-pub(crate) use rows::{Counted, RowEvent, RowInput, RowJob, RowOperator, SELECTORS_MAX};
+pub(crate) use rows::{Counted, RowEvent, RowInput, RowJob, RowOperator};
 pub use selector::Selector;
 pub(crate) use sets::{FunnelSet, SetKind};
 pub(crate) use sizes::SizeJob;

@@ -251,7 +251,7 @@ impl FunnelMembers {
             from: set.from,
             to: set.to.saturating_add(window_us),
             ..RowInput::default()
-        });
+        })?;
         let places = layout.places(rows.from, rows.to);
         Ok(FunnelMembers { set: set.clone(), rows, places, users })
     }

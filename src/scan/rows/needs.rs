@@ -1,8 +1,8 @@
 //! Everything that the jobs of one scan want to know of rows, each thing once.
 
 use super::check::Check;
-use super::{BoundRows, RowInput};
-use crate::error::{Error, Result};
+use super::{BoundRows, RowInput, SELECTORS_MAX};
+use crate::error::{Error, ErrorKind, Result};
 use crate::scan::condition::{Condition, ConditionKind, Test};
 use crate::scan::groups::Groups;
 use crate::scan::selector::Selector;
@@ -92,8 +92,14 @@ impl Needs {
     }
 
     /// What a row job reads.
-    pub(in crate::scan) fn rows(&mut self, input: &RowInput) -> BoundRows {
-        BoundRows {
+    pub(in crate::scan) fn rows(&mut self, input: &RowInput) -> Result<BoundRows> {
+        if input.selectors.len() > SELECTORS_MAX {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("a report of {} events: at most {SELECTORS_MAX}", input.selectors.len()),
+            ));
+        }
+        Ok(BoundRows {
             filters: input.selectors.iter().map(|selector| self.filter(selector)).collect(),
             from: input.from,
             to: input.to,
@@ -102,7 +108,7 @@ impl Needs {
             activities: input.activities,
             nobody: input.nobody,
             set: None,
-        }
+        })
     }
 
     pub(in crate::scan) fn is_empty(&self) -> bool {
