@@ -333,6 +333,23 @@ mod tests {
         }
     }
 
+    /// `docs/query.md` has a row for every report and every field.
+    #[test]
+    fn the_document_has_every_report_and_field() {
+        let page = include_str!("../../docs/query.md");
+        let row = |start: &str| page.lines().find(|line| line.starts_with(start));
+        for report in REPORTS {
+            let own = row(&format!("| `{report}` |")).unwrap_or_default();
+            for (field, _) in OWN.iter().filter(|(_, reports)| reports.contains(report)) {
+                assert!(own.contains(&format!("`{field}`")), "`{field}` of `{report}`");
+            }
+        }
+        for field in COMMON.iter().filter(|field| !["from", "to"].contains(*field)) {
+            assert!(row(&format!("| `{field}` |")).is_some(), "{field}");
+        }
+        assert!(row("| `from`, `to` |").is_some());
+    }
+
     #[test]
     fn a_misplaced_field_names_its_reports_and_an_unknown_one_the_choice() {
         assert_eq!(belongs("active", "trailing"), Ok(()));

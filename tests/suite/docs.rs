@@ -154,7 +154,12 @@ fn limits_on_the_query_s_page_are_those_of_the_code() {
     let of_usize = |bounds: &[usize]| bounds.iter().map(|n| *n as u64).collect::<Vec<u64>>();
     let mut expected = of_usize(&[QUERY_BYTES_MAX, QUERIES_MAX, BUCKETS_MAX]);
     expected.extend([u64::from(TRAILING_DAYS_MAX), u64::from(RETENTION_COLUMNS_MAX)]);
-    expected.extend(of_usize(&[RETENTION_CELLS_MAX, FUNNEL_STEPS_MAX]));
+    expected.extend(of_usize(&[
+        RETENTION_CELLS_MAX,
+        ANSWER_CELLS_MAX,
+        VALUES_DISTINCT_MAX,
+        FUNNEL_STEPS_MAX,
+    ]));
     expected.push(u64::from(PATHS_DEPTH_MAX));
     expected.extend(of_usize(&[FEATURES_MAX, DURATION_EDGES_MAX]));
     expected.push(u64::try_from(DURATION_SECONDS_MAX).unwrap());
