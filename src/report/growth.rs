@@ -25,8 +25,8 @@ pub(super) fn prepare<'a>(
     trailing: Option<u32>,
     new_means_any: bool,
 ) -> Prepared<'a> {
-    // The same events either way: no second input then.
-    let any = new_means_any && *event != Selector::Any;
+    // Without a breakdown any event is the same events: no second input then.
+    let any = new_means_any && (*event != Selector::Any || question.groups.is_some());
     let inputs = inputs(question, event, any);
     let sums = question.plan.buckets.len() * SUMS;
     let job = match trailing.map(|days| question.plan.ticks(days)) {

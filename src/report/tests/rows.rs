@@ -94,6 +94,24 @@ fn growth_within_a_group_knows_its_history() {
     let answer = series(&growth);
     let french = answer.as_array().unwrap().iter().find(|one| one["key"]["country"] == "FR");
     assert_eq!(french.unwrap()["resurrected"], json!([0, 1]));
+    // Ann was there before she paid 20.
+    let any = Query::growth("*").breakdown(["price"]).new_means_any();
+    let answer = series(&any);
+    let twenty = answer.as_array().unwrap().iter().find(|one| one["key"]["price"] == 20);
+    assert_eq!(twenty.unwrap()["new"], json!([0, 0, 0]));
+}
+
+#[test]
+fn events_of_nobody_without_any_property_are_a_group() {
+    let (_place, db) = database(0);
+    let at = DateTime::<Utc>::from_timestamp(1_704_067_200, 0).unwrap();
+    db.writer().unwrap().write(Event::without_user("ping").at(at)).unwrap();
+    let value = Query::value("ping", crate::Measure::Events).by(Bucket::All);
+    for properties in [vec!["country"], vec!["country", "price"]] {
+        let answer = db.query(&value.clone().breakdown(properties)).unwrap().to_json();
+        assert_eq!(answer["series"][0]["key"]["country"], Json::Null);
+        assert_eq!(answer["series"][0]["value"].to_string(), "[1]");
+    }
 }
 
 /// Parts of blocks of rows that the scan of these queries decodes.

@@ -168,7 +168,8 @@ impl<'a> BlockRows<'a> {
         groups: &Groups,
         columns: &[Option<&BlockColumn<'a>>],
     ) -> Result<Spread<u32>> {
-        let per_user = columns.iter().flatten().all(|column| column.per_user);
+        let users = self.block.users();
+        let per_user = !users.is_empty() && columns.iter().flatten().all(|c| c.per_user);
         let mut parts: Vec<Vec<KeyPart>> = Vec::with_capacity(columns.len());
         let mut local: Vec<Vec<u32>> = Vec::with_capacity(columns.len());
         for column in columns {
@@ -176,7 +177,7 @@ impl<'a> BlockRows<'a> {
             parts.push(part);
             local.push(numbers);
         }
-        let count = if per_user { self.block.users().len() } else { self.block.rows() };
+        let count = if per_user { users.len() } else { self.block.rows() };
         let mut known: HashMap<Vec<u32>, u32> = HashMap::new();
         let values = (0..count).map(|row| {
             let numbers = local.iter().map(|n| n.get(row).copied().unwrap_or(0));
