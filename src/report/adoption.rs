@@ -112,7 +112,10 @@ mod tests {
     proptest! {
         #[test]
         fn levels_hold_the_users_of_so_many(
-            features in proptest::collection::vec(proptest::collection::btree_set(0u16..90, 0..40), 0..9),
+            features in proptest::collection::vec(
+                proptest::collection::btree_set(0u16..90, 0..40),
+                0..9,
+            ),
             k in 1usize..10,
         ) {
             let mut at_least = vec![Bits::EMPTY; k];

@@ -365,12 +365,14 @@ mod tests {
                     let mut model: Vec<i128> = nobody.iter().filter_map(score).collect();
                     for events in &users {
                         let mut own: Vec<i128> = events.iter().filter_map(score).collect();
-                        model.extend(if last { own.split_off(own.len().saturating_sub(1)) } else { own });
+                        let from = if last { own.len().saturating_sub(1) } else { 0 };
+                        model.extend(own.split_off(from));
                     }
                     let cell = scores.cells.take(slot, bucket);
                     prop_assert_eq!(cell.responses, model.len() as u64);
                     prop_assert_eq!(units(cell.sum.value().unwrap()), model.iter().sum::<i128>());
-                    let count = |holds: fn(&i128) -> bool| model.iter().copied().filter(holds).count() as u64;
+                    let count =
+                        |holds: fn(&i128) -> bool| model.iter().copied().filter(holds).count() as u64;
                     prop_assert_eq!(cell.promoters, count(|score| *score >= 9_000_000));
                     prop_assert_eq!(cell.detractors, count(|score| *score <= 6_000_000));
                     prop_assert_eq!(cell.top_two, count(|score| *score >= 9_000_000));

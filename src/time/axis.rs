@@ -266,7 +266,8 @@ mod tests {
             let tick = axis.first_tick(day);
             let (first, next) = (axis.start(tick), axis.start(axis.first_tick(day + 1)));
             if first > Micros::MIN && next < Micros::MAX && tick < axis.first_tick(day + 1) {
-                prop_assert_eq!((first, next), (axis.calendar().span(day).start, axis.calendar().span(day).end));
+                let span = axis.calendar().span(day);
+                prop_assert_eq!((first, next), (span.start, span.end));
             }
         }
     }

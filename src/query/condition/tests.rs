@@ -137,7 +137,11 @@ fn numbers_keep_their_digits() {
 
 proptest! {
     #[test]
-    fn every_number_is_written_and_read_back(unscaled in any::<i128>(), scale in 0..=38u8, bits in any::<u64>()) {
+    fn every_number_is_written_and_read_back(
+        unscaled in any::<i128>(),
+        scale in 0..=38u8,
+        bits in any::<u64>(),
+    ) {
         let decimal = Decimal::new(unscaled % 10i128.pow(38), scale).unwrap();
         let float = f64::from_bits(bits);
         for value in [Value::Decimal(decimal), Value::Float(float), Value::Integer(bits as i64)] {

@@ -205,7 +205,8 @@ mod tests {
             let view = view(40);
             let person = Person { order_by, descending, ..Person::default() };
             let listing = Listing::new(&view, people.clone(), Some(persons(&users)), &person);
-            let mut model: Vec<(u32, String)> = people.iter().map(|user| id(*user)).zip(0..).map(|(id, place)| (place, id)).collect();
+            let ids = people.iter().map(|user| id(*user));
+            let mut model: Vec<(u32, String)> = (0..).zip(ids).collect();
             model.sort_by(|(a, one), (b, two)| match order_by {
                 None if descending => two.cmp(one),
                 None => one.cmp(two),

@@ -247,7 +247,8 @@ mod tests {
                     Cell::Count(events.iter().map(start).collect::<BTreeSet<_>>().len() as u64)
                 };
                 prop_assert_eq!(cell(PersonColumn::First), Cell::Instant(events[0].at));
-                prop_assert_eq!(cell(PersonColumn::Last), Cell::Instant(events[events.len() - 1].at));
+                let last = events[events.len() - 1].at;
+                prop_assert_eq!(cell(PersonColumn::Last), Cell::Instant(last));
                 prop_assert_eq!(cell(PersonColumn::Days), starts(Bucket::Day));
                 prop_assert_eq!(cell(PersonColumn::Weeks), starts(Bucket::Week));
                 prop_assert_eq!(cell(PersonColumn::Months), starts(Bucket::Month));

@@ -152,7 +152,8 @@ mod tests {
             let numbers = Groups::new(vec!["p".into(), "v".into()]);
             let (mut users_read, mut nobody_read) = (users.clone(), nobody.clone());
             let events = users_read.iter_mut().map(Vec::as_mut_slice);
-            events.chain([nobody_read.as_mut_slice()]).for_each(|e| numbered(e, top.is_some(), &numbers));
+            let all = events.chain([nobody_read.as_mut_slice()]);
+            all.for_each(|e| numbered(e, top.is_some(), &numbers));
             let instants = Instants::new(edges.as_slice().into());
             let make = || Distinct::new(instants.clone());
             let counted = counted(make, &users_read, &nobody_read);

@@ -34,7 +34,8 @@ impl Instant {
         }
     }
 
-    /// The next kind, from `kind` on, whose events can open a run, and the place of the last of them.
+    /// The next kind, from `kind` on, whose events can open a run, and the place of the last of
+    /// them.
     pub(super) fn entry(&self, kind: usize) -> Option<(usize, usize)> {
         let opens = |(_, kind): &(usize, &Kind)| kind.steps & 1 == 1;
         let kinds = self.kinds.iter().enumerate().skip(kind);

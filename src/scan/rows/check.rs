@@ -135,7 +135,8 @@ impl Literal {
     }
 
     /// How a value lies to the literal; `None` where they cannot be compared. A binary number lies
-    /// to the binary number next to the literal, as it does when it is asked for by `is`: 0.1 is 0.1.
+    /// to the binary number next to the literal, as it does when it is asked for by `is`: 0.1 is
+    /// 0.1.
     fn order(&self, value: Datum<'_>) -> Option<Ordering> {
         match (self, value) {
             (Literal::Text(literal), Datum::Text(text)) => Some(text.cmp(literal.as_str())),
