@@ -74,6 +74,8 @@ fn compare_file(name: &str, data: &Path, expected: &Json) {
     compare_cohorts(name, &db, expected);
     compare_days_retained(name, &db, expected);
     compare_l28(name, &db, expected);
+    compare_sessions(name, &db, expected);
+    compare_funnels(name, &db, expected);
     for zone in expected["tz"].as_array().into_iter().flatten() {
         compare_zone(name, data, zone);
     }
@@ -220,4 +222,57 @@ fn compare_days_retained(name: &str, db: &Db, expected: &Json) {
 fn compare_l28(name: &str, db: &Db, expected: &Json) {
     let answer = ask_json(db, json!({"report": "frequency", "from": "-28d"}));
     assert_eq!(answer["series"][0]["users"], expected["l28"], "{name}: l28");
+}
+
+fn compare_sessions(name: &str, db: &Db, expected: &Json) {
+    let wanted = &expected["sessions"];
+    let Some(gap) = wanted["gap_s"].as_u64() else { return };
+    let query = json!({"report": "sessions", "gap": format!("{gap}s")});
+    let with = |by: &str| {
+        let mut query = query.clone();
+        query["by"] = json!(by);
+        ask_json(db, query)
+    };
+    compare_series(&format!("{name}: sessions"), &with("day"), "sessions", &wanted["per_day"]);
+    let whole = with("all");
+    let figure = |column: &str| whole["series"][0][column][0].as_f64().unwrap();
+    let number = |field: &str| wanted[field].as_f64().unwrap();
+    let sessions = number("sessions");
+    let near = |got: f64, field: &str, within: f64| {
+        assert!((got - number(field)).abs() <= within, "{name}: {field} is {got}");
+    };
+    near(figure("sessions"), "sessions", 0.0);
+    near(figure("mean_s"), "mean_duration_s", 1e-6);
+    near(figure("mean_s") * sessions, "total_duration_s", 1e-3);
+    near(figure("events_per_session"), "mean_events", 1e-6);
+    near(figure("bounce_rate") * sessions, "single_event_sessions", 1e-3);
+}
+
+/// Both ways to take equal times, in every window.
+fn compare_funnels(name: &str, db: &Db, expected: &Json) {
+    for funnel in expected["funnels"].as_array().into_iter().flatten() {
+        let steps: Vec<Json> = funnel["steps"].as_array().unwrap().iter().map(step).collect();
+        for (window, wanted) in funnel["windows"].as_object().unwrap() {
+            let within = wanted["seconds"].as_u64().map(|seconds| format!("{seconds}s"));
+            for (ties, field) in [("in_order", "loose"), ("forbid", "strict")] {
+                let query =
+                    json!({"report": "funnel", "steps": steps, "within": within, "ties": ties});
+                let answer = ask_json(db, query);
+                let steps = answer["series"][0]["steps"].as_array().unwrap();
+                let users: Json = steps.iter().map(|step| step["users"].clone()).collect();
+                let what = format!("{name}: {} within {window}, {ties}", funnel["name"]);
+                assert_eq!(users, wanted[field], "{what}");
+            }
+        }
+    }
+}
+
+/// `activity=a` is an event, `path=/` a condition on any event.
+fn step(text: &Json) -> Json {
+    match text.as_str().unwrap().split_once('=').unwrap() {
+        ("activity", name) => json!(name),
+        (property, value) => {
+            json!({"event": "*", "where": [{"property": property, "is": value}]})
+        }
+    }
 }
