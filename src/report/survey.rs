@@ -371,8 +371,9 @@ mod tests {
                     let cell = scores.cells.take(slot, bucket);
                     prop_assert_eq!(cell.responses, model.len() as u64);
                     prop_assert_eq!(units(cell.sum.value().unwrap()), model.iter().sum::<i128>());
-                    let count =
-                        |holds: fn(&i128) -> bool| model.iter().copied().filter(holds).count() as u64;
+                    let count = |holds: fn(&i128) -> bool| {
+                        model.iter().copied().filter(holds).count() as u64
+                    };
                     prop_assert_eq!(cell.promoters, count(|score| *score >= 9_000_000));
                     prop_assert_eq!(cell.detractors, count(|score| *score <= 6_000_000));
                     prop_assert_eq!(cell.top_two, count(|score| *score >= 9_000_000));
