@@ -112,7 +112,11 @@ proptest! {
     }
 
     #[test]
-    fn every_path_has_one_first_link(asked in any_asked(), backward in any::<bool>(), top in 1u32..4) {
+    fn every_path_has_one_first_link(
+        asked in any_asked(),
+        backward in any::<bool>(),
+        top in 1u32..4,
+    ) {
         let event = asked.event.clone();
         let query = if backward { Query::paths_to(event) } else { Query::paths_from(event) };
         let answer = asked.world.ask(&asked.framed(query.top(top).depth(3).within("9d")));
