@@ -56,7 +56,8 @@ impl Sorted {
     pub(super) fn median_s(&self) -> Option<f64> {
         let count = self.count();
         let upper = self.at(count / 2);
-        let lower = if count % 2 == 0 { self.at((count / 2).checked_sub(1)?) } else { upper };
+        let lower =
+            if count.is_multiple_of(2) { self.at((count / 2).checked_sub(1)?) } else { upper };
         Some((u128::from(lower) + u128::from(upper)) as f64 / 2e6)
     }
 

@@ -83,6 +83,7 @@ impl Axis {
     }
 
     /// The day that a tick lies in.
+    #[cfg(test)]
     pub(crate) fn day_of(&self, tick: Tick) -> Day {
         let Some(hours) = &self.hours else { return tick };
         match tick {

@@ -284,7 +284,7 @@ impl Row {
         let mut count = |(cell, _): (usize, &Came)| self.people[cell] += 1;
         match table.shape.count {
             CountKind::OnOrBefore => cells.next().into_iter().for_each(count),
-            CountKind::OnOrAfter => cells.last().into_iter().for_each(count),
+            CountKind::OnOrAfter => cells.next_back().into_iter().for_each(count),
             CountKind::On => {
                 let mut before = None;
                 cells.filter(|(cell, _)| before.replace(*cell) != Some(*cell)).for_each(&mut count);

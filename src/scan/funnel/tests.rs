@@ -233,7 +233,8 @@ impl Naive<'_> {
         let others = (0..self.events.len()).filter(|other| !run.contains(other) && *other != next);
         others.into_iter().all(|other| {
             let passed = at(other) == at(last) && at(run[0]) < at(last) && at(last) < at(next);
-            !passed && !(at(last) < at(other) && at(other) < at(next))
+            let between = at(last) < at(other) && at(other) < at(next);
+            !passed && !between
         })
     }
 
