@@ -14,6 +14,7 @@ mod events;
 mod expected;
 mod house;
 mod kill;
+mod laws;
 mod model;
 mod oracle;
 mod questions;
