@@ -26,6 +26,9 @@ pub const DAY_US: i64 = 86_400_000_000;
 /// Properties that the random events have.
 const PROPERTIES: [&str; 5] = ["price", "country", "flag", "code", "score"];
 
+/// Those that hold numbers.
+const NUMBERS: [&str; 3] = ["price", "code", "score"];
+
 const REPORTS: [&str; 24] = [
     "active",
     "active",
@@ -88,7 +91,7 @@ impl Questions {
             "value" => self.value_fields(query),
             "balance" => {
                 query["event"] = self.selector();
-                query["property"] = json!("price");
+                query["property"] = json!(self.random.pick(&NUMBERS));
             }
             "survey" => self.survey_fields(query),
             "adoption" => self.adoption_fields(query),
@@ -116,7 +119,7 @@ impl Questions {
             "stickiness" => query["trailing"] = json!(null),
             "growth" => {
                 if random.chance(3) {
-                    query["property"] = json!("price");
+                    query["property"] = json!(random.pick(&NUMBERS));
                 }
                 match random.below(4) {
                     0 if query["property"].is_null() => query["gap"] = json!(1 + random.below(4)),
@@ -145,7 +148,7 @@ impl Questions {
             query["window"] = json!("elapsed");
         }
         if random.chance(4) {
-            query["property"] = json!("price");
+            query["property"] = json!(random.pick(&NUMBERS));
         } else {
             query["at_least"] = json!(1 + random.below(2));
         }
@@ -182,7 +185,7 @@ impl Questions {
             "events" | "users" | "events_per_user" => {}
             "share" => query["of"] = self.selector(),
             "distinct" => query["property"] = json!(self.random.pick(&PROPERTIES)),
-            _ => query["property"] = json!(self.random.pick(&["price", "code", "score"])),
+            _ => query["property"] = json!(self.random.pick(&NUMBERS)),
         }
     }
 
@@ -212,7 +215,11 @@ impl Questions {
         let features = 1 + self.random.below(3);
         query["features"] = (0..features).map(|i| json!(ACTIVITIES[i as usize])).collect();
         if self.random.chance(2) {
+            query["features"] = (0..features).map(|_| self.selector()).collect();
             query["k"] = json!(1 + self.random.below(features));
+        }
+        if self.random.chance(3) {
+            query["among"] = self.selector();
         }
     }
 
@@ -271,9 +278,10 @@ impl Questions {
         let columns = ["first", "last", "days", "weeks", "months", "events", "sum", "last_value"];
         let with: Vec<&str> = columns.into_iter().filter(|_| self.random.chance(2)).collect();
         query["event"] = self.selector();
-        query["property"] = json!("price");
-        // Paging goes on after a person who is there.
-        if !with.is_empty() && query["after"].is_null() && self.random.chance(2) {
+        query["property"] = json!(self.random.pick(&NUMBERS));
+        if !with.is_empty() && self.random.chance(2) {
+            // Paging in another order goes on after somebody who is there.
+            query["after"] = json!(null);
             query["order_by"] = json!(self.random.pick(&with));
             query["descending"] = json!(self.random.chance(2));
         }
@@ -281,7 +289,6 @@ impl Questions {
     }
 
     fn common_fields(&mut self, report: &str, query: &mut Json) {
-        let no_range = report == "count" || (report == "users" && query["with"].is_null());
         self.width(report, query);
         if self.random.chance(3) {
             let names = ["monday", "wednesday", "sunday"];
@@ -293,10 +300,20 @@ impl Questions {
         let hours = query["by"] == "hour" || query["interval"] == "hour";
         let as_of = self.random.chance(4);
         // A default range would end before its start when nothing lies before as_of.
-        if !no_range && (as_of || hours || self.random.chance(2)) {
+        if as_of || hours || self.random.chance(2) {
             let (from, to) = self.range(if hours { 3 } else { self.days });
             query["from"] = json!(from);
             query["to"] = json!(to);
+            if self.random.chance(5) {
+                query["from"] = json!(self.random.pick(&["-3d", "-2w", "-1m"]));
+                if hours {
+                    query["from"] = json!("-2d");
+                }
+            }
+            if self.random.chance(8) {
+                query["from"] = json!("-2d");
+                query["to"] = json!("today");
+            }
         }
         if as_of {
             let at = (self.first_day + self.random.below(self.days) as i64) * DAY_US + DAY_US / 3;
@@ -305,8 +322,8 @@ impl Questions {
         if self.random.chance(3) || ["count", "users"].contains(&report) {
             query["users"] = self.set(2);
         }
-        if !["count", "users", "paths"].contains(&report) && self.random.chance(4) {
-            self.breakdown(query);
+        if !["count", "users"].contains(&report) && self.random.chance(4) {
+            self.breakdown(report, query);
         }
     }
 
@@ -324,14 +341,15 @@ impl Questions {
         query["by"] = json!(self.random.pick(widths));
     }
 
-    fn breakdown(&mut self, query: &mut Json) {
+    fn breakdown(&mut self, report: &str, query: &mut Json) {
         let mut names = vec![*self.random.pick(&PROPERTIES)];
         let second = *self.random.pick(&PROPERTIES);
         if self.random.chance(3) && second != names[0] {
             names.push(second);
         }
         query["breakdown"] = json!(names);
-        if self.random.chance(2) {
+        // Of paths, `top` is about links.
+        if report != "paths" && self.random.chance(2) {
             query["top"] = json!(1 + self.random.below(3));
         }
     }
@@ -379,7 +397,7 @@ impl Questions {
             "gt" | "gte" | "lt" | "lte" => loop {
                 let literal = self.literal(property);
                 // Texts of numbers are compared with numbers' texts nowhere.
-                if literal.is_number() || property == "country" {
+                if !literal.is_string() || property == "country" {
                     break literal;
                 }
             },
@@ -393,7 +411,7 @@ impl Questions {
     /// Something that a property may be compared with.
     fn literal(&mut self, property: &str) -> Json {
         let literals = match property {
-            "price" => json!([1, 2, 2.0, 9.9, "9.90", "free", -3, 0.5]),
+            "price" => json!([1, 2, 2.0, 9.9, "9.90", "free", -3, 0.5, {"decimal": "2.00"}]),
             "country" => json!(["DE", "FR", "Réunion", "nowhere"]),
             "flag" => json!([true, false]),
             "code" => json!([85048, "85048", "85123A", 7, "7", 8]),

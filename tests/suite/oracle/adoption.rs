@@ -14,9 +14,10 @@ pub fn adoption(asked: &Asked) -> Json {
         return groups.series(|class| rates(asked, features, least, class));
     }
     let mut series = Vec::new();
-    for feature in features {
-        let own = groups.series(|class| rates(asked, std::slice::from_ref(feature), 1, class));
-        for mut one in own.as_array().unwrap().clone() {
+    for class in groups.classes() {
+        for feature in features {
+            let mut one = rates(asked, std::slice::from_ref(feature), 1, &class);
+            one["key"] = groups.key(&class);
             one["key"]["feature"] = json!(name(feature));
             series.push(one);
         }

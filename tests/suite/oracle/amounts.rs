@@ -42,12 +42,10 @@ fn as_size(measured: &Json) -> f64 {
 
 fn measured(asked: &Asked, measure: &str, events: &[&Event]) -> Json {
     let people: BTreeSet<&str> = events.iter().filter_map(|e| e.user.as_deref()).collect();
-    // What nobody did is no person's, and so in no mean per person.
-    let theirs = events.iter().filter(|e| e.user.is_some()).count();
     match measure {
         "events" => json!(events.len()),
         "users" => json!(people.len()),
-        "events_per_user" => ratio(theirs as f64, people.len() as f64),
+        "events_per_user" => ratio(events.len() as f64, people.len() as f64),
         "share" => {
             let both = events.iter().filter(|e| matches(&asked.query["event"], e)).count();
             ratio(both as f64, events.len() as f64)
@@ -79,9 +77,8 @@ fn of_amounts(property: &str, measure: &str, events: &[&Event]) -> Json {
         "p95" => rank(95),
         "p99" => rank(99),
         "sum_per_user" => {
-            let theirs = paid.iter().filter(|(e, _)| e.user.is_some());
-            let people: BTreeSet<&str> = theirs.clone().map(|(e, _)| e.who()).collect();
-            let sum = Amount::sum(theirs.map(|(_, amount)| *amount));
+            let people: BTreeSet<&str> =
+                paid.iter().filter_map(|(e, _)| e.user.as_deref()).collect();
             ratio(sum.as_f64(), people.len() as f64)
         }
         other => panic!("the oracle knows no measure {other}"),
@@ -192,14 +189,16 @@ pub fn growth(asked: &Asked) -> Json {
     })
 }
 
+/// The last of each person's events before an instant.
+fn last_of<'a>(events: &[&'a Event], before: i64) -> BTreeMap<&'a str, &'a Event> {
+    events.iter().filter(|e| e.at < before).map(|e| (e.who(), *e)).collect()
+}
+
 /// Each person's balance before an instant: the last amount, where it is not nothing and its
 /// event is of the class.
 fn balances<'a>(asked: &Asked, events: &[&'a Event], class: &Class, before: i64) -> Sums<'a> {
     let property = asked.text("property").unwrap();
-    let mut last: BTreeMap<&str, &Event> = BTreeMap::new();
-    for event in events.iter().filter(|e| e.at < before) {
-        last.insert(event.who(), event);
-    }
+    let mut last = last_of(events, before);
     last.retain(|_, e| class.holds(&asked.group(e)) && !e.amount(property).unwrap().is_zero());
     last.into_iter().map(|(user, e)| (user, e.amount(property).unwrap())).collect()
 }
@@ -208,9 +207,12 @@ pub fn balance(asked: &Asked) -> Json {
     let property = asked.text("property").unwrap();
     let mut events = asked.events(&asked.query["event"]);
     events.retain(|e| e.amount(property).is_some());
-    let inside = events.iter().filter(|e| (asked.from..asked.to).contains(&e.at));
-    let groups = asked.groups(inside.map(|e| (asked.group(e), e.who().to_string())));
-    groups.series(|class| {
+    let inside = events.iter().filter(|e| (asked.from..asked.to).contains(&e.at)).copied();
+    // What was carried into the range counts in it as well.
+    let carried = last_of(&events, asked.from).into_values();
+    let carried = carried.filter(|e| !e.amount(property).unwrap().is_zero());
+    let there = inside.chain(carried).map(|e| (asked.group(e), e.who().to_string()));
+    asked.groups(there).series(|class| {
         let held =
             |e: &&&Event| class.holds(&asked.group(e)) && !e.amount(property).unwrap().is_zero();
         let ever: Vec<&Event> = events.iter().filter(held).copied().collect();

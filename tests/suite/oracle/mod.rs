@@ -243,9 +243,14 @@ impl<'a> Asked<'a> {
 
     /// The groups kept of pairs of group and person, by distinct people.
     fn groups(&self, seen: impl IntoIterator<Item = (Group, String)>) -> Groups {
+        self.groups_with(seen.into_iter().map(|(group, user)| (group, Some(user))))
+    }
+
+    /// The same where some are of nobody, who is not counted.
+    fn groups_with(&self, seen: impl Iterator<Item = (Group, Option<String>)>) -> Groups {
         let mut people: BTreeMap<Group, People> = BTreeMap::new();
         for (group, user) in seen {
-            people.entry(group).or_default().insert(user);
+            people.entry(group).or_default().extend(user);
         }
         let sizes = people.into_iter().map(|(group, people)| (group, people.len() as f64));
         self.ranked(sizes.collect())
@@ -253,7 +258,9 @@ impl<'a> Asked<'a> {
 
     /// The groups kept of sizes, the largest first.
     fn ranked(&self, sizes: Vec<(Group, f64)>) -> Groups {
-        Groups::new(self.breakdown(), sizes, self.number("top").unwrap_or(25))
+        // Of paths, `top` is about links.
+        let top = self.number("top").filter(|_| self.query["report"] != "paths");
+        Groups::new(self.breakdown(), sizes, top.unwrap_or(25))
     }
 
     /// The groups of events of a selector in the range.
@@ -261,6 +268,13 @@ impl<'a> Asked<'a> {
         let events = self.events(selector).into_iter();
         let inside = events.filter(|e| (self.from..self.to).contains(&e.at));
         self.groups(inside.map(|e| (self.group(e), e.who().to_string())))
+    }
+
+    /// The same with the groups that only nobody's events have.
+    fn groups_of_anyone(&self, selector: &Json) -> Groups {
+        let events = self.events_of_anyone(selector).into_iter();
+        let inside = events.filter(|e| (self.from..self.to).contains(&e.at));
+        self.groups_with(inside.map(|e| (self.group(e), e.user.clone())))
     }
 
     /// A series for each group of a selector's events.

@@ -10,18 +10,25 @@ type Link<'a> = (Option<&'a str>, Option<&'a str>);
 pub fn paths(asked: &Asked) -> Json {
     let depth = asked.number("depth").unwrap_or(5);
     let top = asked.number("top").unwrap_or(25);
-    let mut steps: Vec<BTreeMap<Link, usize>> = vec![BTreeMap::new(); depth];
-    for user in asked.oracle.everyone() {
-        for (step, link) in path(asked, &user, depth).into_iter().enumerate() {
-            *steps[step].entry(link).or_default() += 1;
+    let paths: Vec<(&Event, Vec<Link>)> =
+        asked.oracle.everyone().iter().filter_map(|user| path(asked, user, depth)).collect();
+    let seen = paths.iter().map(|(e, _)| (asked.group(e), e.who().to_string()));
+    asked.groups(seen).series(|class| {
+        let mut steps: Vec<BTreeMap<Link, usize>> = vec![BTreeMap::new(); depth];
+        for (_, links) in paths.iter().filter(|(e, _)| class.holds(&asked.group(e))) {
+            for (step, link) in links.iter().enumerate() {
+                *steps[step].entry(*link).or_default() += 1;
+            }
         }
-    }
-    let links = steps.into_iter().zip(1..).flat_map(|(links, step)| kept(links, step, top));
-    json!([{"key": {}, "links": links.collect::<Vec<Json>>()}])
+        let steps = steps.into_iter().zip(1..);
+        let links: Vec<Json> = steps.flat_map(|(links, step)| kept(links, step, top)).collect();
+        json!({"links": links})
+    })
 }
 
-/// One person's links; the last leads nowhere where the path ends before its depth.
-fn path<'a>(asked: &Asked<'a>, user: &str, depth: usize) -> Vec<Link<'a>> {
+/// The event that one person's path hangs on, and its links; the last leads nowhere where the path
+/// ends before its depth.
+fn path<'a>(asked: &Asked<'a>, user: &str, depth: usize) -> Option<(&'a Event, Vec<Link<'a>>)> {
     let within = duration_us(asked.text("within").unwrap_or("30m"));
     let backwards = asked.query.get("end").is_some();
     let selector = &asked.query[if backwards { "end" } else { "start" }];
@@ -31,7 +38,7 @@ fn path<'a>(asked: &Asked<'a>, user: &str, depth: usize) -> Vec<Link<'a>> {
         events.reverse();
     }
     let opens = |e: &&Event| (asked.from..asked.to).contains(&e.at) && matches(selector, e);
-    let Some(start) = events.iter().position(opens) else { return Vec::new() };
+    let start = events.iter().position(opens)?;
     let mut links: Vec<Link> = Vec::new();
     for pair in events[start..].windows(2).take(depth) {
         if (pair[1].at - pair[0].at).abs() > within {
@@ -46,7 +53,7 @@ fn path<'a>(asked: &Asked<'a>, user: &str, depth: usize) -> Vec<Link<'a>> {
     if backwards {
         links = links.into_iter().map(|(from, to)| (to, from)).collect();
     }
-    links
+    Some((events[start], links))
 }
 
 /// The links of a step that are shown, and the rest as one.

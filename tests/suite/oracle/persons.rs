@@ -1,19 +1,27 @@
 //! How many people are in a set, and a line for each.
 
 use super::calendar::Calendar;
-use super::{Asked, Event};
+use super::{Asked, Event, within};
 use serde_json::{Value as Json, json};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+/// The people asked for; where the query has a range, those with an event in it.
+fn people(asked: &Asked) -> Vec<String> {
+    let mut people = asked.among.clone().unwrap_or_else(|| asked.oracle.everyone());
+    if asked.text("from").is_some() || asked.text("to").is_some() {
+        let there = within(&asked.events(&json!("*")), asked.from, asked.to);
+        people.retain(|user| there.contains(user.as_str()));
+    }
+    people.into_iter().collect()
+}
+
 pub fn count(asked: &Asked) -> Json {
-    let everyone = asked.oracle.everyone();
-    json!([{"key": {}, "count": asked.among.as_ref().unwrap_or(&everyone).len()}])
+    json!([{"key": {}, "count": people(asked).len()}])
 }
 
 pub fn users(asked: &Asked) -> Json {
-    let everyone = asked.oracle.everyone();
-    let mut ids: Vec<String> = asked.among.clone().unwrap_or(everyone).into_iter().collect();
+    let mut ids = people(asked);
     let events = asked.events(&asked.query["event"]);
     let own = |id: &str| -> Vec<&Event> {
         let own = events.iter().filter(|e| e.who() == id);
@@ -52,8 +60,8 @@ fn cell(asked: &Asked, name: &str, events: &[&Event]) -> Json {
         "events" => json!(events.len()),
         "sum" => super::Amount::sum(events.iter().filter_map(|e| e.amount(property()))).json(),
         "last_value" => {
-            let last = events.iter().rev().find_map(|e| e.value(property()));
-            last.map_or(Json::Null, |v| v.scalar().json())
+            let last = events.iter().rev().find_map(|e| e.amount(property()));
+            last.map_or(Json::Null, |amount| amount.json())
         }
         other => panic!("the oracle knows no column {other}"),
     }

@@ -34,7 +34,7 @@ pub fn survey(asked: &Asked) -> Json {
     let mut events = asked.events_of_anyone(&asked.query["event"]);
     let score = |e: &Event| e.amount(property).as_ref().map(Amount::as_f64);
     events.retain(|e| score(e).is_some_and(|s| (low..=high).contains(&s)));
-    asked.series(&asked.query["event"], |class| {
+    asked.groups_of_anyone(&asked.query["event"]).series(|class| {
         let own = events.iter().filter(|e| class.holds(&asked.group(e)));
         scores(asked, &own.copied().collect::<Vec<_>>(), high)
     })

@@ -73,11 +73,11 @@ impl Value {
     fn is(&self, literal: &Json) -> bool {
         match (self, literal) {
             (Value::Bool(value), Json::Bool(wanted)) => value == wanted,
-            (Value::Number(amount, _), Json::Number(wanted)) => {
-                *amount.units() == *Amount::parse(&wanted.to_string()).unwrap().units()
-            }
             (Value::Number(_, text), Json::String(wanted)) => text == wanted,
             (Value::Text(text), Json::String(wanted)) => text == wanted,
+            (Value::Number(amount, _), _) => {
+                number(literal).is_some_and(|wanted| wanted.units == amount.units)
+            }
             _ => false,
         }
     }
@@ -85,12 +85,19 @@ impl Value {
     /// How the value lies to a literal: numbers to numbers, texts to texts.
     fn compare(&self, literal: &Json) -> Option<std::cmp::Ordering> {
         match (self, literal) {
-            (Value::Number(amount, _), Json::Number(other)) => {
-                Some(amount.units().cmp(Amount::parse(&other.to_string()).unwrap().units()))
-            }
             (Value::Text(text), Json::String(other)) => Some(text.as_bytes().cmp(other.as_bytes())),
+            (Value::Number(amount, _), _) => Some(amount.units.cmp(&number(literal)?.units)),
             _ => None,
         }
+    }
+}
+
+/// The number of a literal: `2`, `2.0`, or `{"decimal": "2.00"}`.
+fn number(literal: &Json) -> Option<Amount> {
+    match literal {
+        Json::Number(number) => Amount::parse(&number.to_string()),
+        Json::Object(_) => Amount::parse(literal["decimal"].as_str()?),
+        _ => None,
     }
 }
 
@@ -255,6 +262,8 @@ mod tests {
     #[test]
     fn literals_meet_values_of_their_kind() {
         assert_eq!(pick("is", json!(2)), ["2", "2.0", "2f"]);
+        assert_eq!(pick("gt", json!({"decimal": "2.000"})), ["10"]);
+        assert_eq!(pick("is", json!({"decimal": "2.000"})), ["2", "2.0", "2f"]);
         assert_eq!(pick("is", json!("2")), ["2", "2f", "'2'"]);
         assert_eq!(pick("is", json!("2.0")), ["2.0"]);
         assert_eq!(pick("is", json!(true)), ["true"]);
