@@ -181,6 +181,52 @@ fn reading(text: &str) -> Option<Json> {
     }
 }
 
+/// A selector's name in an answer as it would be typed: JSON becomes `name[condition]`.
+pub fn spoken(label: &str) -> String {
+    let selector = serde_json::from_str(label).unwrap_or(Json::Null);
+    let name = |event: &Json| match event {
+        Json::String(name) => name.clone(),
+        other => texts(&other["any"]).join("|"),
+    };
+    let event = match (selector.get("event"), selector.get("any")) {
+        (Some(event), _) => name(event),
+        (None, Some(names)) => texts(names).join("|"),
+        (None, None) => return label.to_string(),
+    };
+    let conditions = selector["where"].as_array().into_iter().flatten();
+    conditions.fold(event, |text, condition| format!("{text}[{}]", spoken_condition(condition)))
+}
+
+fn spoken_condition(condition: &Json) -> String {
+    let sign = |field: &str| OPERATORS.iter().find(|(_, known)| *known == field).map(|op| op.0);
+    let test = condition.as_object().into_iter().flatten().find(|(name, _)| *name != "property");
+    match (condition["property"].as_str(), test) {
+        (Some(name), Some((field, value))) => match (field.as_str(), sign(field)) {
+            ("in", _) => format!("{name}={}", texts(value).join(",")),
+            ("not_in", _) => format!("{name}!={}", texts(value).join(",")),
+            ("exists", _) if *value == json!(false) => format!("!{name}"),
+            ("exists", _) => name.to_string(),
+            (_, Some(sign)) => format!("{name}{sign}{}", texts(value).join(",")),
+            _ => condition.to_string(),
+        },
+        _ => condition.to_string(),
+    }
+}
+
+/// A value's text, or those of a list, each once.
+fn texts(value: &Json) -> Vec<String> {
+    let one = |value: &Json| match value {
+        Json::String(text) => text.clone(),
+        other => other["decimal"].as_str().map_or_else(|| other.to_string(), str::to_string),
+    };
+    let mut texts: Vec<String> = match value {
+        Json::Array(values) => values.iter().map(one).collect(),
+        value => vec![one(value)],
+    };
+    texts.dedup();
+    texts
+}
+
 /// A plain number of a flag.
 pub fn number(flag: &str, text: &str) -> Result<Json, Failure> {
     match serde_json::from_str::<Number>(text.trim()) {
@@ -284,6 +330,27 @@ mod tests {
         for text in ["cancel", "cancel:1", "cancel:2-x", "1-2"] {
             assert!(exclusion(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn selectors_are_spoken_as_they_are_typed() {
+        for text in [
+            "add",
+            "*",
+            "a{b",
+            "7",
+            "[1]",
+            "add[platform=ios][n>3]",
+            "add[zip=85048][!plan][coupon]",
+        ] {
+            let json = event("--step", text).unwrap();
+            let label = json.as_str().map_or_else(|| json.to_string(), str::to_string);
+            assert_eq!(spoken(&label), text);
+        }
+        assert_eq!(spoken(r#"{"any": ["a", "b"]}"#), "a|b");
+        assert_eq!(spoken(r#"{"an": "event"}"#), r#"{"an": "event"}"#);
+        let other = r#"{"event": {"any": ["a", "b"]}, "where": [{"any_of": []}]}"#;
+        assert_eq!(spoken(other), r#"a|b[{"any_of":[]}]"#);
     }
 
     #[test]
