@@ -4,25 +4,32 @@ use super::{Prepared, Question};
 use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::query::answer::Figures;
-use crate::scan::{Input, Operator, Selector, Step, Tally, kernels};
+use crate::scan::{Job, Operator, Selector, Step, Tally, kernels};
 use crate::time::Tick;
 
 pub(super) fn prepare<'a>(question: &Question<'a>) -> Prepared<'a> {
-    let job =
-        question.job(vec![everybody(question)], 1, |chunk| Box::new(People::new(chunk, false)));
+    let job = people(question, 1, |chunk| People::new(chunk, false));
     let figures = |_: &Question<'_>, tally: Tally| {
         Ok(Figures::Count(tally.sums.first().copied().unwrap_or_default()))
     };
     Prepared::new(job, figures)
 }
 
-/// People are those with a stored event: in the range where the query names one, else whenever.
-pub(super) fn everybody(question: &Question<'_>) -> Input {
-    let (from, to) = match question.query.is_ranged() {
+/// People are those with a stored event: in the range where the query names one, else whenever,
+/// and then days are the same in every zone.
+pub(super) fn people<'a>(
+    question: &Question<'a>,
+    sums: usize,
+    operator: impl Fn(u32) -> People + Send + Sync + 'a,
+) -> Job<'a> {
+    let ranged = question.query.is_ranged();
+    let (from, to) = match ranged {
         true => (question.plan.from_tick, question.plan.to_tick),
         false => (Tick::MIN, Tick::MAX),
     };
-    question.input_of_all(&Selector::Any, from, to)
+    let inputs = vec![question.input_of_all(&Selector::Any, from, to)];
+    let job = question.job(inputs, sums, move |chunk| Box::new(operator(chunk)));
+    Job { axis: job.axis.clone().filter(|_| ranged), ..job }
 }
 
 /// Everybody with an event: counted into sum 0, or listed.

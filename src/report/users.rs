@@ -3,7 +3,7 @@
 mod page;
 mod persons;
 
-use super::count::{People, everybody};
+use super::count::{People, people};
 use super::prepared::{Answered, Outcome};
 use super::{Prepared, Question};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,8 +22,7 @@ pub(super) fn prepare<'a>(
     after: Option<&'a str>,
     person: &'a Person,
 ) -> Prepared<'a> {
-    let job =
-        question.job(vec![everybody(question)], 0, |chunk| Box::new(People::new(chunk, true)));
+    let job = people(question, 0, |chunk| People::new(chunk, true));
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let figures = move |question: &Question<'a>, mut outcome: Outcome| {
         let people = ordinals(outcome.tallies.pop().unwrap_or_default());
