@@ -100,6 +100,12 @@ pub(super) fn warnings(query: &Query, history: &impl History) -> Result<Vec<Stri
             warnings.push(format!("property {name:?} was never seen"));
         }
     }
+    if let Some(name) = query.report.numeric_property()
+        && history.knows_property(name)?
+        && !history.holds(name, KindSet::NUMBER)?
+    {
+        warnings.push(format!("property {name:?} never held a number"));
+    }
     Ok(warnings)
 }
 

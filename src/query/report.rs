@@ -356,6 +356,12 @@ impl Report {
         }
     }
 
+    /// The property whose numbers the report reads.
+    pub(crate) fn numeric_property(&self) -> Option<&str> {
+        let distinct = matches!(self, Report::Value(value) if value.measure == Measure::Distinct);
+        self.property().filter(|_| !distinct)
+    }
+
     /// The property whose values the report reads.
     pub(crate) fn property(&self) -> Option<&str> {
         match self {

@@ -64,7 +64,7 @@ fn bad_conditions_say_what_is_wrong() {
         (r#"{"any_of": {}}"#, "expected a list"),
         (r#"{"property": "p", "is": 123456789012345678901}"#, "{\"decimal\": \"1234567890123"),
     ] {
-        let error = read_one(text).unwrap_err();
+        let error = read_one(text).expect_err(text);
         assert_eq!(error.kind(), ErrorKind::Input);
         assert!(error.to_string().contains(part), "{text}: {error}");
     }
@@ -140,17 +140,15 @@ proptest! {
     fn every_number_is_written_and_read_back(
         unscaled in any::<i128>(),
         scale in 0..=38u8,
-        bits in any::<u64>(),
+        whole in any::<i64>(),
+        float in any::<f64>().prop_filter("finite", |float| float.is_finite()),
     ) {
         let decimal = Decimal::new(unscaled % 10i128.pow(38), scale).unwrap();
-        let float = f64::from_bits(bits);
-        for value in [Value::Decimal(decimal), Value::Float(float), Value::Integer(bits as i64)] {
-            if value == Value::Float(float) && !float.is_finite() {
-                continue;
-            }
+        for value in [Value::Decimal(decimal), Value::Integer(whole), Value::Float(float)] {
             let value = literal(value);
             let text = write_literal(&value).to_string();
-            prop_assert_eq!(read_literal("is", &serde_json::from_str(&text).unwrap()).unwrap(), value);
+            let read = read_literal("is", &serde_json::from_str(&text).unwrap());
+            prop_assert_eq!(read.unwrap(), value);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::day::datum::KindSet;
 use crate::event::Value;
-use crate::query::{Measure, Set};
+use crate::query::{Measure, Set, SurveyKind};
 use crate::scan::{Condition, Selector};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -281,6 +281,7 @@ fn properties_never_seen_are_warnings_and_kinds_never_held_are_errors() {
         Condition::is("price", "3"),
         Condition::one_of("mixed", [Value::from(85_048), Value::from("85123A")]),
         Condition::one_of("country", [Value::from(85_048), Value::from("85048")]),
+        Condition::one_of("price", [Value::from(1), Value::from(true)]),
         Condition::contains("country", "D"),
         Condition::missing("price"),
         Condition::is("prize", true),
@@ -304,6 +305,51 @@ fn properties_never_seen_are_warnings_and_kinds_never_held_are_errors() {
         warnings,
         ["property \"colour\" was never seen", "property \"prize\" was never seen"]
     );
+}
+
+#[test]
+fn a_property_that_never_held_a_number_is_a_warning_where_numbers_are_read() {
+    let warnings = |query: Query| plan(&query.to("2024-03-06")).info.warnings;
+    let text = ["property \"country\" never held a number"];
+    assert_eq!(warnings(Query::survey("*", "country", SurveyKind::Nps)), text);
+    assert_eq!(warnings(Query::value("*", Measure::Mean).property("country")), text);
+    assert!(warnings(Query::value("*", Measure::Distinct).property("country")).is_empty());
+    assert!(warnings(Query::balance("*", "price")).is_empty());
+}
+
+/// The range of the funnel that a set is made of.
+fn funnel_range(query: Query) -> (Micros, Micros) {
+    let asked = Query::count(Set::funnel(query, 1)).time_zone("Pacific/Auckland");
+    match plan(&asked).users.as_deref() {
+        Some(SetKind::Funnel(set)) => (set.from, set.to),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_funnel_in_a_set_has_its_own_range_in_the_query_s_zone() {
+    let funnel = || Query::funnel(["a"]);
+    assert_eq!(funnel_range(funnel()), (Micros::MIN, Micros::MAX));
+    let dated = funnel().from("2024-01-01").to("2024-02-01");
+    assert_eq!(funnel_range(dated), (at("2023-12-31T11:00:00Z"), at("2024-01-31T11:00:00Z")));
+    // The query around it ends with 2024-03-06 in Auckland.
+    let last = (at("2024-03-04T11:00:00Z"), at("2024-03-06T11:00:00Z"));
+    assert_eq!(funnel_range(funnel().from("-2d").to("today")), last);
+    assert_eq!(funnel_range(funnel().from("-2d")), (last.0, Micros::MAX));
+    let before = funnel_range(funnel().from("-1m").to("2024-02-29"));
+    assert_eq!(before, (at("2024-01-28T11:00:00Z"), at("2024-02-28T11:00:00Z")));
+}
+
+#[test]
+fn the_dates_of_a_set_are_those_of_the_query_s_zone() {
+    let set =
+        Set::did("a").from("2024-01-01").and(!Set::first_did("b", "2024-01-01", "2024-02-01"));
+    let plan = plan(&Query::count(set).time_zone("Asia/Kathmandu"));
+    let (from, to) = (at("2023-12-31T18:15:00Z"), at("2024-01-31T18:15:00Z"));
+    let did = SetKind::Did { event: "a".into(), from, to: Micros::MAX, at_least: 1, at_most: None };
+    let first = SetKind::FirstDid { event: "b".into(), from, to };
+    let expected = SetKind::And(vec![did, SetKind::Not(Box::new(first))]);
+    assert_eq!(plan.users.as_deref(), Some(&expected));
 }
 
 /// A history with these cohorts.

@@ -110,6 +110,7 @@ const BAD: &[(&str, ErrorKind, &str)] = &[
     (FUNNEL_SETS[3], Input, "takes no `as_of`"),
     (FUNNEL_SETS[4], Limit, "`reached` is 2: it goes from 1 to 1"),
     (FUNNEL_SETS[5], Input, "`reached` is 0"),
+    (FUNNEL_SETS[6], Input, "empty name"),
     // Breakdowns.
     (r#"{"report": "active", "breakdown": "c"}"#, Input, "expected a list"),
     (r#"{"report": "active", "breakdown": [""]}"#, Input, "names a property"),
@@ -180,7 +181,7 @@ const BAD: &[(&str, ErrorKind, &str)] = &[
     (r#"{"report": "users", "descending": 1}"#, Input, "true or false"),
 ];
 
-const FUNNEL_SETS: [&str; 6] = [
+const FUNNEL_SETS: [&str; 7] = [
     r#"{"report": "count", "users": {"reached": 1, "funnel": {"report": "active"}}}"#,
     r#"{"report": "count", "users": {"reached": 1, "funnel": {"steps": ["a"], "by": "day"}}}"#,
     r#"{"report": "count", "users": {"reached": 1, "funnel": {"steps": ["a"], "breakdown": ["c"]}}}"#,
@@ -188,6 +189,7 @@ const FUNNEL_SETS: [&str; 6] = [
         "funnel": {"steps": ["a"], "as_of": "2024-01-01T00:00:00Z"}}}"#,
     r#"{"report": "count", "users": {"reached": 2, "funnel": {"steps": ["a"]}}}"#,
     r#"{"report": "count", "users": {"reached": 0, "funnel": {"steps": ["a"]}}}"#,
+    r#"{"report": "count", "users": {"reached": 1, "funnel": {"steps": ["a"], "users": {"did": ""}}}}"#,
 ];
 
 const EXCLUDES: [&str; 4] = [

@@ -273,6 +273,14 @@ fn sets_nest_so_deep_and_no_deeper() {
     assert_eq!(nested(1_000).unwrap_err().kind(), Limit);
     let built = (0..crate::limits::SET_DEPTH_MAX).fold(Set::did("a"), |set, _| !set);
     assert_eq!(Query::count(built).check().unwrap_err().kind(), Limit);
+    let funnels = |depth: usize| {
+        let around = |set| Set::funnel(Query::funnel(["a"]).only(set), 1);
+        Query::count((1..depth).fold(Set::did("a"), |set, _| around(set)))
+    };
+    assert!(funnels(crate::limits::SET_DEPTH_MAX).check().is_ok());
+    let deep = funnels(crate::limits::SET_DEPTH_MAX + 1);
+    assert_eq!(deep.check().unwrap_err().kind(), Limit);
+    assert_eq!(Query::from_value(&deep.to_json()).unwrap_err().kind(), Limit);
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     assert_eq!(Query::from_json(&deep).unwrap_err().kind(), Input);
 }

@@ -221,3 +221,17 @@ proptest! {
         prop_assert_eq!(parse_instant(&zone(name).format(at)).unwrap(), at);
     }
 }
+
+#[test]
+fn the_clock_shows_local_time_with_its_offset() {
+    let shown = |zone: &str, at: &str| {
+        let clock = Zone::named(zone).unwrap().clock(crate::time::parse_instant(at).unwrap());
+        clock.format("%Y-%m-%dT%H:%M%:z").to_string()
+    };
+    assert_eq!(shown("America/Los_Angeles", "2024-11-03T08:30:00Z"), "2024-11-03T01:30-07:00");
+    assert_eq!(shown("America/Los_Angeles", "2024-11-03T09:30:00Z"), "2024-11-03T01:30-08:00");
+    assert_eq!(shown("Asia/Kathmandu", "2024-01-01T00:00:00Z"), "2024-01-01T05:45+05:45");
+    // A mean time with seconds: midnight is midnight.
+    assert_eq!(shown("Europe/Berlin", "1879-12-31T23:06:32Z"), "1880-01-01T00:00+00:53");
+    assert!(Zone::utc().clock(Micros::MIN) < Zone::utc().clock(Micros::MAX));
+}
