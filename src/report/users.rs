@@ -13,7 +13,7 @@ use crate::query::{Person, PersonColumn};
 use crate::scan::{Counted, RowInput, RowJob, Tally, kernels};
 use crate::time::Zone;
 use page::{Entry, Listing};
-use persons::{Asked, Cell, Persons};
+use persons::{Asked, Cell, Days, Persons};
 use std::sync::Arc;
 
 pub(super) fn prepare<'a>(
@@ -62,10 +62,18 @@ fn rows<'a>(question: &Question<'a>, person: &Person) -> Option<RowJob<'a>> {
         number: person.property.clone().filter(|_| reads_property),
         ..RowInput::default()
     };
-    let calendar = question.plan.axis.calendar().clone();
-    let asked = Arc::new(Asked { columns, calendar, week_start: question.plan.week_start });
+    let asked = Arc::new(Asked { days: days(question, &columns), columns });
     let make = move || Persons::new(Arc::clone(&asked));
     Some(RowJob::new(input, question.plan.users.clone(), make))
+}
+
+/// The days of the range, where a column counts them.
+fn days(question: &Question<'_>, columns: &[PersonColumn]) -> Days {
+    use PersonColumn::{Days as InDays, Months, Weeks};
+    let counts_days = columns.iter().any(|column| matches!(column, InDays | Weeks | Months));
+    let range = question.plan.from..=question.plan.to;
+    let starts = range.filter(|_| counts_days).map(|day| (day, question.start_of(day)));
+    Days::new(&starts.collect::<Vec<_>>(), question.plan.week_start)
 }
 
 /// The users of all chunks, ascending.

@@ -18,8 +18,8 @@ pub(super) struct Listing<'a> {
     /// Where each of them stands in `persons`.
     rows: Vec<Option<u32>>,
     persons: Option<Persons>,
-    /// `None`: the bytes of the id.
-    order_by: Option<PersonColumn>,
+    /// A column, and its place among those that are known; `None`: the bytes of the id.
+    order_by: Option<(PersonColumn, Option<usize>)>,
     descending: bool,
 }
 
@@ -34,17 +34,23 @@ impl<'a> Listing<'a> {
         person: &Person,
     ) -> Listing<'a> {
         let rows = persons.as_ref().map_or_else(Vec::new, |persons| persons.rows_of(&ordinals));
-        let (order_by, descending) = (person.order_by, person.descending);
-        Listing { users, ordinals, rows, persons, order_by, descending }
+        let place_of = |column| persons.as_ref().and_then(|persons| persons.place_of(column));
+        let order_by = person.order_by.map(|column| (column, place_of(column)));
+        Listing { users, ordinals, rows, persons, order_by, descending: person.descending }
     }
 
     /// What a column says of a person.
     pub(super) fn cell(&self, column: PersonColumn, place: u32) -> Cell {
+        let known = self.persons.as_ref().and_then(|persons| persons.place_of(column));
+        self.cell_at((column, known), place)
+    }
+
+    fn cell_at(&self, (column, known): (PersonColumn, Option<usize>), place: u32) -> Cell {
         let row = self.rows.get(place as usize).copied().flatten();
-        let known = row.zip(self.persons.as_ref());
-        let known = known
-            .and_then(|(row, persons)| Some(persons.cell(persons.place_of(column)?, row as usize)));
-        known.unwrap_or_else(|| Cell::of_nobody(column))
+        match (&self.persons, known, row) {
+            (Some(persons), Some(known), Some(row)) => persons.cell(known, row as usize),
+            _ => Cell::of_nobody(column),
+        }
     }
 
     /// Up to so many entries after an id, in order, and whether there are more.
@@ -113,8 +119,9 @@ impl<'a> Listing<'a> {
         }
     }
 
-    fn order(&self, column: PersonColumn, a: u32, b: u32) -> Ordering {
-        self.cell(column, a).compare(&self.cell(column, b), self.descending)
+    fn order(&self, column: (PersonColumn, Option<usize>), a: u32, b: u32) -> Ordering {
+        let cell = |place| self.cell_at(column, place);
+        cell(a).compare(&cell(b), self.descending)
     }
 
     fn compare(&self, a: &Entry, b: &Entry) -> Ordering {
@@ -148,8 +155,8 @@ mod tests {
 
     use super::*;
     use crate::report::tests::events::*;
-    use crate::report::users::persons::Asked;
-    use crate::time::{Calendar, WeekStart, Zone};
+    use crate::report::users::persons::{Asked, Days};
+    use crate::time::WeekStart;
     use crate::users::LiveUsers;
     use proptest::prelude::*;
     use std::sync::{Arc, RwLock};
@@ -169,8 +176,7 @@ mod tests {
     fn persons(users: &[Vec<crate::scan::RowEvent>]) -> Persons {
         let asked = Arc::new(Asked {
             columns: PersonColumn::EVERY.to_vec(),
-            calendar: Calendar::new(Zone::utc(), []),
-            week_start: WeekStart::Monday,
+            days: Days::new(&[(0, 0), (1, TIMES / 2), (2, TIMES)], WeekStart::Monday),
         });
         counted(|| Persons::new(Arc::clone(&asked)), users, &[])
     }

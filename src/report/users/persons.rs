@@ -4,17 +4,57 @@
 use crate::error::Result;
 use crate::event::{Number, Sum};
 use crate::query::PersonColumn;
+use crate::report::prepared::Instants;
 use crate::scan::{RowEvent, RowOperator};
-use crate::time::{self, Bucket, Calendar, DaySpan, Micros, WeekStart};
+use crate::time::{self, Bucket, Day, Micros, WeekStart};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// What is asked of each person, and which days the events fall on.
+/// What is asked of each person.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) columns: Vec<PersonColumn>,
-    pub(super) calendar: Calendar,
-    pub(super) week_start: WeekStart,
+    pub(super) days: Days,
+}
+
+/// The days of the range, and the weeks and months that they belong to.
+#[derive(Debug)]
+pub(super) struct Days {
+    instants: Instants,
+    /// By day: its week and its month, each by its first day.
+    units: Vec<[Day; 2]>,
+}
+
+impl Days {
+    /// `starts`: the days, and the one after the last, with the first instant of each.
+    pub(super) fn new(starts: &[(Day, Micros)], week_start: WeekStart) -> Days {
+        let units = [Bucket::Week, Bucket::Month];
+        let units_of =
+            |(day, _): &(Day, Micros)| units.map(|unit| time::bucket_start(*day, unit, week_start));
+        Days {
+            instants: Instants::new(starts.iter().map(|(_, start)| *start).collect()),
+            units: starts.iter().map(units_of).collect(),
+        }
+    }
+
+    /// Distinct days, weeks and months of a user's events.
+    fn active(&self, events: &[RowEvent]) -> [u64; 3] {
+        let mut last: Option<usize> = None;
+        let mut counts = [0; 3];
+        for event in events {
+            if last.is_some_and(|last| event.at < self.instants.end(last)) {
+                continue;
+            }
+            let Some(day) = self.instants.bucket_of(event.at) else { continue };
+            counts[0] += 1;
+            for (unit, count) in counts[1..].iter_mut().enumerate() {
+                let start = |day: usize| self.units.get(day).map(|units| units[unit]);
+                *count += u64::from(last.is_none_or(|last| start(last) != start(day)));
+            }
+            last = Some(day);
+        }
+        counts
+    }
 }
 
 /// People with an event, in no order, and what is known of them.
@@ -127,25 +167,6 @@ impl Persons {
     }
 }
 
-/// Distinct days, weeks and months of the events.
-fn active_units(asked: &Asked, events: &[RowEvent]) -> [u64; 3] {
-    let starts = [Bucket::Day, Bucket::Week, Bucket::Month];
-    let mut last: Option<(DaySpan, [time::Day; 3])> = None;
-    let mut counts = [0; 3];
-    for event in events {
-        if last.is_some_and(|(span, _)| span.contains(event.at)) {
-            continue;
-        }
-        let span = asked.calendar.span_of(event.at);
-        let units = starts.map(|unit| time::bucket_start(span.day, unit, asked.week_start));
-        for (place, unit) in units.iter().enumerate() {
-            counts[place] += u64::from(last.is_none_or(|(_, last)| last[place] != *unit));
-        }
-        last = Some((span, units));
-    }
-    counts
-}
-
 fn sum(events: &[RowEvent]) -> Result<Number> {
     let mut sum = Sum::default();
     events.iter().filter_map(|event| event.number).for_each(|number| sum.add(number));
@@ -155,15 +176,13 @@ fn sum(events: &[RowEvent]) -> Result<Number> {
 impl RowOperator for Persons {
     fn user(&mut self, user: u32, events: &[RowEvent]) -> Result<()> {
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
-        use PersonColumn::{Days, Months, Weeks};
-        let by_day = self.asked.columns.iter().any(|c| matches!(c, Days | Weeks | Months));
-        let units = if by_day { active_units(&self.asked, events) } else { [0; 3] };
+        let active = self.asked.days.active(events);
         for (column, known) in self.asked.columns.iter().zip(&mut self.columns) {
             match known {
                 Known::Counts(counts) => counts.push(match column {
-                    Days => units[0],
-                    Weeks => units[1],
-                    Months => units[2],
+                    PersonColumn::Days => active[0],
+                    PersonColumn::Weeks => active[1],
+                    PersonColumn::Months => active[2],
                     _ => events.len() as u64,
                 }),
                 Known::Instants(times) => times.push(match column {
@@ -200,35 +219,37 @@ mod tests {
 
     use super::*;
     use crate::report::tests::events::*;
-    use crate::time::Zone;
+    use crate::time::{Calendar, Zone};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
     const DAY_US: Micros = 86_400_000_000;
 
-    fn asked(columns: &[PersonColumn], zone: &str) -> Arc<Asked> {
+    /// The days around 1970 in a zone; weeks begin on Sundays.
+    fn days(zone: &str) -> Days {
         let calendar = Calendar::new(Zone::named(zone).unwrap(), []);
-        Arc::new(Asked { columns: columns.to_vec(), calendar, week_start: WeekStart::Sunday })
+        let starts: Vec<_> = (-200..200).map(|day| (day, calendar.span(day).start)).collect();
+        Days::new(&starts, WeekStart::Sunday)
     }
 
     #[test]
     fn days_are_those_of_the_zone() {
-        let hours = |hours: &[i64]| {
+        let active = |zone: &str, hours: &[i64]| {
             let events = hours.iter().map(|hour| paid(hour * 3_600_000_000, "1"));
-            events.collect::<Vec<_>>()
+            days(zone).active(&events.collect::<Vec<_>>())
         };
-        let units = |zone: &str, at: &[i64]| active_units(&asked(&[], zone), &hours(at));
         // 1970-01-01 was a Thursday; in Kathmandu the day begins at 18:30 of the day before.
-        assert_eq!(units("UTC", &[17, 19, 20]), [1, 1, 1]);
-        assert_eq!(units("Asia/Kathmandu", &[17, 19, 20]), [2, 1, 1]);
-        assert_eq!(units("UTC", &[-1, 0, 1, 23, 71, 72, 240, 744]), [6, 4, 3]);
-        assert_eq!(units("UTC", &[]), [0, 0, 0]);
+        assert_eq!(active("UTC", &[17, 19, 20]), [1, 1, 1]);
+        assert_eq!(active("Asia/Kathmandu", &[17, 19, 20]), [2, 1, 1]);
+        assert_eq!(active("UTC", &[-1, 0, 1, 23, 71, 72, 240, 744]), [6, 4, 3]);
+        assert_eq!(active("UTC", &[]), [0, 0, 0]);
     }
 
     proptest! {
         #[test]
         fn every_column_is_that_of_the_plain_list(users in any_users(), width in 1i64..40) {
-            let asked = asked(&PersonColumn::EVERY, "UTC");
+            let columns = PersonColumn::EVERY.to_vec();
+            let asked = Arc::new(Asked { columns, days: days("UTC") });
             let mut users = users;
             // Spread over days, weeks and months.
             users.iter_mut().flatten().for_each(|e| e.at = (e.at - 30) * DAY_US * width / 40);
