@@ -14,7 +14,7 @@ pub(super) fn prepare<'a>(
     event: &Selector,
     measure: Measure,
 ) -> Option<Prepared<'a>> {
-    if question.groups.is_some() || !event.conditions().is_empty() {
+    if question.groups.is_some() || !question.plan.native || !event.conditions().is_empty() {
         return None;
     }
     match measure {
