@@ -171,3 +171,22 @@ fn people_are_listed_with_what_is_known_of_them() {
     assert_eq!(page(&best.clone().after("ben")), (json!(["anna"]), json!("anna")));
     assert_eq!(page(&best.after("anna")), (json!(["cara"]), Json::Null));
 }
+
+#[test]
+fn nobody_s_events_without_the_properties_are_in_the_group_of_missing_values() {
+    let place = tempfile::tempdir().unwrap();
+    let db = Db::create(place.path().join("db"), Options::new().time_zone("UTC")).unwrap();
+    let at = DateTime::<Utc>::from_timestamp(1_704_067_200, 0).unwrap();
+    let known = Event::new("anna", "open").at(at).with("country", "DE").with("shop", 1);
+    let unknown = Event::without_user("plan").at(at);
+    for event in [known, unknown] {
+        db.writer().unwrap().write_batch(Batch::new().event(event)).unwrap();
+    }
+    let events = Query::value("*", Measure::Events).breakdown(["country", "shop"]);
+    let series = db.query(&events).unwrap().to_json()["series"].take();
+    let wanted = json!([
+        {"key": {"country": null, "shop": null}, "value": [1]},
+        {"key": {"country": "DE", "shop": 1}, "value": [1]},
+    ]);
+    assert_eq!(series, wanted);
+}
