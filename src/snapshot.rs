@@ -92,14 +92,14 @@ impl SnapshotDay {
             .chain(self.run_days().map(Source::Run))
     }
 
-    /// Stored rows of these activities (none: of any), those without a user included.
-    pub(crate) fn rows(&self, activities: &[String]) -> u64 {
+    /// Stored rows of these activities (none: of any), and of those the ones without a user.
+    pub(crate) fn rows(&self, activities: &[String]) -> (u64, u64) {
         let stored = self.sections.iter().map(|section| rows_of(&section.place.totals, activities));
         let fresh = self.run_days().map(|run| match activities {
-            [] => run.rows.len() as u64,
-            names => names.iter().map(|name| run.activity_rows(name.as_bytes()).0).sum(),
+            [] => add(run.activities().into_iter().map(|name| run.activity_rows(name))),
+            names => add(names.iter().map(|name| run.activity_rows(name.as_bytes()))),
         });
-        stored.chain(fresh).sum()
+        add(stored.chain(fresh))
     }
 
     /// This day in each of its runs.
@@ -289,12 +289,17 @@ fn users_of(totals: &SectionTotals, activity: &str) -> Option<u64> {
     totals_of(totals, activity).map(|activity| activity.users)
 }
 
-/// Rows of these activities (none: of any).
-fn rows_of(totals: &SectionTotals, activities: &[String]) -> u64 {
+/// Rows of these activities (none: of any), and of those the ones without a user.
+fn rows_of(totals: &SectionTotals, activities: &[String]) -> (u64, u64) {
+    let named = activities.iter().filter_map(|name| totals_of(totals, name));
     match activities {
-        [] => totals.rows,
-        names => names.iter().filter_map(|name| totals_of(totals, name)).map(|a| a.rows).sum(),
+        [] => (totals.rows, totals.rows_without_user),
+        _ => add(named.map(|activity| (activity.rows, activity.rows_without_user))),
     }
+}
+
+fn add(pairs: impl Iterator<Item = (u64, u64)>) -> (u64, u64) {
+    pairs.fold((0, 0), |(a, b), (more_a, more_b)| (a + more_a, b + more_b))
 }
 
 fn totals_of<'a>(totals: &'a SectionTotals, activity: &str) -> Option<&'a ActivityTotals> {

@@ -8,32 +8,35 @@ use crate::query::answer::{Column, Figures};
 use crate::query::selector_name;
 use crate::scan::{BucketOperator, ByBucket, Gather, Job, Selector, Step, Tally, kernels};
 
-/// Sums: users of each bucket, then the active ones of each.
+/// A series per feature, or one with `k`. Sums of each: the users of each bucket, then the active
+/// ones.
 pub(super) fn prepare<'a>(
     question: &Question<'a>,
     features: &'a [Selector],
     k: Option<u32>,
     among: &Selector,
 ) -> Prepared<'a> {
-    if let Some(k) = k {
-        let job = job(question, features, k, among);
-        return Prepared::new(job, |question, tally| Ok(figures(question, &tally)));
+    let named = features.iter().map(|feature| (Some(feature), std::slice::from_ref(feature), 1));
+    let each: Vec<_> = match k {
+        Some(k) => vec![(None, features, k)],
+        None => named.collect(),
+    };
+    let (mut bits, mut names) = (Vec::new(), Vec::new());
+    for (feature, features, k) in each {
+        bits.push(job(question, features, k, among));
+        names.push(feature.map(selector_name));
     }
-    let each = features.iter().map(std::slice::from_ref);
-    let bits = each.map(|feature| job(question, feature, 1, among)).collect();
     let figures = move |question: &Question<'a>, outcome: Outcome| {
-        let each = features.iter().zip(&outcome.tallies).map(|(feature, tally)| Answered {
-            slot: 0,
-            feature: Some(selector_name(feature)),
-            figures: figures(question, tally),
-            warnings: Vec::new(),
+        let each = names.into_iter().zip(&outcome.tallies).map(|(feature, tally)| Answered {
+            feature,
+            ..Answered::of(0, figures(question, tally))
         });
         Ok(each.collect())
     };
     Prepared { bits, rows: Vec::new(), figures: Box::new(figures) }
 }
 
-/// Users of at least `k` of the features, and the active ones.
+/// Users of at least `k` of the features among the active ones.
 fn job<'a>(question: &Question<'a>, features: &[Selector], k: u32, among: &Selector) -> Job<'a> {
     let (edges, buckets) = (question.edges(), question.plan.buckets.len());
     let (from, to) = (question.plan.from_tick, question.plan.to_tick);
@@ -55,7 +58,7 @@ fn figures(question: &Question<'_>, tally: &Tally) -> Figures {
     ])
 }
 
-/// Counts the users of at least k features, bucket by bucket.
+/// Counts the active ones who use at least k features, bucket by bucket.
 struct Adoption {
     /// The features, then the active ones.
     gathers: Vec<Gather>,
@@ -84,9 +87,10 @@ impl BucketOperator for Adoption {
         for users in features.iter_mut().filter_map(Gather::take) {
             count_one_more(&mut self.at_least, users);
         }
-        let used = self.at_least.last().map_or(0, kernels::count);
-        tally.add(bucket, used);
-        tally.add(self.offset + bucket, active.take().map_or(0, |users| kernels::count(users)));
+        if let (Some(active), Some(used)) = (active.take(), self.at_least.last()) {
+            tally.add(bucket, kernels::count_and(active, used));
+            tally.add(self.offset + bucket, kernels::count(active));
+        }
         Ok(())
     }
 }

@@ -177,7 +177,7 @@ impl<'a> Question<'a> {
         Ok(Prepared::joined(slots.collect::<Result<_>>()?))
     }
 
-    /// Whether one job on rows answers all groups; reports on presence have jobs for each.
+    /// Whether the report is made ready once for all groups, as those on rows are, not for each.
     fn reads_rows(&self) -> bool {
         match &self.query.report {
             Report::Active { .. }

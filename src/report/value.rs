@@ -46,7 +46,7 @@ pub(super) fn ranking<'a>(question: &Question<'a>, value: &'a ValueReport) -> Ra
         let mut cells = counted.take::<Measures>()?.cells;
         let size = |group| {
             let cell = cells.take_met(group, 0);
-            cell.map(|mut cell| cell.figure(measure).map(Size)).transpose()
+            cell.map(|cell| cell.size(measure)).transpose()
         };
         let sizes = (0..groups.met()).map(size).collect::<Result<Vec<_>>>()?;
         groups.rank(&sizes, top);

@@ -5,11 +5,11 @@ use crate::Measure;
 use crate::day::rows::NO_USER;
 
 impl Asked {
-    /// Events in the range; those without a user count where nothing restricts the users.
-    fn events(&self, from: Day, to: Day) -> u64 {
+    /// Events of users in the range, and of nobody: these count where nothing restricts the users.
+    fn events(&self, from: Day, to: Day) -> (u64, u64) {
         let times = |user: u32| self.world.times(&self.event, user, from, to);
         let nobody = if self.set.is_none() { times(NO_USER) } else { 0 };
-        self.people().into_iter().map(times).sum::<u64>() + nobody
+        (self.people().into_iter().map(times).sum::<u64>(), nobody)
     }
 }
 
@@ -24,10 +24,11 @@ proptest! {
         let users = counts(&ask(Measure::Users).0, "value");
         for (place, cut) in cuts.iter().enumerate() {
             let all = cut.begun.then(|| asked.events(cut.start, cut.end));
+            let of_users = all.map(|(of_users, _)| of_users);
             let people = asked.count(cut, |user| asked.active(user, cut.start, cut.end));
-            prop_assert_eq!(counts(&events, "value")[place], all);
+            prop_assert_eq!(counts(&events, "value")[place], all.map(|(a, b)| a + b));
             prop_assert_eq!(users[place], people);
-            prop_assert_eq!(per_user[place], share(all, people));
+            prop_assert_eq!(per_user[place], share(of_users, people));
         }
     }
 
@@ -52,10 +53,12 @@ proptest! {
             let one = Answer { series: vec![series.clone()], ..answer.clone() };
             for (place, cut) in cuts.iter().enumerate() {
                 let uses = |user, feature| asked.world.active(feature, user, cut.start, cut.end);
+                let active = |user| asked.active(user, cut.start, cut.end);
                 let users = asked.count(cut, |user| {
-                    features.iter().filter(|feature| uses(user, feature)).count() >= least
+                    let used = features.iter().filter(|feature| uses(user, feature)).count();
+                    active(user) && used >= least
                 });
-                let active = asked.count(cut, |user| asked.active(user, cut.start, cut.end));
+                let active = asked.count(cut, active);
                 prop_assert_eq!(counts(&one, "users")[place], users);
                 prop_assert_eq!(counts(&one, "active")[place], active);
                 prop_assert_eq!(ratios(&one, "rate")[place], share(users, active));

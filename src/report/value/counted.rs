@@ -19,7 +19,7 @@ pub(super) fn prepare<'a>(
     }
     match measure {
         Measure::Events if question.plan.users.is_none() => {
-            let events = totals(question, event);
+            let events: Vec<u64> = totals(question, event).map(|(events, _)| events).collect();
             Some(Prepared::new(None, move |question, _| Ok(columns(question.counts(&events)))))
         }
         Measure::EventsPerUser if question.plan.users.is_none() => {
@@ -38,18 +38,17 @@ fn per_user(question: &Question<'_>, events: &[u64], users: &[u64]) -> Column {
     Column::Ratios(question.begun(|bucket| share(*events.get(bucket)?, *users.get(bucket)?)))
 }
 
-/// The events of each bucket, from totals alone.
-fn totals(question: &Question<'_>, event: &Selector) -> Vec<u64> {
-    let buckets = question.plan.buckets.iter();
-    let events = buckets.map(|bucket| {
-        let days = question.snapshot.days_in(bucket.start, bucket.end);
-        days.iter().map(|day| day.rows(event.names())).sum()
-    });
-    events.collect()
+/// The events of each bucket, and those of nobody among them, from totals alone.
+fn totals(question: &Question<'_>, event: &Selector) -> impl Iterator<Item = (u64, u64)> {
+    question.plan.buckets.iter().map(|bucket| {
+        let days = question.snapshot.days_in(bucket.start, bucket.end).iter();
+        let rows = days.map(|day| day.rows(event.names()));
+        rows.fold((0, 0), |(all, nobody), (rows, without)| (all + rows, nobody + without))
+    })
 }
 
 fn per_active_user<'a>(question: &Question<'a>, event: &Selector) -> Prepared<'a> {
-    let events = totals(question, event);
+    let events: Vec<u64> = totals(question, event).map(|(all, nobody)| all - nobody).collect();
     let Prepared { bits, rows, figures } = active::prepare(question, event, None);
     let figures = move |question: &Question<'a>, outcome: Outcome| -> Result<Vec<Answered>> {
         let mut answered = figures(question, outcome)?;

@@ -58,13 +58,18 @@ impl Measures {
         Measures { rules, cells, met: Vec::new() }
     }
 
-    /// Adds an event to its cell; answers which, where the event counts.
-    fn add(&mut self, event: &RowEvent) -> Result<Option<(usize, usize)>> {
+    /// Adds an event to its cell; answers which, where the event counts. Means per user are of
+    /// what users did: nobody's events are none of them.
+    fn add(&mut self, event: &RowEvent, of_a_user: bool) -> Result<Option<(usize, usize)>> {
         let Rules { measure, instants, slots } = &*self.rules;
         let slot = slots.slot(event.group).filter(|_| event.matches(EVENT));
         let Some((slot, bucket)) = slot.zip(instants.bucket_of(event.at)) else { return Ok(None) };
         // A group exists even if none of its events has a number.
         let cell = self.cells.at(slot, bucket);
+        let per_user = matches!(measure, Measure::EventsPerUser | Measure::SumPerUser);
+        if per_user && !of_a_user {
+            return Ok(None);
+        }
         if measure.reads_property() {
             let Some(number) = event.number else { return Ok(None) };
             cell.add(*measure, number)?;
@@ -79,7 +84,7 @@ impl RowOperator for Measures {
     fn user(&mut self, _: u32, events: &[RowEvent]) -> Result<()> {
         self.met.clear();
         for event in events {
-            if let Some(place) = self.add(event)?
+            if let Some(place) = self.add(event, true)?
                 && self.met.last() != Some(&place)
             {
                 self.met.push(place);
@@ -94,7 +99,7 @@ impl RowOperator for Measures {
     }
 
     fn nobody(&mut self, events: &[RowEvent]) -> Result<()> {
-        events.iter().try_for_each(|event| self.add(event).map(|_| ()))
+        events.iter().try_for_each(|event| self.add(event, false).map(|_| ()))
     }
 
     fn merge(&mut self, other: Self) -> Result<()> {
@@ -169,15 +174,37 @@ fn digits(number: Number) -> Option<u8> {
 }
 
 /// How large a group is, where groups are ranked by the measure: one without a figure is the
-/// smallest.
-#[derive(Debug, PartialEq)]
-pub(super) struct Size(pub(super) Option<Figure>);
+/// smallest. Sums compare as they are, not as they are rounded.
+#[derive(Debug)]
+pub(super) enum Size {
+    None,
+    Figure(Figure),
+    Sum(Sum),
+}
+
+impl Cell {
+    /// How large the group is that has only this cell.
+    pub(super) fn size(mut self, measure: Measure) -> Result<Size> {
+        Ok(match measure {
+            Measure::Sum => Size::Sum(self.sum),
+            _ => self.figure(measure)?.map_or(Size::None, Size::Figure),
+        })
+    }
+}
+
+impl PartialEq for Size {
+    fn eq(&self, other: &Size) -> bool {
+        self.partial_cmp(other) == Some(Ordering::Equal)
+    }
+}
 
 impl PartialOrd for Size {
     fn partial_cmp(&self, other: &Size) -> Option<Ordering> {
-        Some(match (self.0, other.0) {
-            (Some(one), Some(two)) => one.number().compare(&two.number()),
-            (one, two) => one.is_some().cmp(&two.is_some()),
+        let there = |size: &Size| !matches!(size, Size::None);
+        Some(match (self, other) {
+            (Size::Figure(one), Size::Figure(two)) => one.number().compare(&two.number()),
+            (Size::Sum(one), Size::Sum(two)) => one.compare(two),
+            (one, two) => there(one).cmp(&there(two)),
         })
     }
 }
@@ -250,10 +277,10 @@ mod tests {
         let nobody = [paid(5, "0.05")];
         let of = |measure| of(measure, &users, &nobody);
         assert_eq!(of(Measure::Events), Some(Figure::Count(5)));
-        assert_eq!(of(Measure::EventsPerUser), Some(Figure::Ratio(2.5)));
+        assert_eq!(of(Measure::EventsPerUser), Some(Figure::Ratio(2.0)));
         assert_eq!(of(Measure::Sum), amount("34.80"));
         assert_eq!(of(Measure::Mean), Some(Figure::Ratio(8.7)));
-        assert_eq!(of(Measure::SumPerUser), Some(Figure::Ratio(17.4)));
+        assert_eq!(of(Measure::SumPerUser), Some(Figure::Ratio(17.375)));
         assert_eq!((of(Measure::Min), of(Measure::Max)), (amount("0.05"), amount("20")));
         assert_eq!((of(Measure::Median), of(Measure::P50)), (amount("7.375"), amount("4.25")));
         assert_eq!((of(Measure::P90), of(Measure::P99)), (amount("20"), amount("20")));
@@ -283,9 +310,13 @@ mod tests {
 
     #[test]
     fn groups_without_a_figure_are_the_smallest() {
-        let size = |figure| Size(figure);
+        let size = |figure: Option<Figure>| figure.map_or(Size::None, Size::Figure);
         let ratio = |ratio| size(Some(Figure::Ratio(ratio)));
         assert!(size(None) < ratio(-1e300));
+        let sums = ["1.55", "2.05"].map(|text| Sum::from(paid(0, text).number.unwrap()));
+        let [mut mixed, exact] = sums;
+        mixed.add(Number::Float(0.5));
+        assert!(Size::Sum(mixed) == Size::Sum(exact.clone()) && size(None) < Size::Sum(exact));
         assert!(
             ratio(0.5) < size(amount("0.51")) && size(amount("2")) < size(Some(Figure::Count(3)))
         );
@@ -294,9 +325,12 @@ mod tests {
 
     /// The same from a plain list of numbers in millionths, and of who has them.
     fn expected(measure: Measure, events: &[(Option<usize>, &RowEvent)]) -> Option<Figure> {
-        let with_number =
-            |(_, event): &&(_, &RowEvent)| !measure.reads_property() || event.number.is_some();
-        let events: Vec<_> = events.iter().filter(with_number).collect();
+        let per_user = matches!(measure, Measure::EventsPerUser | Measure::SumPerUser);
+        let counts = |(user, event): &&(Option<usize>, &RowEvent)| {
+            let numbered = !measure.reads_property() || event.number.is_some();
+            numbered && (user.is_some() || !per_user)
+        };
+        let events: Vec<_> = events.iter().filter(counts).collect();
         let users: std::collections::BTreeSet<usize> =
             events.iter().filter_map(|(user, _)| *user).collect();
         let mut numbers: Vec<i128> =
