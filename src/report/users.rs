@@ -32,18 +32,15 @@ pub(super) fn prepare<'a>(
         let zone = question.plan.zone();
         let columns = person.with.iter().map(|column| {
             let cells = entries.iter().map(|(_, place)| listing.cell(*column, *place));
-            (column.as_str(), column_of(zone, *column, cells))
+            Ok((column.as_str(), column_of(zone, *column, cells)?))
         });
-        let columns = columns.collect();
+        let columns = columns.collect::<Result<_>>()?;
         let ids: Vec<String> = entries.into_iter().map(text).collect::<Result<_>>()?;
         let next = ids.last().filter(|_| more).cloned();
         Ok(vec![Answered::of(0, Figures::Users { ids, columns, next })])
     };
-    Prepared {
-        bits: vec![job],
-        rows: Vec::from_iter(rows(question, person)),
-        figures: Box::new(figures),
-    }
+    let rows = Vec::from_iter(rows(question, person));
+    Prepared { bits: vec![job], rows, figures: Box::new(figures) }
 }
 
 /// What has to be read of each person's events; `None` where nothing is asked for.
@@ -86,16 +83,21 @@ fn ordinals(mut tally: Tally) -> Vec<u32> {
     ordinals
 }
 
-fn column_of(zone: &Zone, column: PersonColumn, cells: impl Iterator<Item = Cell>) -> Column {
-    match column {
+fn column_of<'c>(
+    zone: &Zone,
+    column: PersonColumn,
+    cells: impl Iterator<Item = Cell<'c>>,
+) -> Result<Column> {
+    Ok(match column {
         PersonColumn::First | PersonColumn::Last => {
             Column::Instants(cells.map(|cell| Some(zone.format(cell.instant()?))).collect())
         }
         PersonColumn::Sum | PersonColumn::LastValue => {
-            Column::Amounts(cells.map(|cell| Some(Value::from(cell.number()?))).collect())
+            let amount = |cell: Cell<'_>| Ok(cell.number()?.map(Value::from));
+            Column::Amounts(cells.map(amount).collect::<Result<_>>()?)
         }
-        _ => Column::Counts(cells.map(|cell| cell.count()).collect()),
-    }
+        _ => Column::Counts(cells.map(Cell::count).collect()),
+    })
 }
 
 fn text((id, _): Entry) -> Result<String> {

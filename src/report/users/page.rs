@@ -18,8 +18,8 @@ pub(super) struct Listing<'a> {
     /// Where each of them stands in `persons`.
     rows: Vec<Option<u32>>,
     persons: Option<Persons>,
-    /// A column, and its place among those that are known; `None`: the bytes of the id.
-    order_by: Option<(PersonColumn, Option<usize>)>,
+    /// A column's place among those that are known; `None`: the bytes of the id.
+    order_by: Option<usize>,
     descending: bool,
 }
 
@@ -35,21 +35,21 @@ impl<'a> Listing<'a> {
     ) -> Listing<'a> {
         let rows = persons.as_ref().map_or_else(Vec::new, |persons| persons.rows_of(&ordinals));
         let place_of = |column| persons.as_ref().and_then(|persons| persons.place_of(column));
-        let order_by = person.order_by.map(|column| (column, place_of(column)));
+        let order_by = person.order_by.and_then(place_of);
         Listing { users, ordinals, rows, persons, order_by, descending: person.descending }
     }
 
     /// What a column says of a person.
-    pub(super) fn cell(&self, column: PersonColumn, place: u32) -> Cell {
+    pub(super) fn cell(&self, column: PersonColumn, place: u32) -> Cell<'_> {
         let known = self.persons.as_ref().and_then(|persons| persons.place_of(column));
-        self.cell_at((column, known), place)
+        known.map_or(Cell::Missing, |known| self.cell_at(known, place))
     }
 
-    fn cell_at(&self, (column, known): (PersonColumn, Option<usize>), place: u32) -> Cell {
-        let row = self.rows.get(place as usize).copied().flatten();
-        match (&self.persons, known, row) {
-            (Some(persons), Some(known), Some(row)) => persons.cell(known, row as usize),
-            _ => Cell::of_nobody(column),
+    fn cell_at(&self, column: usize, place: u32) -> Cell<'_> {
+        let Some(persons) = &self.persons else { return Cell::Missing };
+        match self.rows.get(place as usize).copied().flatten() {
+            Some(row) => persons.cell(column, row as usize),
+            None => persons.of_nobody(column),
         }
     }
 
@@ -119,7 +119,7 @@ impl<'a> Listing<'a> {
         }
     }
 
-    fn order(&self, column: (PersonColumn, Option<usize>), a: u32, b: u32) -> Ordering {
+    fn order(&self, column: usize, a: u32, b: u32) -> Ordering {
         let cell = |place| self.cell_at(column, place);
         cell(a).compare(&cell(b), self.descending)
     }

@@ -64,6 +64,8 @@ pub(super) struct Persons {
     users: Vec<u32>,
     /// Each as long as `users`.
     columns: Vec<Known>,
+    /// The sum of nothing.
+    zero: Sum,
 }
 
 /// The values of one column.
@@ -71,29 +73,22 @@ pub(super) struct Persons {
 enum Known {
     Counts(Vec<u64>),
     Instants(Vec<Micros>),
+    Sums(Vec<Sum>),
     Numbers(Vec<Option<Number>>),
 }
 
 /// What a column says of one person.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Cell {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cell<'a> {
     Count(u64),
     Instant(Micros),
+    Sum(&'a Sum),
     Number(Number),
     /// Nothing to say: the person has no such event.
     Missing,
 }
 
-impl Cell {
-    /// What a column says of somebody without an event.
-    pub(super) fn of_nobody(column: PersonColumn) -> Cell {
-        match column {
-            PersonColumn::Sum => Cell::Number(Number::from(0)),
-            PersonColumn::First | PersonColumn::Last | PersonColumn::LastValue => Cell::Missing,
-            _ => Cell::Count(0),
-        }
-    }
-
+impl Cell<'_> {
     pub(super) fn count(self) -> Option<u64> {
         match self {
             Cell::Count(count) => Some(count),
@@ -108,20 +103,25 @@ impl Cell {
         }
     }
 
-    pub(super) fn number(self) -> Option<Number> {
+    pub(super) fn number(self) -> Result<Option<Number>> {
         match self {
-            Cell::Number(number) => Some(number),
-            _ => None,
+            Cell::Sum(sum) => sum.value().map(Some),
+            Cell::Number(number) => Ok(Some(number)),
+            _ => Ok(None),
         }
     }
 
-    /// The order of a list by this column; what is missing comes last either way.
-    pub(super) fn compare(&self, other: &Cell, descending: bool) -> Ordering {
+    /// The order of a list by this column; what is missing comes last either way. Sums compare as
+    /// they are, not as they are rounded.
+    pub(super) fn compare(&self, other: &Cell<'_>, descending: bool) -> Ordering {
         let ordering = match (self, other) {
             (Cell::Count(a), Cell::Count(b)) => a.cmp(b),
             (Cell::Instant(a), Cell::Instant(b)) => a.cmp(b),
+            (Cell::Sum(a), Cell::Sum(b)) => a.compare(b),
             (Cell::Number(a), Cell::Number(b)) => a.compare(b),
-            (a, b) => return (*a == Cell::Missing).cmp(&(*b == Cell::Missing)),
+            (Cell::Missing, Cell::Missing) => Ordering::Equal,
+            (Cell::Missing, _) => return Ordering::Greater,
+            _ => return Ordering::Less,
         };
         if descending { ordering.reverse() } else { ordering }
     }
@@ -131,11 +131,12 @@ impl Persons {
     pub(super) fn new(asked: Arc<Asked>) -> Persons {
         let known = |column: &PersonColumn| match column {
             PersonColumn::First | PersonColumn::Last => Known::Instants(Vec::new()),
-            PersonColumn::Sum | PersonColumn::LastValue => Known::Numbers(Vec::new()),
+            PersonColumn::Sum => Known::Sums(Vec::new()),
+            PersonColumn::LastValue => Known::Numbers(Vec::new()),
             _ => Known::Counts(Vec::new()),
         };
         let columns = asked.columns.iter().map(known).collect();
-        Persons { asked, users: Vec::new(), columns }
+        Persons { asked, users: Vec::new(), columns, zero: Sum::default() }
     }
 
     /// The column's place among those asked for.
@@ -144,14 +145,24 @@ impl Persons {
     }
 
     /// What the column says of the person in that row.
-    pub(super) fn cell(&self, column: usize, row: usize) -> Cell {
+    pub(super) fn cell(&self, column: usize, row: usize) -> Cell<'_> {
         let cell = match self.columns.get(column) {
             Some(Known::Counts(counts)) => counts.get(row).map(|count| Cell::Count(*count)),
             Some(Known::Instants(times)) => times.get(row).map(|at| Cell::Instant(*at)),
+            Some(Known::Sums(sums)) => sums.get(row).map(Cell::Sum),
             Some(Known::Numbers(numbers)) => numbers.get(row).copied().flatten().map(Cell::Number),
             None => None,
         };
         cell.unwrap_or(Cell::Missing)
+    }
+
+    /// What the column says of somebody without an event.
+    pub(super) fn of_nobody(&self, column: usize) -> Cell<'_> {
+        match self.columns.get(column) {
+            Some(Known::Counts(_)) => Cell::Count(0),
+            Some(Known::Sums(_)) => Cell::Sum(&self.zero),
+            Some(Known::Instants(_) | Known::Numbers(_)) | None => Cell::Missing,
+        }
     }
 
     /// The row of each of these users, who are in ascending order.
@@ -167,10 +178,10 @@ impl Persons {
     }
 }
 
-fn sum(events: &[RowEvent]) -> Result<Number> {
+fn sum(events: &[RowEvent]) -> Sum {
     let mut sum = Sum::default();
     events.iter().filter_map(|event| event.number).for_each(|number| sum.add(number));
-    sum.value()
+    sum
 }
 
 impl RowOperator for Persons {
@@ -189,10 +200,10 @@ impl RowOperator for Persons {
                     PersonColumn::First => first.at,
                     _ => last.at,
                 }),
-                Known::Numbers(numbers) => numbers.push(match column {
-                    PersonColumn::Sum => Some(sum(events)?),
-                    _ => events.iter().rev().find_map(|event| event.number),
-                }),
+                Known::Sums(sums) => sums.push(sum(events)),
+                Known::Numbers(numbers) => {
+                    numbers.push(events.iter().rev().find_map(|event| event.number));
+                }
             }
         }
         self.users.push(user);
@@ -205,6 +216,7 @@ impl RowOperator for Persons {
             match (known, other) {
                 (Known::Counts(known), Known::Counts(other)) => known.extend(other),
                 (Known::Instants(known), Known::Instants(other)) => known.extend(other),
+                (Known::Sums(known), Known::Sums(other)) => known.extend(other),
                 (Known::Numbers(known), Known::Numbers(other)) => known.extend(other),
                 _ => {}
             }
@@ -265,20 +277,22 @@ mod tests {
                 let starts = |unit: Bucket| {
                     let day = |e: &RowEvent| time::Day::try_from(e.at.div_euclid(DAY_US)).unwrap();
                     let start = |e| time::bucket_start(day(e), unit, WeekStart::Sunday);
-                    Cell::Count(events.iter().map(start).collect::<BTreeSet<_>>().len() as u64)
+                    Some(events.iter().map(start).collect::<BTreeSet<_>>().len() as u64)
                 };
-                prop_assert_eq!(cell(PersonColumn::First), Cell::Instant(events[0].at));
-                let last = events[events.len() - 1].at;
-                prop_assert_eq!(cell(PersonColumn::Last), Cell::Instant(last));
-                prop_assert_eq!(cell(PersonColumn::Days), starts(Bucket::Day));
-                prop_assert_eq!(cell(PersonColumn::Weeks), starts(Bucket::Week));
-                prop_assert_eq!(cell(PersonColumn::Months), starts(Bucket::Month));
-                prop_assert_eq!(cell(PersonColumn::Events), Cell::Count(events.len() as u64));
+                let at = |column| cell(column).instant();
+                prop_assert_eq!(at(PersonColumn::First), Some(events[0].at));
+                prop_assert_eq!(at(PersonColumn::Last), Some(events[events.len() - 1].at));
+                let count = |column| cell(column).count();
+                prop_assert_eq!(count(PersonColumn::Days), starts(Bucket::Day));
+                prop_assert_eq!(count(PersonColumn::Weeks), starts(Bucket::Week));
+                prop_assert_eq!(count(PersonColumn::Months), starts(Bucket::Month));
+                prop_assert_eq!(count(PersonColumn::Events), Some(events.len() as u64));
                 let numbers: Vec<Number> = events.iter().filter_map(|e| e.number).collect();
-                let sum = cell(PersonColumn::Sum).number().map(units);
-                prop_assert_eq!(sum, Some(numbers.iter().copied().map(units).sum()));
-                let last = numbers.last().map_or(Cell::Missing, |number| Cell::Number(*number));
-                prop_assert_eq!(cell(PersonColumn::LastValue), last);
+                let number = |column| cell(column).number().unwrap().map(units);
+                let sum: i128 = numbers.iter().copied().map(units).sum();
+                prop_assert_eq!(number(PersonColumn::Sum), Some(sum));
+                let last = numbers.last().copied().map(units);
+                prop_assert_eq!(number(PersonColumn::LastValue), last);
             }
         }
     }
