@@ -177,7 +177,7 @@ impl Life {
         loop {
             let query = self.questions.next();
             let asked = report.as_deref().is_none_or(|r| query["report"] == r);
-            if asked && !is_pending(&query) {
+            if asked {
                 return query;
             }
         }
@@ -211,20 +211,6 @@ impl Life {
             let compared = compare(&reader, &self.oracle, &query, self.seed);
             self.count(&query, compared);
         }
-    }
-}
-
-/// Questions whose answers wait for a mend.
-fn is_pending(query: &Json) -> bool {
-    match query["report"].as_str().unwrap() {
-        "growth" => query["new_means"] == "any" && query["breakdown"].is_array(),
-        "survey" => query["responses"] == "last",
-        "adoption" => query["among"] != Json::Null,
-        "value" => {
-            let elsewhere = query["by"] == "hour" || !query["time_zone"].is_null();
-            ["events", "events_per_user"].iter().any(|m| query["measure"] == *m) && elsewhere
-        }
-        _ => false,
     }
 }
 

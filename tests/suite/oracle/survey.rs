@@ -14,9 +14,10 @@ fn answers(asked: &Asked, events: &[&Event], span: &Span) -> Vec<f64> {
     if asked.text("responses") != Some("last") {
         return inside.map(scores).collect();
     }
-    let people = inside.filter(|e| e.user.is_some());
-    let last: BTreeMap<&str, &Event> = people.map(|e| (e.who(), *e)).collect();
-    last.values().map(scores).collect()
+    // Whose answer nobody knows is an answer of its own.
+    let (people, nobody): (Vec<&Event>, Vec<&Event>) = inside.partition(|e| e.user.is_some());
+    let last: BTreeMap<&str, &Event> = people.into_iter().map(|e| (e.who(), e)).collect();
+    last.into_values().chain(nobody).map(|e| scores(&e)).collect()
 }
 
 fn scale(asked: &Asked) -> (f64, f64) {

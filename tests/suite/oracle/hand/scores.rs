@@ -29,10 +29,10 @@ fn promoters_less_detractors() {
     assert_eq!(of("score"), json!([0.0]));
     let low = with(&survey("nps"), json!({"promoter_min": 7, "detractor_max": 3}));
     assert_eq!(column(&answers(), &low, "score"), json!([50.0]));
-    // Of each person the last: anna's is 3, and nobody's answer is no person's.
+    // Of each person the last: anna's is 3. Nobody's answer is one of its own.
     let last = with(&survey("nps"), json!({"responses": "last"}));
-    assert_eq!(column(&answers(), &last, "responses"), json!([4]));
-    assert_eq!(column(&answers(), &last, "score"), json!([-25.0]));
+    assert_eq!(column(&answers(), &last, "responses"), json!([5]));
+    assert_eq!(column(&answers(), &last, "score"), json!([-20.0]));
 }
 
 #[test]
