@@ -13,7 +13,7 @@ use crate::query::answer::Figures;
 use crate::query::{Measure, ValueReport};
 use crate::scan::{Counted, Groups, RowInput, RowJob, Selector};
 use distinct::{Distinct, ValuesBySlot};
-use measures::{Figure, Measures, Rules, Size, column};
+use measures::{Figure, Measures, Rules, column};
 use std::sync::Arc;
 
 pub(super) fn prepare<'a>(question: &Question<'a>, value: &'a ValueReport) -> Prepared<'a> {

@@ -64,7 +64,7 @@ fn bad_conditions_say_what_is_wrong() {
         (r#"{"any_of": {}}"#, "expected a list"),
         (r#"{"property": "p", "is": 123456789012345678901}"#, "{\"decimal\": \"1234567890123"),
     ] {
-        let error = read_one(text).expect_err(text);
+        let error = read_one(text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Input);
         assert!(error.to_string().contains(part), "{text}: {error}");
     }

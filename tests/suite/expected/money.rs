@@ -134,7 +134,7 @@ fn compare_top_users(name: &str, db: &Db, paid: &Json, wanted: &Json) {
 pub fn compare_values(name: &str, db: &Db, values: &Json) {
     for (activity, wanted) in values.as_object().into_iter().flatten() {
         let event = json!(activity);
-        let events = count(db, &[event.clone()], "exists", json!(true));
+        let events = count(db, std::slice::from_ref(&event), "exists", json!(true));
         assert_eq!(json!(events), wanted["n"], "{name}: {activity} values");
         let measures = ["sum", "mean", "min", "max", "p50", "p90", "p95", "p99"];
         for measure in measures {
