@@ -9,7 +9,7 @@ use crate::oracle::{self, Oracle};
 use crate::questions::{Questions, ZONES};
 use crate::same::assert_same;
 use crate::support::{Random, folder, save, setting};
-use daybit::{Batch, Db, Durability, ErrorKind, Event, Options, Query};
+use daybit::{Answer, Batch, Db, Durability, Event, Options, Query};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -166,8 +166,8 @@ impl Life {
     fn compare(&mut self, questions: u64) {
         for _ in 0..questions {
             let query = self.question();
-            let compared = compare(self.db(), &self.oracle, &query, self.seed);
-            self.count(&query, compared);
+            let answer = self.asked(&query, self.db().query(&parse(&query)));
+            self.equal(&query, &answer);
         }
         self.compare_together();
     }
@@ -176,30 +176,30 @@ impl Life {
         let report = std::env::var("MODEL_REPORT").ok();
         loop {
             let query = self.questions.next();
-            let asked = report.as_deref().is_none_or(|r| query["report"] == r);
-            if asked {
+            if report.as_deref().is_none_or(|r| query["report"] == r) {
                 return query;
             }
         }
     }
 
-    fn count(&mut self, query: &Json, compared: bool) {
+    fn asked(&self, query: &Json, answer: daybit::Result<Answer>) -> Answer {
+        answer.unwrap_or_else(|e| panic!("seed {}: {query}: {e}", self.seed))
+    }
+
+    fn equal(&mut self, query: &Json, answer: &Answer) {
+        assert_same(&self.oracle, query, answer, &format!("seed {}", self.seed));
         let report = query["report"].as_str().unwrap().to_string();
-        *self.compared.entry(report).or_default() += usize::from(compared);
+        *self.compared.entry(report).or_default() += 1;
     }
 
     /// Several at once are answered as each alone.
     fn compare_together(&mut self) {
-        let asked: Vec<Json> = (0..3).map(|_| self.question()).collect();
-        let parsed = asked.iter().filter_map(|q| Some((q, parse(q, self.seed)?)));
-        let (asked, queries): (Vec<&Json>, Vec<Query>) = parsed.unzip();
-        let answers = self.db().query_many(&queries).unwrap();
-        for (query, answer) in asked.into_iter().zip(answers) {
-            let what = format!("seed {}, together", self.seed);
-            if let Some(answer) = supported(answer, query, self.seed) {
-                assert_same(&self.oracle, query, &answer, &what);
-                self.count(query, true);
-            }
+        let queries: Vec<Json> = (0..3).map(|_| self.question()).collect();
+        let parsed: Vec<Query> = queries.iter().map(parse).collect();
+        let answers = self.db().query_many(&parsed).unwrap();
+        for (query, answer) in queries.iter().zip(answers) {
+            let answer = self.asked(query, answer);
+            self.equal(query, &answer);
         }
     }
 
@@ -208,29 +208,12 @@ impl Life {
         let reader = Db::open_read_only(self.path()).unwrap();
         for _ in 0..5 {
             let query = self.question();
-            let compared = compare(&reader, &self.oracle, &query, self.seed);
-            self.count(&query, compared);
+            let answer = self.asked(&query, reader.query(&parse(&query)));
+            self.equal(&query, &answer);
         }
     }
 }
 
-fn parse(query: &Json, seed: u64) -> Option<Query> {
-    supported(Query::from_json(&query.to_string()), query, seed)
-}
-
-/// None for what daybit does not answer yet.
-fn supported<T>(result: daybit::Result<T>, query: &Json, seed: u64) -> Option<T> {
-    match result {
-        Ok(value) => Some(value),
-        Err(error) if error.kind() == ErrorKind::Unsupported => None,
-        Err(error) => panic!("seed {seed}: {query}: {error}"),
-    }
-}
-
-fn compare(db: &Db, oracle: &Oracle, query: &Json, seed: u64) -> bool {
-    let answer = parse(query, seed).and_then(|q| supported(db.query(&q), query, seed));
-    if let Some(answer) = &answer {
-        assert_same(oracle, query, answer, &format!("seed {seed}"));
-    }
-    answer.is_some()
+fn parse(query: &Json) -> Query {
+    Query::from_json(&query.to_string()).unwrap_or_else(|e| panic!("{query}: {e}"))
 }

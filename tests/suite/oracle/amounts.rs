@@ -42,10 +42,12 @@ fn as_size(measured: &Json) -> f64 {
 
 fn measured(asked: &Asked, measure: &str, events: &[&Event]) -> Json {
     let people: BTreeSet<&str> = events.iter().filter_map(|e| e.user.as_deref()).collect();
+    // What nobody did is no person's, and so in no mean per person.
+    let theirs = events.iter().filter(|e| e.user.is_some()).count();
     match measure {
         "events" => json!(events.len()),
         "users" => json!(people.len()),
-        "events_per_user" => ratio(events.len() as f64, people.len() as f64),
+        "events_per_user" => ratio(theirs as f64, people.len() as f64),
         "share" => {
             let both = events.iter().filter(|e| matches(&asked.query["event"], e)).count();
             ratio(both as f64, events.len() as f64)
@@ -77,8 +79,9 @@ fn of_amounts(property: &str, measure: &str, events: &[&Event]) -> Json {
         "p95" => rank(95),
         "p99" => rank(99),
         "sum_per_user" => {
-            let people: BTreeSet<&str> =
-                paid.iter().filter_map(|(e, _)| e.user.as_deref()).collect();
+            let theirs = paid.iter().filter(|(e, _)| e.user.is_some());
+            let people: BTreeSet<&str> = theirs.clone().map(|(e, _)| e.who()).collect();
+            let sum = Amount::sum(theirs.map(|(_, amount)| *amount));
             ratio(sum.as_f64(), people.len() as f64)
         }
         other => panic!("the oracle knows no measure {other}"),
