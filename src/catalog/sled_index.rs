@@ -10,10 +10,12 @@ use super::index::BatchIndex;
 use super::ledger::{LedgerEntry, PackedEntry};
 use crate::codec::checksum::crc;
 use crate::error::{Error, ErrorKind, Result};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 use zerocopy::byteorder::little_endian::{U32, U64, U128};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -23,6 +25,9 @@ const BATCH_ENTRIES: usize = 1_000;
 const META_KEY: &[u8] = b"meta";
 const LAYOUT: u32 = 0;
 const STALE: &str = "stale";
+/// How long an opening waits for sled's threads of an earlier one, which let go of their lock a
+/// while after the handle is dropped.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -167,11 +172,22 @@ impl BatchIndex for SledIndex {
 }
 
 fn start(dir: &Path) -> Result<sled::Db, String> {
+    await_lock(&dir.join("db"));
     let open =
         || sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None).open();
     match catch_unwind(AssertUnwindSafe(open)) {
         Ok(opened) => opened.map_err(|e| e.to_string()),
         Err(_) => Err("sled panicked".into()),
+    }
+}
+
+/// Waits until nobody holds the lock of sled's file, or for [`LOCK_WAIT`]: sled itself gives up at
+/// once, and the index would be built anew.
+fn await_lock(path: &Path) {
+    let Ok(file) = File::open(path) else { return };
+    let begin = Instant::now();
+    while matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && begin.elapsed() < LOCK_WAIT {
+        thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -231,6 +247,19 @@ mod tests {
             let index = SledIndex::open(&path, 42).unwrap();
             assert_eq!((index.applied(), index.find(2).unwrap()), (7, Some(entry(2))));
         }
+    }
+
+    #[test]
+    fn an_opening_waits_for_the_lock_of_an_earlier_one() {
+        let (_dir, path) = filled();
+        let held = File::open(path.join("db")).unwrap();
+        held.lock().unwrap();
+        let holder = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            drop(held);
+        });
+        assert_eq!(SledIndex::open(&path, 42).unwrap().applied(), 7);
+        holder.join().unwrap();
     }
 
     #[test]
