@@ -64,10 +64,6 @@ impl Error {
         Error::new(ErrorKind::Input, message)
     }
 
-    pub(crate) fn unsupported(message: impl Into<String>) -> Error {
-        Error::new(ErrorKind::Unsupported, message)
-    }
-
     /// Damage: names the file, the offset in it, the section, and what is wrong there.
     pub(crate) fn corruption(
         file: &str,

@@ -194,7 +194,8 @@ impl Producer<'_> {
     #[cfg(not(feature = "parquet"))]
     fn table(&mut self, opened: &mut Opened, _emit: &mut Emit<'_, Block>) -> Result<()> {
         let name = &opened.name;
-        Err(Error::unsupported(format!("{name} is Parquet, which this build does not read")))
+        let message = format!("{name} is Parquet, which this build does not read");
+        Err(Error::new(crate::error::ErrorKind::Unsupported, message))
     }
 
     /// Parquet is read from its end: of a stream a temporary file is made first.
