@@ -8,7 +8,7 @@ use super::{Instants, Prepared, Question};
 use crate::error::Result;
 use crate::event::{Number, Sum};
 use crate::query::answer::Figures;
-use crate::scan::{RowEvent, RowInput, RowJob, RowOperator, Selector};
+use crate::scan::{RowEvent, RowJob, RowOperator, Selector};
 use crate::time::Micros;
 use std::collections::HashMap;
 
@@ -19,7 +19,8 @@ pub(super) fn prepare<'a>(
 ) -> Prepared<'a> {
     let (instants, slots) = (question.instants(), Slots::of(question));
     let make = move || Balances::new(instants.clone(), slots.clone());
-    let job = RowJob::new(input(question, event, property), question.plan.users.clone(), make);
+    let job =
+        RowJob::new(movements::input(question, event, property), question.plan.users.clone(), make);
     Prepared::of_rows(job, |question, counted| {
         let mut counted = counted.take::<Balances>()?;
         (0..question.slots()).map(|slot| figures(question, &mut counted, slot)).collect()
@@ -41,19 +42,7 @@ pub(super) fn ranking<'a>(
         carried.into_iter().chain(inside.map(|event| event.group)).for_each(visit);
     };
     let users = question.plan.users.clone();
-    Ranking::by_users(input(question, event, property), users, holders)
-}
-
-/// All history up to the end of the range: an amount stays until another one replaces it.
-fn input(question: &Question<'_>, event: &Selector, property: &str) -> RowInput {
-    RowInput {
-        selectors: vec![event.clone()],
-        from: Micros::MIN,
-        to: question.instants().range().1,
-        number: Some(property.to_owned()),
-        groups: question.groups.clone(),
-        ..RowInput::default()
-    }
+    Ranking::by_users(movements::input(question, event, property), users, holders)
 }
 
 fn figures(question: &Question<'_>, counted: &mut Balances, slot: usize) -> Result<Figures> {

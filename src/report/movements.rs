@@ -1,9 +1,25 @@
 //! How amounts of money, or of anything else, move from one period to the next.
 
+use super::Question;
 use crate::error::Result;
 use crate::event::{Sum, Value};
 use crate::query::answer::Column;
+use crate::scan::{RowInput, Selector};
+use crate::time::Micros;
 use std::cmp::Ordering;
+
+/// What accounts of amounts read: all history up to the end of the range, since an amount stays
+/// until another one replaces it, and "first" means first ever.
+pub(super) fn input(question: &Question<'_>, event: &Selector, property: &str) -> RowInput {
+    RowInput {
+        selectors: vec![event.clone()],
+        from: Micros::MIN,
+        to: question.instants().range().1,
+        number: Some(property.to_owned()),
+        groups: question.groups.clone(),
+        ..RowInput::default()
+    }
+}
 
 /// The amounts of one period, and how they came from those of the period before.
 #[derive(Debug, Clone, Default)]

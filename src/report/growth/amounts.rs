@@ -6,9 +6,9 @@ use crate::error::Result;
 use crate::event::Sum;
 use crate::query::answer::Figures;
 use crate::report::cells::{Cells, Slots};
-use crate::report::movements::{Movements, columns};
+use crate::report::movements::{self, Movements, columns};
 use crate::report::{Prepared, Question};
-use crate::scan::{RowEvent, RowInput, RowJob, RowOperator, Selector};
+use crate::scan::{RowEvent, RowJob, RowOperator, Selector};
 use crate::time::Micros;
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(in crate::report) fn prepare<'a>(
         any: new_means_any,
         slots: Slots::of(question),
     });
-    let mut input = input(question, event, property);
+    let mut input = movements::input(question, event, property);
     input.selectors.extend(new_means_any.then_some(Selector::Any));
     let make = move || Amounts::new(Arc::clone(&rules));
     let job = RowJob::new(input, question.plan.users.clone(), make);
@@ -36,18 +36,6 @@ pub(in crate::report) fn prepare<'a>(
         });
         slots.collect()
     })
-}
-
-/// All history up to the end of the range: "first" means first ever.
-fn input(question: &Question<'_>, event: &Selector, property: &str) -> RowInput {
-    RowInput {
-        selectors: vec![event.clone()],
-        from: Micros::MIN,
-        to: question.instants().range().1,
-        number: Some(property.to_owned()),
-        groups: question.groups.clone(),
-        ..RowInput::default()
-    }
 }
 
 /// A bucket and the one before it, or the days that end with it and the days before those.
