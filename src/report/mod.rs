@@ -240,7 +240,12 @@ impl<'a> Question<'a> {
             Report::Funnel(spec) => funnel::ranking(self, spec),
             Report::Paths(paths) => paths::ranking(self, paths),
             Report::Sessions { event, gap_us, .. } => sessions::ranking(self, event, *gap_us),
-            _ => return Err(later(report, "`breakdown`")),
+            Report::Count | Report::Users { .. } => {
+                let name = report.name();
+                return Err(Error::input(format!(
+                    "`{name}` takes no `breakdown`: it has no event"
+                )));
+            }
         })
     }
 
@@ -354,9 +359,4 @@ impl<'a> Question<'a> {
         }
         Series { key, figures: one.figures }
     }
-}
-
-/// The error for what no report answers yet.
-fn later(report: &Report, what: &str) -> Error {
-    Error::unsupported(format!("`{}`: {what} is not supported yet", report.name()))
 }
