@@ -188,7 +188,7 @@ impl Layout {
         &self.selectors
     }
 
-    /// Days with a stored event, ascending.
+    /// The span of the day at a place.
     pub(super) fn span(&self, place: usize) -> Option<DaySpan> {
         self.spans.get(place).copied()
     }

@@ -8,6 +8,7 @@ use crate::codec::bits::Bits;
 use crate::day::datum::Datum;
 use crate::error::Result;
 use crate::scan::groups::{Groups, KeyPart};
+use crate::scan::kernels;
 use crate::time::{Axis, Micros, Tick};
 
 /// Rows of one user in one tick.
@@ -82,11 +83,11 @@ impl DayBlocks<'_, '_> {
             indexed += 1;
             match &mut left {
                 None => left = Some(users),
-                Some(left) => crate::scan::kernels::and(left, &users),
+                Some(left) => kernels::and(left, &users),
             }
         }
         let Some(left) = left else { return Ok(false) };
-        if crate::scan::kernels::is_empty(&left) {
+        if kernels::is_empty(&left) {
             return Ok(true);
         }
         let whole = sought.axis.is_none() && sought.within.is_none() && sought.groups.is_none();
@@ -94,7 +95,7 @@ impl DayBlocks<'_, '_> {
         if !whole || sought.counted || indexed != clauses.len() || indexed > 1 {
             return Ok(false);
         }
-        crate::scan::kernels::for_each(&left, |low| visit(0, Hit { tick, rows: 1, low }));
+        kernels::for_each(&left, |low| visit(0, Hit { tick, rows: 1, low }));
         Ok(true)
     }
 

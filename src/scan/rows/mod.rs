@@ -43,7 +43,7 @@ pub(crate) struct RowInput {
     pub(crate) number: Option<String>,
     /// The breakdown whose group every event gets.
     pub(crate) groups: Option<Arc<Groups>>,
-    /// Whether events get their activity, a place in the names of `SnapshotInner::activities`.
+    /// Whether events get their activity, a place in `SnapshotInner::activity_names`.
     pub(crate) activities: bool,
     /// Events without a user are read as well.
     pub(crate) nobody: bool,
