@@ -65,17 +65,6 @@ impl Bits {
         self.0[from + 1..to].fill(u64::MAX);
         self.0[to] |= tail;
     }
-
-    /// How many runs of neighbours there are.
-    fn runs(&self) -> usize {
-        let mut before = 0;
-        let starts = self.0.iter().map(|&word| {
-            let starts = word & !(word << 1 | before);
-            before = word >> 63;
-            starts.count_ones() as usize
-        });
-        starts.sum()
-    }
 }
 
 impl TryFrom<u8> for ContainerKind {
@@ -149,17 +138,6 @@ impl<'a> Container<'a> {
                 sorted.iter().for_each(|&low| bits.insert(low));
                 extend_words(&bits.0, out);
             }
-        }
-        kind
-    }
-
-    /// Like `encode`, of bits.
-    pub(crate) fn encode_bits(bits: &Bits, out: &mut Vec<u8>) -> ContainerKind {
-        let kind = best_kind(bits.count() as usize, bits.runs());
-        match kind {
-            ContainerKind::Runs => encode_runs(bits.iter(), out),
-            ContainerKind::Array => out.extend(bits.iter().flat_map(u16::to_le_bytes)),
-            ContainerKind::Bitmap => extend_words(&bits.0, out),
         }
         kind
     }
@@ -368,9 +346,6 @@ mod tests {
             let mut bits = Bits::EMPTY;
             container.or_into(&mut bits);
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), values.clone());
-            let mut of_bits = Vec::new();
-            prop_assert_eq!(Container::encode_bits(&bits, &mut of_bits), kind);
-            prop_assert_eq!(&of_bits, &bytes);
             for low in probes.into_iter().chain(values.iter().copied().take(50)) {
                 prop_assert_eq!(container.contains(low), values.binary_search(&low).is_ok());
             }

@@ -1,18 +1,17 @@
 //! Rows of one activity by the users of one chunk, column by column, each read when asked for.
 
-use super::column::{ColumnPage, Decoded};
 use super::datum::Datum;
+use super::everyone::Everyone;
 use super::format::{BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX};
 use super::names::TextList;
-use super::pages::{PagePlace, PartPlace, decode_times};
 use super::rows::{Cell, DayRows, NO_USER};
 use super::section::{ActivityCode, Section};
-use super::section_rows::part_bytes;
+use super::slices::Pages;
 use super::strings::Strings;
 use crate::error::Result;
-use crate::limits::PAGE_ROWS_MAX;
 use std::borrow::Cow;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// Rows of one activity in one chunk (or of nobody) in one source of a day.
 #[derive(Debug)]
@@ -29,33 +28,10 @@ pub(crate) struct Block<'a> {
 
 #[derive(Debug)]
 enum Source<'a> {
-    Pages(Pages<'a>),
+    /// Properties that are not on the pages may be told of everyone.
+    Pages(Pages<'a>, Option<Rc<Everyone<'a>>>),
     Rows(&'a DayRows, Range<usize>),
-}
-
-/// The pages of a section's block that hold wanted rows.
-#[derive(Debug)]
-struct Pages<'a> {
-    section: &'a Section,
-    record: &'a BlockRecord,
-    bytes: &'a [u8],
-    slices: Vec<Slice>,
-}
-
-/// What is wanted of one page.
-#[derive(Debug)]
-struct Slice {
-    page: PagePlace,
-    /// Wanted rows within the page.
-    rows: Range<usize>,
-    /// Users of the page; one with rows on two pages is a user of both.
-    users: usize,
-    /// Wanted users within the page.
-    wanted: Range<usize>,
-    /// Where the first wanted user is among the block's.
-    first_user: usize,
-    /// Rows of that user on this page.
-    first_rows: usize,
+    Everyone(Rc<Everyone<'a>>),
 }
 
 /// One property on the rows of a block.
@@ -63,15 +39,22 @@ struct Slice {
 pub(crate) struct BlockColumn<'a> {
     /// A cell per user of the block (all rows of each user agree) instead of one per row.
     pub(crate) per_user: bool,
-    /// Codes of texts and indexes of wide decimals are this column's own.
-    pub(crate) cells: Cow<'a, [Cell]>,
-    texts: Texts<'a>,
-    wide: Cow<'a, [i128]>,
+    pub(crate) cells: Cells<'a>,
+    pub(super) texts: Texts<'a>,
+    pub(super) wide: Cow<'a, [i128]>,
+}
+
+/// The cells of a column; codes of texts and indexes of wide decimals are the column's own.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Cells<'a> {
+    Any(Cow<'a, [Cell]>),
+    /// The code of a text in each.
+    Texts(Vec<u32>),
 }
 
 /// Where the texts of a column are.
-#[derive(Debug)]
-enum Texts<'a> {
+#[derive(Debug, Clone)]
+pub(super) enum Texts<'a> {
     /// Of a run: its strings.
     Strings(&'a Strings),
     /// Of a section: the codes of its dictionary, then the plain ones.
@@ -85,8 +68,13 @@ impl Section {
     }
 
     /// The rows of an activity (a code) by users of the chunk, or without a user; `None`: there
-    /// are no such rows.
-    pub(crate) fn block(&self, activity: u16, chunk: Option<u32>) -> Result<Option<Block<'_>>> {
+    /// are no such rows. `everyone`: of the same chunk.
+    pub(crate) fn block<'a>(
+        &'a self,
+        activity: u16,
+        chunk: Option<u32>,
+        everyone: Option<&Rc<Everyone<'a>>>,
+    ) -> Result<Option<Block<'a>>> {
         let activity = ActivityCode::Named(activity);
         let chunk = match chunk {
             None => CHUNK_NONE,
@@ -99,13 +87,14 @@ impl Section {
                 self.container(at, record)?.for_each(|low| users.push(low));
             }
             let all = 0..users.len();
-            return Ok(Some(self.block_of(at, record, users, all)?));
+            let everyone = everyone.filter(|_| chunk != CHUNK_NONE);
+            return Ok(Some(self.block_of(at, record, (users, all), everyone)?));
         }
         let Some((at, users, of_chunk)) = self.packed(activity, chunk)? else { return Ok(None) };
         let Some((_, record)) = self.find(activity, CHUNK_PACKED)? else { return Ok(None) };
         let wanted = users.get(of_chunk.clone()).unwrap_or_default();
         let lows = wanted.iter().map(|user| user.get() as u16).collect();
-        Ok(Some(self.block_of(at, record, lows, of_chunk)?))
+        Ok(Some(self.block_of(at, record, (lows, of_chunk), None)?))
     }
 
     /// The rows of `users`, which are those at `wanted` of the record's.
@@ -113,8 +102,8 @@ impl Section {
         &'a self,
         at: usize,
         record: &'a BlockRecord,
-        users: Vec<u16>,
-        wanted: Range<usize>,
+        (users, wanted): (Vec<u16>, Range<usize>),
+        everyone: Option<&Rc<Everyone<'a>>>,
     ) -> Result<Block<'a>> {
         let all_rows = record.rows.get() as usize;
         let mut counts = match record.counts.length.get() {
@@ -130,83 +119,14 @@ impl Section {
             (CHUNK_PACKED, _) => wanted.clone(),
             _ => 0..all_rows,
         };
-        let (pages, bytes) = self.pages(record)?;
-        let slices = slices_of(pages, &counts, &wanted, &rows);
+        let pages = Pages::new(self, record, &counts, (&wanted, &rows))?;
         if rows.len() == users.len() {
             counts.clear();
         } else if users.len() < counts.len() {
             counts = counts.get(wanted).unwrap_or_default().to_vec();
         }
-        let source = Source::Pages(Pages { section: self, record, bytes, slices });
+        let source = Source::Pages(pages, everyone.cloned());
         Ok(Block { users, counts, rows: rows.len(), start: self.span().start, source })
-    }
-}
-
-/// Cuts the wanted users and rows of a block at its pages. `counts`: rows of all of its users,
-/// empty where each has one or there are none.
-fn slices_of(
-    pages: Vec<PagePlace>,
-    counts: &[u32],
-    users: &Range<usize>,
-    rows: &Range<usize>,
-) -> Vec<Slice> {
-    let mut slices = Vec::with_capacity(pages.len());
-    let mut cursor = UserCursor { counts, user: 0, used: 0 };
-    for (page, start) in pages.into_iter().zip((0..).step_by(PAGE_ROWS_MAX)) {
-        let (first, used) = (cursor.user, cursor.used);
-        let on_page = first..cursor.skip(page.rows);
-        let wanted_rows = within(rows, &(start..start + page.rows));
-        if wanted_rows.is_empty() {
-            continue;
-        }
-        let wanted = if users.is_empty() { 0..0 } else { within(users, &on_page) };
-        let first_user = wanted.start + first;
-        let count = counts.get(first_user).map_or(1, |count| *count as usize);
-        slices.push(Slice {
-            page,
-            rows: wanted_rows,
-            users: if users.is_empty() { 0 } else { on_page.len() },
-            first_user: first_user.saturating_sub(users.start),
-            first_rows: if wanted.start == 0 { count - used } else { count },
-            wanted,
-        });
-    }
-    slices
-}
-
-/// The part of `range` within `frame`, counted from the frame's start.
-fn within(range: &Range<usize>, frame: &Range<usize>) -> Range<usize> {
-    let start = range.start.clamp(frame.start, frame.end) - frame.start;
-    start..(range.end.clamp(frame.start, frame.end) - frame.start).max(start)
-}
-
-/// A place among the rows of a block's users.
-struct UserCursor<'a> {
-    /// Empty: one row each.
-    counts: &'a [u32],
-    user: usize,
-    /// Rows of that user that lie before this place.
-    used: usize,
-}
-
-impl UserCursor<'_> {
-    /// Moves on by so many rows; answers the end of the users who have them.
-    fn skip(&mut self, rows: usize) -> usize {
-        if self.counts.is_empty() {
-            self.user += rows;
-            return self.user;
-        }
-        let mut left = rows;
-        while let Some(&count) = self.counts.get(self.user) {
-            let rest = count as usize - self.used;
-            if rest > left {
-                self.used += left;
-                break;
-            }
-            left -= rest;
-            (self.user, self.used) = (self.user + 1, 0);
-        }
-        self.user + usize::from(self.used > 0)
     }
 }
 
@@ -228,6 +148,13 @@ impl<'a> Block<'a> {
         Block { users, counts, rows: ordinals.len(), start, source: Source::Rows(rows, range) }
     }
 
+    /// Users with one row each, without times.
+    pub(super) fn of_everyone(everyone: Rc<Everyone<'a>>) -> Block<'a> {
+        let users = everyone.users.clone();
+        let (rows, source) = (users.len(), Source::Everyone(everyone));
+        Block { users, counts: Vec::new(), rows, start: 0, source }
+    }
+
     /// How many rows there are.
     pub(crate) fn rows(&self) -> usize {
         self.rows
@@ -246,7 +173,8 @@ impl<'a> Block<'a> {
     /// When the rows happened, in microseconds since 1970, in row order: user, time, arrival.
     pub(crate) fn times(&self) -> Result<Vec<i64>> {
         match &self.source {
-            Source::Pages(pages) => pages.times(self.rows),
+            Source::Pages(pages, _) => pages.times(self.rows),
+            Source::Everyone(_) => Ok(Vec::new()),
             Source::Rows(rows, range) => {
                 let times = rows.times.get(range.clone()).unwrap_or_default();
                 Ok(times.iter().map(|time| self.start + time).collect())
@@ -255,12 +183,18 @@ impl<'a> Block<'a> {
     }
 
     /// A property on these rows; `None` where no row has it.
-    pub(crate) fn column(&self, property: &str) -> Result<Option<BlockColumn<'a>>> {
+    pub(crate) fn column(&self, property: &str) -> Result<Option<Rc<BlockColumn<'a>>>> {
         let column = match &self.source {
-            Source::Pages(pages) => pages.column(property, self)?,
-            Source::Rows(rows, range) => column_of(rows, property, range),
+            Source::Pages(pages, everyone) => {
+                match (pages.column(property, &self.counts)?, everyone) {
+                    (None, Some(everyone)) => everyone.column_of(property, &self.users)?,
+                    (own, _) => own.map(Rc::new),
+                }
+            }
+            Source::Rows(rows, range) => column_of(rows, property, range).map(Rc::new),
+            Source::Everyone(everyone) => everyone.column(property)?,
         };
-        Ok(column.filter(|column| column.cells.iter().any(|cell| *cell != Cell::Null)))
+        Ok(column.filter(|column| !column.cells.all_null()))
     }
 }
 
@@ -277,141 +211,50 @@ fn column_of<'a>(
         None => range.clone().map(|row| column.cell(row)).collect(),
     };
     let (texts, wide) = (Texts::Strings(&rows.strings), Cow::Borrowed(rows.wide.as_slice()));
-    Some(BlockColumn { per_user: false, cells, texts, wide })
+    Some(BlockColumn { per_user: false, cells: Cells::Any(cells), texts, wide })
 }
 
-impl<'a> Pages<'a> {
-    fn times(&self, rows: usize) -> Result<Vec<i64>> {
-        let span = self.section.span();
-        let mut times = Vec::with_capacity(rows);
-        for slice in &self.slices {
-            let part = &slice.page.times;
-            let wanted = slice.rows.clone();
-            let span = (span.start, span.end - span.start);
-            part_bytes(self.bytes, part)
-                .and_then(|bytes| decode_times(bytes, slice.page.rows, wanted, span, &mut times))
-                .map_err(|e| self.damage(part, e))?;
+impl Cells<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Cells::Any(cells) => cells.len(),
+            Cells::Texts(codes) => codes.len(),
         }
-        Ok(times)
     }
 
-    fn damage(&self, part: &PartPlace, what: String) -> crate::error::Error {
-        self.section.page_damage(self.record, part, what)
-    }
-
-    fn column(&self, property: &str, block: &Block) -> Result<Option<BlockColumn<'a>>> {
-        let Some(property) = self.section.property(property)? else { return Ok(None) };
-        let pages = self.slices.iter().map(|slice| self.column_page(slice, property));
-        let pages: Vec<ColumnSlice> = pages.collect::<Result<_>>()?;
-        if pages.iter().all(|page| page.column.is_none()) {
-            return Ok(None);
+    /// The cell at a place; null beyond the end.
+    pub(crate) fn get(&self, place: usize) -> Cell {
+        match self {
+            Cells::Any(cells) => cells.get(place).copied().unwrap_or_default(),
+            Cells::Texts(codes) => codes.get(place).map_or(Cell::Null, |code| Cell::Text(*code)),
         }
-        let list = self.section.texts()?;
-        let dictionary = list.codes(property).len() as u32;
-        let one_per_user =
-            !block.counts.is_empty() && pages.iter().all(ColumnSlice::can_be_per_user);
-        let per_user = if one_per_user { self.values_per_user(&pages, dictionary)? } else { None };
-        let (per_user, values) = match per_user {
-            Some(values) => (true, values),
-            None => (false, self.values_per_row(&pages, dictionary, block)?),
-        };
-        let texts = Texts::Stored { section: self.section, list, property, plain: values.plain };
-        let (cells, wide) = (Cow::Owned(values.cells), Cow::Owned(values.wide));
-        Ok(Some(BlockColumn { per_user, cells, texts, wide }))
     }
 
-    fn column_page<'s>(&self, slice: &'s Slice, property: u16) -> Result<ColumnSlice<'a, 's>> {
-        let columns = &slice.page.columns;
-        let found = columns.binary_search_by_key(&property, |(property, _)| *property).ok();
-        let Some((_, part)) = found.and_then(|at| columns.get(at)) else {
-            return Ok(ColumnSlice { slice, column: None });
-        };
-        let page = part_bytes(self.bytes, part).and_then(ColumnPage::read);
-        let page = page.map_err(|e| self.damage(part, e))?;
-        Ok(ColumnSlice { slice, column: Some((page, part)) })
+    fn all_null(&self) -> bool {
+        match self {
+            Cells::Any(cells) => cells.iter().all(|cell| *cell == Cell::Null),
+            Cells::Texts(codes) => codes.is_empty(),
+        }
     }
 
-    /// A value per user; `None` where the rows of a user on two pages do not agree.
-    fn values_per_user(
-        &self,
-        pages: &[ColumnSlice<'a, '_>],
-        dictionary: u32,
-    ) -> Result<Option<Decoded<'a>>> {
-        let mut values = Decoded::default();
-        for page in pages {
-            let slice = page.slice;
-            let at = values.cells.len();
-            self.append(page, slice.users, &slice.wanted, dictionary, &mut values)?;
-            if slice.first_user < at {
-                // The last user of the page before goes on here.
-                if values.cells.get(at) != values.cells.get(at - 1) {
-                    return Ok(None);
-                }
-                values.cells.remove(at);
+    fn at<'c>(&self, places: &[usize]) -> Cells<'c> {
+        match self {
+            Cells::Any(_) => Cells::Any(places.iter().map(|place| self.get(*place)).collect()),
+            Cells::Texts(codes) => {
+                let code = |place: &usize| codes.get(*place).copied();
+                Cells::Texts(places.iter().filter_map(code).collect())
             }
         }
-        Ok(Some(values))
-    }
-
-    fn values_per_row(
-        &self,
-        pages: &[ColumnSlice<'a, '_>],
-        dictionary: u32,
-        block: &Block,
-    ) -> Result<Decoded<'a>> {
-        let mut values = Decoded::default();
-        for page in pages {
-            let slice = page.slice;
-            if page.column.is_none_or(|(column, _)| !column.per_user) {
-                self.append(page, slice.page.rows, &slice.rows, dictionary, &mut values)?;
-                continue;
-            }
-            let at = values.cells.len();
-            self.append(page, slice.users, &slice.wanted, dictionary, &mut values)?;
-            let of_users = values.cells.split_off(at);
-            let counts = block.counts.iter().skip(slice.first_user + 1).map(|n| *n as usize);
-            let counts = std::iter::once(slice.first_rows).chain(counts);
-            let cells = of_users.into_iter().zip(counts.chain(std::iter::repeat(1)));
-            let cells = cells.flat_map(|(cell, rows)| std::iter::repeat_n(cell, rows));
-            values.cells.extend(cells.take(slice.rows.len()));
-        }
-        Ok(values)
-    }
-
-    /// Appends the values at `wanted` of the page's `count`; nulls where it has no column.
-    fn append(
-        &self,
-        page: &ColumnSlice<'a, '_>,
-        count: usize,
-        wanted: &Range<usize>,
-        dictionary: u32,
-        to: &mut Decoded<'a>,
-    ) -> Result<()> {
-        let Some((column, part)) = page.column else {
-            to.cells.extend(wanted.clone().map(|_| Cell::Null));
-            return Ok(());
-        };
-        let decoded = column.decode(count, wanted.clone(), dictionary, to);
-        decoded.map_err(|e| self.damage(part, e))
     }
 }
 
-/// The wanted part of one page of one property.
-struct ColumnSlice<'a, 's> {
-    slice: &'s Slice,
-    /// `None`: all of the page is null.
-    column: Option<(ColumnPage<'a>, &'s PartPlace)>,
-}
-
-impl ColumnSlice<'_, '_> {
-    /// Does the page hold a value per user, or users with one row each?
-    fn can_be_per_user(&self) -> bool {
-        let one_each = self.slice.users == self.slice.page.rows;
-        self.column.is_none_or(|(column, _)| column.per_user || one_each)
+impl<'a> BlockColumn<'a> {
+    /// The cells at some places, in the same column.
+    pub(super) fn at(&self, places: &[usize]) -> BlockColumn<'a> {
+        let (texts, wide) = (self.texts.clone(), self.wide.clone());
+        BlockColumn { per_user: self.per_user, cells: self.cells.at(places), texts, wide }
     }
-}
 
-impl BlockColumn<'_> {
     /// What a cell of this column stands for.
     #[inline]
     pub(crate) fn datum(&self, cell: Cell) -> Result<Datum<'_>> {

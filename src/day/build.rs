@@ -1,8 +1,9 @@
 //! Rows of a day to the bytes of a section.
 
 use super::column::{self, Context, Texts};
+use super::crowds::Crowds;
 use super::format::{
-    ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, ENTITY_USER, IndexRecord, PACKED_BELOW,
+    ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, ENTITY_USER, IndexRecord,
     PRESENCE_NONE, PRESENCE_PACKED, PartRecord, SECTION_MAGIC, SectionFooter,
 };
 use super::index::{IndexGroup, index_of};
@@ -11,7 +12,7 @@ use super::names;
 use super::pages::{self, PageParts, PagePlan};
 use super::rows::{Cell, Column, DayRows};
 use super::summary::{ActivityTotals, SectionTotals};
-use crate::codec::bits::{Bits, Container};
+use crate::codec::bits::Container;
 use crate::codec::{checksum::crc, ints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{SECTION_NAMES_MAX, SECTION_ROWS_MAX};
@@ -34,14 +35,17 @@ pub(crate) fn build_section(span: DaySpan, rows: &DayRows) -> Result<BuiltSectio
         return Err(limit_error(span, format!("{names} activities or properties; {limit} fit")));
     }
     let mut section = Builder::new(rows, &layout);
+    section.write_times();
     section.write_columns();
     if section.text_bytes > u64::from(u32::MAX) {
         return Err(limit_error(span, "more than 4 GiB of distinct texts".to_string()));
     }
-    let chunks = section.write_presence();
-    section.write_rows();
+    section.write_presence();
+    section.write_counts();
+    section.write_pages();
+    section.write_index();
     let totals = totals(span, rows, &layout, &section.blocks);
-    Ok(BuiltSection { bytes: section.finish(span, chunks), totals })
+    Ok(BuiltSection { bytes: section.finish(span), totals })
 }
 
 fn limit_error(span: DaySpan, what: String) -> Error {
@@ -66,10 +70,13 @@ fn check(span: DaySpan, rows: &DayRows) -> Result<()> {
 struct Builder<'a> {
     rows: &'a DayRows,
     layout: &'a Layout,
+    crowds: Crowds,
     /// Pages of each block.
     plans: Vec<Vec<PagePlan>>,
     parts: Vec<Vec<PageParts>>,
-    /// Bytes of `parts`.
+    /// What all rows of each user agree on, by crowd.
+    shared: Vec<PageParts>,
+    /// Bytes of `parts` and `shared`.
     arena: Vec<u8>,
     /// Candidates of each block, ascending by property.
     groups: Vec<Vec<IndexGroup>>,
@@ -90,9 +97,12 @@ impl<'a> Builder<'a> {
     fn new(rows: &'a DayRows, layout: &'a Layout) -> Builder<'a> {
         let plans: Vec<_> = layout.blocks.iter().map(|block| pages::plan(layout, block)).collect();
         let empty = |pages: &Vec<PagePlan>| pages.iter().map(|_| PageParts::default()).collect();
+        let crowds = Crowds::of(layout);
         Builder {
             rows,
             layout,
+            shared: crowds.crowds.iter().map(|_| PageParts::default()).collect(),
+            crowds,
             parts: plans.iter().map(empty).collect(),
             groups: plans.iter().map(|_| Vec::new()).collect(),
             plans,
@@ -107,8 +117,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Times and columns of all pages into the arena, one property after the other.
-    fn write_columns(&mut self) {
+    /// Times of all pages into the arena.
+    fn write_times(&mut self) {
         let (rows, layout) = (self.rows, self.layout);
         let mut times = Vec::new();
         for (plans, parts) in self.plans.iter().zip(&mut self.parts) {
@@ -119,6 +129,11 @@ impl<'a> Builder<'a> {
                 part.times = append(&mut self.arena, |out| pages::encode_times(&times, out));
             }
         }
+    }
+
+    /// Columns of all pages into the arena, one property after the other.
+    fn write_columns(&mut self) {
+        let rows = self.rows;
         let mut columns: Vec<&Column> = rows.columns.iter().collect();
         columns.sort_unstable_by_key(|column| rows.strings.get(column.name));
         let mut codes = vec![u32::MAX; rows.strings.len()];
@@ -138,26 +153,19 @@ impl<'a> Builder<'a> {
         self.text_starts.push(self.texts.len() as u32);
         let texts = if plan.plain { Texts::Plain(&rows.strings) } else { Texts::Coded(codes) };
         let context = Context { texts, wide: &rows.wide };
-        let mut cells: Vec<Cell> = Vec::new();
+        let cells: Vec<Cell> = layout.order.iter().map(|&row| column.cell(row as usize)).collect();
+        let agreed = self.crowds.agreed(layout, &cells);
+        for (part, cells) in self.shared.iter_mut().zip(&agreed) {
+            let Some(cells) = cells else { continue };
+            let range = append(&mut self.arena, |out| {
+                column::encode(cells, &[], context, out);
+            });
+            part.columns.push((property, range));
+        }
         for (at, block) in layout.blocks.iter().enumerate() {
-            cells.clear();
-            let order = &layout.order[block.rows.clone()];
-            cells.extend(order.iter().map(|&row| column.cell(row as usize)));
-            for (plan, part) in self.plans[at].iter().zip(&mut self.parts[at]) {
-                let from = plan.rows.start - block.rows.start;
-                let cells = &cells[from..from + plan.rows.len()];
-                let range = append(&mut self.arena, |out| {
-                    column::encode(cells, &plan.users, context, out);
-                });
-                if !range.is_empty() {
-                    part.columns.push((property, range));
-                }
-            }
-            if block.chunk < CHUNKS_MAX {
-                let users = block.users.clone();
-                let (users, counts) = (&layout.users[users.clone()], &layout.counts[users]);
-                let group = index_of(&cells, users, counts, texts);
-                self.groups[at].extend(group.map(|group| IndexGroup { property, ..group }));
+            let crowd = self.crowds.of_chunk(block.chunk);
+            if crowd.and_then(|crowd| agreed.get(crowd)).is_none_or(Option::is_none) {
+                self.write_block(at, property, &cells[block.rows.clone()], context);
             }
         }
         for &code in &plan.coded {
@@ -165,22 +173,42 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Presence of any activity and of each block; answers the highest chunk plus one.
-    fn write_presence(&mut self) -> u32 {
-        let layout = self.layout;
-        let mut chunks: Vec<(u32, &[u32])> =
-            layout.blocks.iter().flat_map(|block| layout.chunks_of(block)).collect();
-        chunks.sort_by_key(|(chunk, _)| *chunk);
-        let mut packed = Vec::new();
-        for of_chunk in chunks.chunk_by(|a, b| a.0 == b.0) {
-            self.write_any(of_chunk, &mut packed);
+    /// One property of one block: a part for each page, and its index.
+    fn write_block(&mut self, at: usize, property: u16, cells: &[Cell], context: Context) {
+        let (layout, block) = (self.layout, &self.layout.blocks[at]);
+        for (plan, part) in self.plans[at].iter().zip(&mut self.parts[at]) {
+            let from = plan.rows.start - block.rows.start;
+            let cells = &cells[from..from + plan.rows.len()];
+            let range = append(&mut self.arena, |out| {
+                column::encode(cells, &plan.users, context, out);
+            });
+            if !range.is_empty() {
+                part.columns.push((property, range));
+            }
         }
+        if block.chunk < CHUNKS_MAX {
+            let users = block.users.clone();
+            let (users, counts) = (&layout.users[users.clone()], &layout.counts[users]);
+            let group = index_of(cells, users, counts, context.texts);
+            self.groups[at].extend(group.map(|group| IndexGroup { property, ..group }));
+        }
+    }
+
+    /// Presence of any activity and of each block.
+    fn write_presence(&mut self) {
+        for at in 0..self.crowds.crowds.len() {
+            let crowd = &self.crowds.crowds[at];
+            let (chunk, users, mut bytes) = (crowd.chunk, crowd.lows.len(), Vec::new());
+            let kind = Container::encode(&crowd.lows, &mut bytes);
+            self.push_block(ANY, chunk, kind as u8, users as u32, &bytes);
+        }
+        let packed = std::mem::take(&mut self.crowds.packed);
         if !packed.is_empty() {
             self.push_packed(ANY, &packed);
         }
-        for block in &layout.blocks {
+        for block in &self.layout.blocks {
             let activity = block.activity as u16 + 1;
-            let users = &layout.users[block.users.clone()];
+            let users = &self.layout.users[block.users.clone()];
             match block.chunk {
                 CHUNK_NONE => self.push_block(activity, CHUNK_NONE, PRESENCE_NONE, 0, &[]),
                 CHUNK_PACKED => self.push_packed(activity, users),
@@ -192,34 +220,6 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        chunks.last().map_or(0, |(chunk, _)| chunk + 1)
-    }
-
-    /// The users of all activities in one chunk: a container, or more of the packed ones.
-    fn write_any(&mut self, of_chunk: &[(u32, &[u32])], packed: &mut Vec<u32>) {
-        let users: usize = of_chunk.iter().map(|(_, users)| users.len()).sum();
-        let Some((chunk, _)) = of_chunk.first() else { return };
-        let all = of_chunk.iter().flat_map(|(_, users)| users.iter().copied());
-        if users <= 16 * PACKED_BELOW {
-            let mut few: Vec<u32> = all.collect();
-            few.sort_unstable();
-            few.dedup();
-            if few.len() < PACKED_BELOW {
-                return packed.extend(few);
-            }
-            let lows: Vec<u16> = few.iter().map(|&user| user as u16).collect();
-            let mut bytes = Vec::new();
-            let kind = Container::encode(&lows, &mut bytes);
-            return self.push_block(ANY, *chunk, kind as u8, lows.len() as u32, &bytes);
-        }
-        let mut bits = Bits::EMPTY;
-        all.for_each(|user| bits.insert(user as u16));
-        if bits.count() < PACKED_BELOW as u32 {
-            return packed.extend(bits.iter().map(|low| chunk << 16 | u32::from(low)));
-        }
-        let mut bytes = Vec::new();
-        let kind = Container::encode_bits(&bits, &mut bytes);
-        self.push_block(ANY, *chunk, kind as u8, bits.count(), &bytes);
     }
 
     fn push_packed(&mut self, activity: u16, users: &[u32]) {
@@ -243,11 +243,14 @@ impl<'a> Builder<'a> {
         });
     }
 
-    /// Counts of all blocks, then their pages, then the index containers that pay.
-    fn write_rows(&mut self) {
-        let layout = self.layout;
-        let any = self.blocks.len() - layout.blocks.len();
-        for (block, record) in layout.blocks.iter().zip(&mut self.blocks[any..]) {
+    /// Where the records of the layout's blocks begin.
+    fn named(&self) -> usize {
+        self.blocks.len() - self.layout.blocks.len()
+    }
+
+    fn write_counts(&mut self) {
+        let (layout, named) = (self.layout, self.named());
+        for (block, record) in layout.blocks.iter().zip(&mut self.blocks[named..]) {
             let counts = &layout.counts[block.users.clone()];
             let mut bytes = Vec::new();
             if counts.len() != block.rows.len() {
@@ -256,21 +259,40 @@ impl<'a> Builder<'a> {
             record.rows = (block.rows.len() as u32).into();
             record.counts = PartRecord::append(&mut self.section, &bytes);
         }
-        for (at, record) in self.blocks[any..].iter_mut().enumerate() {
-            let mut head = Vec::new();
-            pages::encode_head(&self.parts[at], &self.arena, &mut head);
-            record.head = PartRecord::append(&mut self.section, &head);
-            let from = self.section.len();
-            for page in &self.parts[at] {
-                self.section.extend_from_slice(&self.arena[page.times.clone()]);
-                for (_, range) in &page.columns {
-                    self.section.extend_from_slice(&self.arena[range.clone()]);
-                }
+    }
+
+    /// What everyone of a chunk shares, then the pages of all blocks.
+    fn write_pages(&mut self) {
+        for (at, part) in std::mem::take(&mut self.shared).iter().enumerate() {
+            if !part.columns.is_empty() {
+                self.write_page_parts(at, std::slice::from_ref(part));
             }
-            record.pages_length = ((self.section.len() - from) as u64).into();
         }
-        for (at, block) in layout.blocks.iter().enumerate() {
-            let rows_bytes = self.blocks[any + at].pages_length.get();
+        let named = self.named();
+        for (at, parts) in std::mem::take(&mut self.parts).iter().enumerate() {
+            self.write_page_parts(named + at, parts);
+        }
+    }
+
+    fn write_page_parts(&mut self, at: usize, pages: &[PageParts]) {
+        let mut head = Vec::new();
+        pages::encode_head(pages, &self.arena, &mut head);
+        self.blocks[at].head = PartRecord::append(&mut self.section, &head);
+        let from = self.section.len();
+        for page in pages {
+            self.section.extend_from_slice(&self.arena[page.times.clone()]);
+            for (_, range) in &page.columns {
+                self.section.extend_from_slice(&self.arena[range.clone()]);
+            }
+        }
+        self.blocks[at].pages_length = ((self.section.len() - from) as u64).into();
+    }
+
+    /// The index containers that pay.
+    fn write_index(&mut self) {
+        let named = self.named();
+        for (at, block) in self.layout.blocks.iter().enumerate() {
+            let rows_bytes = self.blocks[named + at].pages_length.get();
             for group in std::mem::take(&mut self.groups[at]) {
                 if (group.cost() as u64) < rows_bytes / 4 {
                     self.push_group(block, group);
@@ -296,7 +318,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Dictionaries, insert ids, directories and footer.
-    fn finish(mut self, span: DaySpan, chunks: u32) -> Vec<u8> {
+    fn finish(mut self, span: DaySpan) -> Vec<u8> {
         let rows = self.rows;
         let strings = |codes: &'a [u32]| codes.iter().map(|&code| rows.strings.get(code));
         let mut bytes = Vec::new();
@@ -317,7 +339,7 @@ impl<'a> Builder<'a> {
             day: span.day.into(),
             start: span.start.into(),
             end: span.end.into(),
-            chunks: chunks.into(),
+            chunks: self.crowds.chunks.into(),
             names,
             texts,
             insert_ids,

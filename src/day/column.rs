@@ -81,7 +81,7 @@ fn one_per_user(cells: &[Cell], users: &[u32]) -> Option<Vec<Cell>> {
 }
 
 /// Equal to the bit.
-fn same(a: Cell, b: Cell) -> bool {
+pub(crate) fn same(a: Cell, b: Cell) -> bool {
     match (a, b) {
         (Cell::Float(a), Cell::Float(b)) => a.to_bits() == b.to_bits(),
         _ => a == b,
@@ -233,6 +233,44 @@ impl<'a> ColumnPage<'a> {
     }
 }
 
+impl ColumnPage<'_> {
+    /// The codes at `wanted`, as `decode` does; `None` where there are other values than texts of
+    /// the dictionary.
+    pub(crate) fn decode_codes(
+        &self,
+        count: usize,
+        wanted: Range<usize>,
+        dictionary: u32,
+    ) -> Result<Option<Vec<u32>>, String> {
+        let mut input = self.values;
+        if decode_kinds(&mut input)? != [(value_kind::TEXT_CODE, 0)] {
+            return Ok(None);
+        }
+        let mut codes = Vec::with_capacity(wanted.len());
+        let push = |frame: &[i64]| codes.extend(frame.iter().map(|code| *code as u32));
+        codes_of(&mut input, (count, wanted), dictionary, push)?;
+        match input.len() {
+            0 => Ok(Some(codes)),
+            more => Err(format!("{more} bytes follow the column")),
+        }
+    }
+}
+
+/// Hands out codes frame by frame; an error where some are not of the dictionary.
+fn codes_of(
+    input: &mut &[u8],
+    (count, wanted): (usize, Range<usize>),
+    dictionary: u32,
+    mut push: impl FnMut(&[i64]),
+) -> Result<(), String> {
+    let (mut known, codes) = (true, 0..i64::from(dictionary));
+    ints::decode_frames(input, count, wanted, |frame| {
+        known &= frame.iter().all(|code| codes.contains(code));
+        push(frame);
+    })?;
+    if known { Ok(()) } else { Err(format!("a text code beyond the {dictionary} of its property")) }
+}
+
 fn decode_kinds(input: &mut &[u8]) -> Result<Vec<Kind>, String> {
     let count = usize::from(cursor::u8(input)?);
     let bytes = cursor::take(input, 2 * count)?;
@@ -349,16 +387,10 @@ impl Decoder<'_, '_> {
     }
 
     fn codes(&mut self, count: usize, wanted: Range<usize>) -> Result<(), String> {
-        let (cells, codes) = (&mut self.to.cells, 0..i64::from(self.dictionary));
-        let mut known = true;
-        ints::decode_frames(&mut self.input, count, wanted, |frame| {
-            known &= frame.iter().all(|code| codes.contains(code));
-            cells.extend(frame.iter().map(|&code| Cell::Text(code as u32)));
-        })?;
-        if known {
-            return Ok(());
-        }
-        Err(format!("a text code beyond the {} of its property", self.dictionary))
+        let cells = &mut self.to.cells;
+        let cell = |code: &i64| Cell::Text(*code as u32);
+        let push = |frame: &[i64]| cells.extend(frame.iter().map(cell));
+        codes_of(&mut self.input, (count, wanted), self.dictionary, push)
     }
 
     fn wide(&mut self, scale: u8, count: usize, wanted: Range<usize>) -> Result<(), String> {

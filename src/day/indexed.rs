@@ -49,10 +49,7 @@ impl Section {
         };
         let (pages, bytes) = self.pages(record)?;
         for page in &pages {
-            let at = page.columns.binary_search_by_key(&property, |(property, _)| *property);
-            let Some((_, part)) = at.ok().and_then(|at| page.columns.get(at)) else {
-                return Ok(false);
-            };
+            let Some(part) = page.column(property) else { return Ok(false) };
             let misses =
                 part_bytes(bytes, part).and_then(|bytes| ColumnPage::read(bytes)?.misses_some());
             if misses.map_err(|e| self.page_damage(record, part, e))? {

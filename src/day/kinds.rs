@@ -2,7 +2,6 @@
 
 use super::column::ColumnPage;
 use super::datum::KindSet;
-use super::format::ANY;
 use super::rows::DayRows;
 use super::section::Section;
 use super::section_rows::part_bytes;
@@ -18,11 +17,10 @@ impl Section {
     pub(crate) fn kinds(&self, property: &str, wanted: KindSet) -> Result<KindSet> {
         let mut kinds = KindSet::NONE;
         let Some(property) = self.property(property)? else { return Ok(kinds) };
-        for record in self.blocks()?.iter().filter(|record| record.activity.get() != ANY) {
+        for record in self.blocks()? {
             let (pages, bytes) = self.pages(record)?;
             for page in &pages {
-                let at = page.columns.binary_search_by_key(&property, |(property, _)| *property);
-                let Some((_, part)) = at.ok().and_then(|at| page.columns.get(at)) else { continue };
+                let Some(part) = page.column(property) else { continue };
                 let found =
                     part_bytes(bytes, part).and_then(|bytes| ColumnPage::read(bytes)?.kinds());
                 kinds = kinds.or(found.map_err(|e| self.page_damage(record, part, e))?);

@@ -3,7 +3,9 @@
 pub(crate) mod block;
 pub(crate) mod build;
 mod column;
+mod crowds;
 pub(crate) mod datum;
+pub(crate) mod everyone;
 pub(crate) mod file;
 mod format;
 mod index;
@@ -17,6 +19,7 @@ mod pages;
 pub(crate) mod rows;
 pub(crate) mod section;
 mod section_rows;
+mod slices;
 mod strings;
 pub(crate) mod summary;
 #[cfg(test)]

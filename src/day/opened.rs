@@ -202,6 +202,9 @@ fn check_block(
     if !kinds_agree || (any && rows > 0) || (!any && rows < users) {
         return Err(format!("{users} users and {rows} rows of kind {kind} in chunk {chunk}"));
     }
+    if any && chunk == CHUNK_PACKED && record.head.length.get() + record.pages_length.get() > 0 {
+        return Err("properties of everyone in small chunks".to_string());
+    }
     let counted = record.counts.length.get() > 0;
     if counted != (rows != users && users > 0 && !any) {
         return Err(format!("counts where {users} users have {rows} rows"));

@@ -46,6 +46,14 @@ pub(crate) struct PagePlace {
     pub(crate) columns: Vec<(u16, PartPlace)>,
 }
 
+impl PagePlace {
+    /// The part of a property.
+    pub(crate) fn column(&self, property: u16) -> Option<&PartPlace> {
+        let found = self.columns.binary_search_by_key(&property, |(property, _)| *property).ok()?;
+        self.columns.get(found).map(|(_, part)| part)
+    }
+}
+
 /// Cuts a block into pages.
 pub(crate) fn plan(layout: &Layout, block: &Block) -> Vec<PagePlan> {
     let starts = block.rows.clone().step_by(PAGE_ROWS_MAX);

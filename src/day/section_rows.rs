@@ -9,6 +9,7 @@ use super::rows::{Cell, DayRows, NO_USER};
 use super::section::Section;
 use crate::codec::checksum::crc;
 use crate::error::{Error, Result};
+use std::collections::BTreeMap;
 
 /// Rows being read back: the section's codes as codes of the rows' strings.
 struct Reading {
@@ -17,6 +18,16 @@ struct Reading {
     properties: Vec<u32>,
     /// Of each property, its dictionary's texts.
     texts: Vec<Vec<u32>>,
+    /// What rows in a chunk share.
+    everyone: BTreeMap<u32, Shared>,
+}
+
+/// Properties on which all rows of each user of a chunk agree.
+#[derive(Default)]
+struct Shared {
+    users: Vec<u32>,
+    /// Property and a cell for each of the users.
+    columns: Vec<(u16, Vec<Cell>)>,
 }
 
 impl Section {
@@ -27,6 +38,7 @@ impl Section {
         for (at, record) in self.blocks()?.iter().enumerate() {
             let (activity, chunk) = (record.activity.get(), record.chunk.get());
             if activity == ANY {
+                self.read_everyone(at, record, &mut reading)?;
                 continue;
             }
             // Small chunks lie behind the large ones of their activity, not between them.
@@ -59,7 +71,25 @@ impl Section {
             let codes: Result<Vec<u32>, String> = codes.map(code).collect();
             coded.push(codes.map_err(|e| self.texts_damage(e))?);
         }
-        Ok(Reading { rows, activities, properties, texts: coded })
+        Ok(Reading { rows, activities, properties, texts: coded, everyone: BTreeMap::new() })
+    }
+
+    fn read_everyone(&self, at: usize, record: &BlockRecord, reading: &mut Reading) -> Result<()> {
+        let (pages, bytes) = self.pages(record)?;
+        let [page] = pages.as_slice() else { return Ok(()) };
+        let mut shared = Shared { users: self.block_users(at, record)?, ..Shared::default() };
+        for (property, part) in &page.columns {
+            let cells = part_bytes(bytes, part)
+                .and_then(|bytes| reading.cells(*property, bytes, (page.rows, page.rows)))
+                .map_err(|e| self.page_damage(record, part, e))?;
+            shared.columns.push((*property, cells.1));
+        }
+        if page.times.length > 0 {
+            let what = "times of everyone".to_string();
+            return Err(self.page_damage(record, &page.times, what));
+        }
+        reading.everyone.insert(record.chunk.get(), shared);
+        Ok(())
     }
 
     fn read_block(&self, at: usize, record: &BlockRecord, reading: &mut Reading) -> Result<()> {
@@ -70,9 +100,23 @@ impl Section {
         };
         let (pages, bytes) = self.pages(record)?;
         let mut runs = UserRuns::new(counts.iter().map(|count| *count as usize));
+        let first_row = reading.rows.times.len();
         for page in &pages {
             let users = runs.next_page(page.rows);
             self.read_page(record, page, bytes, &users, reading)?;
+        }
+        let told_twice = |shared: &Shared| {
+            let twice =
+                |(property, _): &(u16, _)| pages.iter().any(|p| p.column(*property).is_some());
+            shared.columns.iter().any(twice)
+        };
+        if reading.everyone.get(&record.chunk.get()).is_some_and(told_twice) {
+            let what = "a property of everyone and of an activity";
+            return Err(self.damage(record.head.offset.get(), "head", what));
+        }
+        if !reading.add_shared(record.chunk.get(), (&users, &counts), first_row) {
+            let what = "any activity lacks a user";
+            return Err(self.damage(record.presence.offset.get(), "presence", what));
         }
         let rows = &mut reading.rows;
         match record.chunk.get() {
@@ -115,7 +159,12 @@ impl Section {
         };
         let bytes = place.range(data.len()).and_then(|range| data.get(range)).unwrap_or_default();
         let properties = self.opened()?.properties.len();
-        let pages = decode_head(head, record.rows.get() as usize, bytes.len(), properties)
+        let rows = match record.activity.get() {
+            ANY if head.is_empty() => 0,
+            ANY => record.cardinality.get(),
+            _ => record.rows.get(),
+        };
+        let pages = decode_head(head, rows as usize, bytes.len(), properties)
             .map_err(|e| self.damage(record.head.offset.get(), "head", e))?;
         Ok((pages, bytes))
     }
@@ -243,24 +292,63 @@ impl Reading {
         users: &[usize],
         first_row: usize,
     ) -> Result<(), String> {
+        let (per_user, cells) = self.cells(property, bytes, (rows, users.len()))?;
+        self.append(property, first_row, |to| {
+            if per_user {
+                let of_user = |(cell, &rows)| std::iter::repeat_n(cell, rows);
+                to.extend(cells.into_iter().zip(users).flat_map(of_user));
+            } else {
+                to.extend(cells);
+            }
+        });
+        Ok(())
+    }
+
+    /// The cells of a page of so many rows and users, and whether there is one for each user.
+    fn cells(
+        &mut self,
+        property: u16,
+        bytes: &[u8],
+        (rows, users): (usize, usize),
+    ) -> Result<(bool, Vec<Cell>), String> {
         let texts = self.texts.get(usize::from(property)).map_or(0, |texts| texts.len() as u32);
         let page = ColumnPage::read(bytes)?;
-        let count = if page.per_user { users.len() } else { rows };
+        let count = if page.per_user { users } else { rows };
         let mut values = Decoded::default();
         page.decode(count, 0..count, texts, &mut values)?;
-        let cells: Vec<Cell> =
-            values.cells.iter().map(|&cell| self.cell(property, cell, &values)).collect();
+        let cells = values.cells.iter().map(|&cell| self.cell(property, cell, &values)).collect();
+        Ok((page.per_user, cells))
+    }
+
+    /// Appends to a property's cells from a row on.
+    fn append(&mut self, property: u16, first_row: usize, append: impl FnOnce(&mut Vec<Cell>)) {
         let name = self.properties.get(usize::from(property)).copied().unwrap_or_default();
         let column = self.rows.column(name);
-        let Some(column) = self.rows.columns.get_mut(column) else { return Ok(()) };
-        column.cells.resize(first_row, Cell::Null);
-        if page.per_user {
-            let of_user = |(cell, &rows)| std::iter::repeat_n(cell, rows);
-            column.cells.extend(cells.into_iter().zip(users).flat_map(of_user));
-        } else {
-            column.cells.extend(cells);
+        if let Some(column) = self.rows.columns.get_mut(column) {
+            column.cells.resize(first_row, Cell::Null);
+            append(&mut column.cells);
         }
-        Ok(())
+    }
+
+    /// Gives the rows of a block what their users share; false where a user is not known there.
+    fn add_shared(
+        &mut self,
+        chunk: u32,
+        (users, counts): (&[u32], &[u32]),
+        first_row: usize,
+    ) -> bool {
+        let Some(shared) = self.everyone.remove(&chunk) else { return true };
+        let places = users.iter().map(|user| shared.users.binary_search(user).ok());
+        let Some(places) = places.collect::<Option<Vec<usize>>>() else { return false };
+        for (property, cells) in &shared.columns {
+            self.append(*property, first_row, |to| {
+                for (&place, &rows) in places.iter().zip(counts) {
+                    to.extend(std::iter::repeat_n(cells[place], rows as usize));
+                }
+            });
+        }
+        self.everyone.insert(chunk, shared);
+        true
     }
 
     /// A cell whose text and wide value are in the rows.

@@ -37,6 +37,28 @@ pub fn every_kind_of_value(day: i64) -> Vec<Event> {
     vec![at(one, day * DAY_US), at(two, day * DAY_US)]
 }
 
+/// A day on which many people do several things, so that what all events of a person agree on is
+/// stored once: mostly the country, sometimes more, sometimes with one who differs.
+pub fn crowd(random: &mut Random, first_day: i64, days: u64) -> Vec<Event> {
+    let start = (first_day + random.below(days) as i64) * DAY_US;
+    let (countries, prices) = (["DE", "FR", "US"], ["free", "pro"]);
+    let (prices_agree, differing) = (random.chance(2), random.below(140));
+    let mut events = Vec::new();
+    for person in 0..66 + random.below(20) {
+        for activity in ACTIVITIES.iter().take(2 + random.below(2) as usize) {
+            let time = start + random.below(DAY_US as u64) as i64;
+            let mut event = at(Event::new(format!("user {person}"), *activity), time);
+            if person != differing || random.chance(2) {
+                event = event.with("country", countries[person as usize % 3]);
+            }
+            let price = if prices_agree { person % 2 } else { random.below(2) };
+            event = event.with("price", prices[price as usize]);
+            events.push(if person % 5 == 0 { event.with("flag", true) } else { event });
+        }
+    }
+    events
+}
+
 /// What an event says beside its name: numbers of every type, some of them equal, columns that
 /// mix, and much that is missing.
 fn properties(random: &mut Random) -> Vec<(&'static str, Value)> {

@@ -10,7 +10,7 @@ use crate::questions::{Questions, ZONES};
 use crate::same::assert_same;
 use crate::support::{Random, folder, save, setting};
 use daybit::{Answer, Batch, Db, Durability, Event, Options, Query};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Comparisons that a run of the default length makes at least.
@@ -35,6 +35,37 @@ fn random_lives_of_a_database_answer_like_the_oracle() {
     println!("{total} answers compared: {compared:?}");
     let asked_all = std::env::var("MODEL_REPORT").is_err() && rounds >= ROUNDS;
     assert!(!asked_all || total >= COMPARISONS_MIN, "{total} answers compared");
+}
+
+/// What all events of a person agree on is stored apart from what they do not.
+#[test]
+fn properties_of_a_crowd_answer_like_the_oracle() {
+    let conditions = |property: &str| {
+        let value = json!({"country": "DE", "price": "free", "flag": true});
+        let value = &value[property];
+        let test = |test: &str| json!([{"property": property, test: value}]);
+        [test("is"), test("is_not"), json!([{"property": property, "exists": true}])]
+    };
+    for seed in 0..8 {
+        let mut life = Life::new(seed);
+        life.write(events::every_kind_of_value(0).into_iter().map(|e| (e, None)).collect());
+        (0..2).for_each(|_| life.crowd());
+        life.db().flush().unwrap();
+        for property in ["country", "price", "flag"] {
+            for (condition, event) in
+                conditions(property).iter().flat_map(|c| [(c, "*"), (c, "view")])
+            {
+                let event = json!({"event": event, "where": condition});
+                let query = json!({"report": "active", "event": event, "from": "-30d"});
+                let mut grouped = query.clone();
+                grouped["breakdown"] = json!(["price", "country"]);
+                for query in [query, grouped] {
+                    let answer = life.asked(&query, life.db().query(&parse(&query)));
+                    life.equal(&query, &answer);
+                }
+            }
+        }
+    }
 }
 
 /// One database's life beside its oracle.
@@ -95,6 +126,9 @@ impl Life {
             self.oracle.cohorts.insert(name.to_string(), set);
         }
         self.batch();
+        if self.random().chance(3) {
+            self.crowd();
+        }
         for _ in 0..14 {
             match self.random().below(8) {
                 0 => self.db().flush().unwrap(),
@@ -124,6 +158,12 @@ impl Life {
         let events = 1 + self.random().below(60);
         let events = (0..events).map(|_| self.event()).collect();
         self.write(events);
+    }
+
+    fn crowd(&mut self) {
+        let (first_day, days) = (self.questions.first_day, self.questions.days);
+        let events = events::crowd(self.random(), first_day, days);
+        self.write(events.into_iter().map(|event| (event, None)).collect());
     }
 
     fn write(&mut self, events: Vec<(Event, Option<String>)>) {

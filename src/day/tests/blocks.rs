@@ -1,12 +1,12 @@
 //! Blocks answer the same rows as the whole section, column by column.
 
 use super::*;
-use crate::day::block::Block;
+use crate::day::block::{Block, BlockColumn};
 use crate::day::datum::KindSet;
 use crate::memtable::Run;
 
 /// Of all rows here.
-const PROPERTIES: [&str; 7] = ["note", "p", "page", "plan", "price", "q", "r"];
+const PROPERTIES: [&str; 8] = ["country", "note", "p", "page", "plan", "price", "q", "r"];
 
 /// The block's rows in the form that can be compared.
 fn rows_of(block: &Block, activity: &[u8], chunk: Option<u32>) -> crate::Result<Vec<Row>> {
@@ -26,7 +26,7 @@ fn rows_of(block: &Block, activity: &[u8], chunk: Option<u32>) -> crate::Result<
         .collect();
     for property in PROPERTIES {
         let Some(column) = block.column(property)? else { continue };
-        let mut cells = column.cells.to_vec();
+        let mut cells: Vec<Cell> = cells_of(&column);
         if column.per_user {
             assert!(chunk.is_some() && cells.len() == lows.len());
             let one = vec![1; lows.len()];
@@ -46,13 +46,27 @@ fn rows_of(block: &Block, activity: &[u8], chunk: Option<u32>) -> crate::Result<
     Ok(rows)
 }
 
+fn cells_of(column: &BlockColumn) -> Vec<Cell> {
+    (0..column.cells.len()).map(|at| column.cells.get(at)).collect()
+}
+
+/// The block, beside everyone of its chunk.
+fn block_of(
+    section: &Section,
+    activity: u16,
+    chunk: Option<u32>,
+) -> crate::Result<Option<Block<'_>>> {
+    let everyone = chunk.map_or(Ok(None), |chunk| section.everyone(chunk))?;
+    section.block(activity, chunk, everyone.as_ref())
+}
+
 /// Reads all that a block of a section has.
 pub(super) fn read(
     section: &Section,
     activity: u16,
     chunk: Option<u32>,
 ) -> crate::Result<Vec<Row>> {
-    let Some(block) = section.block(activity, chunk)? else { return Ok(Vec::new()) };
+    let Some(block) = block_of(section, activity, chunk)? else { return Ok(Vec::new()) };
     let names = section.activity_names()?;
     let name = names.get(usize::from(activity)).map_or(&[][..], |name| name.as_bytes());
     rows_of(&block, name, chunk)
@@ -80,7 +94,7 @@ fn check_blocks(rows: DayRows) {
             let fresh = run.days[&SPAN.day].block(name.as_bytes(), chunk);
             assert_eq!(fresh.is_none(), expected.is_empty());
             if let Some(fresh) = fresh {
-                let block = section.block(code, chunk).unwrap().unwrap();
+                let block = block_of(&section, code, chunk).unwrap().unwrap();
                 assert_eq!((fresh.users(), fresh.counts()), (block.users(), block.counts()));
                 let rows = rows_of(&fresh, name.as_bytes(), chunk).unwrap();
                 assert_eq!(rows, expected);
@@ -93,7 +107,7 @@ fn check_blocks(rows: DayRows) {
         assert_eq!(kinds, run.days[&SPAN.day].rows.kinds(property));
         assert_eq!(section.has_property(property).unwrap(), !kinds.is_empty());
     }
-    assert!(section.block(names.len() as u16, Some(0)).unwrap().is_none());
+    assert!(block_of(&section, names.len() as u16, Some(0)).unwrap().is_none());
     assert!(run.days[&SPAN.day].block(b"nothing", Some(0)).is_none());
 }
 
@@ -140,13 +154,13 @@ fn columns_of_many_pages_are_per_user_where_every_page_agrees() {
         },
     );
     let (_, section) = built(&rows);
-    let block = section.block(0, Some(0)).unwrap().unwrap();
+    let block = block_of(&section, 0, Some(0)).unwrap().unwrap();
     assert_eq!((block.rows(), block.users().len()), (150_150, 150));
     let column = |name| block.column(name).unwrap().unwrap();
     let (per_user, q, r) = (column("p"), column("q"), column("r"));
     assert!(per_user.per_user && r.per_user && !q.per_user && !column("page").per_user);
-    assert!(per_user.cells.iter().copied().eq((0..150).map(Cell::Integer)));
-    assert_eq!((r.cells.len(), r.cells[140], r.texts()), (150, Cell::Null, 9));
+    assert!(cells_of(&per_user).into_iter().eq((0..150).map(Cell::Integer)));
+    assert_eq!((r.cells.len(), r.cells.get(140), r.texts()), (150, Cell::Null, 9));
     let note = column("note");
     assert_eq!((note.texts(), note.text(80_078).unwrap()), (80_079, "note 79 1000"));
     assert!(block.column("nothing").unwrap().is_none());
@@ -166,11 +180,11 @@ fn users_of_one_row_fill_pages_beside_users_of_many() {
         },
     );
     let (_, section) = built(&rows);
-    let block = section.block(0, Some(0)).unwrap().unwrap();
+    let block = block_of(&section, 0, Some(0)).unwrap().unwrap();
     let column = block.column("p").unwrap().unwrap();
     assert!(column.per_user);
     assert_eq!(
-        column.cells[65_533..],
+        cells_of(&column)[65_533..],
         [65_533, 65_534, 65_535].map(|user| match user % 2 {
             1 => Cell::Integer(user),
             _ => Cell::Null,
@@ -198,11 +212,49 @@ fn a_block_of_a_section_of_every_kind_of_value_is_read() {
     check_blocks(super::damage::varied_rows());
     let (_, section) = built(&super::damage::varied_rows());
     let all = all_rows(&section.rows().unwrap());
-    let read: Vec<Row> = [(0, Some(0)), (0, Some(1)), (0, None), (1, Some(0))]
+    let read: Vec<Row> = [(0, Some(0)), (0, Some(1)), (0, None), (1, Some(0)), (2, Some(0))]
         .into_iter()
         .flat_map(|(code, chunk)| read(&section, code, chunk).unwrap())
         .collect();
     assert_eq!(read, all);
+}
+
+/// Seventy users, who open and view; `plan` is theirs, `page` is of the row.
+fn crowd(plan: impl Fn(u32, &[u8]) -> Option<Value>) -> Section {
+    let mut rows = DayRows::default();
+    for (user, name) in (0..70).flat_map(|user| [(user, &b"open"[..]), (user, b"view")]) {
+        rows.push(user, name, 0);
+        if let Some(plan) = plan(user, name) {
+            rows.set(b"plan", &plan);
+        }
+        rows.set(b"page", &Value::Integer(i64::from(name == b"open")));
+    }
+    rows.push(3, b"buy", 0);
+    rows.set(b"plan", &plan(3, b"buy").unwrap_or(Value::Bool(true)));
+    check_blocks(rows.clone());
+    built(&rows).1
+}
+
+#[test]
+fn what_everyone_tells_is_what_rows_agree_on() {
+    let text = |user: u32, _: &[u8]| Some(Value::Text(["a", "b"][user as usize % 2].into()));
+    let section = crowd(text);
+    let everyone = section.everyone(0).unwrap().unwrap();
+    let tells = |property| everyone.tells(property).unwrap();
+    assert_eq!((tells("plan"), tells("page"), tells("nothing")), (true, false, true));
+    let block = everyone.block();
+    let column = block.column("plan").unwrap().unwrap();
+    assert_eq!((block.rows(), block.users().len(), column.cells.len()), (70, 70, 70));
+    assert_eq!(cells_of(&column)[..3], [0, 1, 0].map(Cell::Text));
+    assert!(block.column("page").unwrap().is_none());
+    // One row is enough to differ, of a small block too.
+    for (name, other) in [(&b"view"[..], None), (b"buy", Some(Value::Text("c".into())))] {
+        let differs =
+            |user, of: &[u8]| if user == 3 && of == name { other.clone() } else { text(user, of) };
+        assert!(crowd(differs).everyone(0).unwrap().is_none());
+    }
+    assert!(section.everyone(1).unwrap().is_none());
+    assert!(section.everyone(u32::MAX).unwrap().is_none());
 }
 
 #[test]

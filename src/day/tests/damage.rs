@@ -33,18 +33,29 @@ pub(super) fn varied_rows() -> DayRows {
         rows.push(user, b"open", i64::from(user) * 1_000_000);
         rows.set(b"plan", &Value::Bool(user % 2 == 0));
         rows.set(b"page", &Value::Text(format!("/page/{}", user % 3)));
+        set_country(&mut rows, user);
         rows.push(user, b"open", 5);
         rows.set(b"note", &Value::Text(format!("written only once, by {user}")));
+        set_country(&mut rows, user);
+        rows.push(user, b"view", 6);
+        set_country(&mut rows, user);
     }
     rows.push(70_000, b"buy", 1);
     rows.set(b"price", &Value::Decimal("12.50".parse().unwrap()));
     rows.push(NO_USER, b"buy", 2);
     rows.set(b"price", &Value::Decimal("123456789012345678901234.5".parse().unwrap()));
-    rows.push(9, b"buy", 3);
-    rows.set(b"price", &Value::Float(1.5));
-    rows.push(9, b"buy", 3);
-    rows.set(b"price", &Value::Integer(-4));
+    for price in [Value::Float(1.5), Value::Integer(-4)] {
+        rows.push(9, b"buy", 3);
+        rows.set(b"price", &price);
+        set_country(&mut rows, 9);
+    }
     rows
+}
+
+/// One for each user, whatever they do.
+fn set_country(rows: &mut DayRows, user: u32) {
+    let country = ["DE", "FR", "JP"][user as usize % 3];
+    rows.set(b"country", &Value::Text(country.into()));
 }
 
 fn write_file(fs: &dyn Fs, path: &Path, sections: &[BuiltSection]) -> FinishedDayFile {
@@ -93,6 +104,7 @@ fn the_varied_rows_have_an_index() {
     let (_, section) = built(&rows);
     assert_eq!(&*section.activity_names().unwrap()[1], "open");
     assert_eq!(check_index(&section, &rows, b"open", 1), 5);
+    assert!(section.everyone(0).unwrap().is_some_and(|all| all.tells("country").unwrap()));
     for (activity, property, chunk) in
         [(1, "note", 0), (1, "none", 0), (1, "page", 1), (9, "page", 0)]
     {
@@ -249,7 +261,7 @@ fn ask_everything(section: &Section) {
     let _ = section.rows();
     let _ = section.has_insert_id(7);
     for (code, chunk) in [0, 1, 65_535].into_iter().flat_map(|code| [(code, 0), (code, 1)]) {
-        for property in ["page", "plan", "price", "note"] {
+        for property in ["country", "page", "plan", "price", "note"] {
             let _ = section.indexed(code, property, chunk);
         }
         let _ = blocks::read(section, code, Some(chunk));

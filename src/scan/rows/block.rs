@@ -2,7 +2,7 @@
 
 use super::mask::{Mask, spread};
 use super::needs::{Needs, unknown};
-use crate::day::block::{Block, BlockColumn};
+use crate::day::block::{Block, BlockColumn, Cells};
 use crate::day::datum::Datum;
 use crate::day::rows::Cell;
 use crate::day::section::Section;
@@ -11,6 +11,7 @@ use crate::event::{Decimal, Number};
 use crate::scan::groups::{Groups, KeyPart};
 use std::cell::{Cell as Counter, OnceCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Texts of a column up to which what is worked out for one is kept, beside the column's length.
 const TEXTS_KEPT_MIN: usize = 1_024;
@@ -23,7 +24,7 @@ pub(super) struct BlockRows<'a> {
     /// The section that it lies in and the activity's code there; `None` for a memtable's run.
     section: Option<(&'a Section, u16)>,
     times: OnceCell<Vec<i64>>,
-    columns: Vec<OnceCell<Option<BlockColumn<'a>>>>,
+    columns: Vec<OnceCell<Option<Rc<BlockColumn<'a>>>>>,
     checks: Vec<OnceCell<Mask>>,
     groups: Vec<OnceCell<Spread<u32>>>,
 }
@@ -97,7 +98,7 @@ impl<'a> BlockRows<'a> {
             reads.set(reads.get() + 1);
             self.block.column(needs.property_name(property)?)
         };
-        Ok(once(cell, read)?.as_ref())
+        Ok(once(cell, read)?.as_deref())
     }
 
     /// The rows that a filter lets pass; its activity is not looked at.
@@ -235,24 +236,49 @@ fn each<T: Copy>(
     column: &BlockColumn<'_>,
     mut of: impl FnMut(Datum<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
-    let keep = column.texts() <= column.cells.len().max(TEXTS_KEPT_MIN);
-    let mut kept: Vec<Option<T>> = vec![None; if keep { column.texts() } else { 0 }];
+    let mut texts = OfTexts::new(column);
+    let cells = match &column.cells {
+        Cells::Texts(codes) => {
+            return codes.iter().map(|code| texts.get(column, *code, &mut of)).collect();
+        }
+        Cells::Any(cells) => cells,
+    };
     let mut last: Option<(Cell, T)> = None;
-    let mut all = Vec::with_capacity(column.cells.len());
-    for &cell in &*column.cells {
+    let mut all = Vec::with_capacity(cells.len());
+    for &cell in &**cells {
         let answer = match (last, cell) {
             (Some((known, answer)), _) if known == cell => answer,
-            (_, Cell::Text(code)) => match kept.get_mut(code as usize) {
-                Some(Some(answer)) => *answer,
-                Some(place) => *place.insert(of(column.datum(cell)?)?),
-                None => of(column.datum(cell)?)?,
-            },
+            (_, Cell::Text(code)) => texts.get(column, code, &mut of)?,
             _ => of(column.datum(cell)?)?,
         };
         last = Some((cell, answer));
         all.push(answer);
     }
     Ok(all)
+}
+
+/// What was said of a column's texts, by their codes.
+struct OfTexts<T>(Vec<Option<T>>);
+
+impl<T: Copy> OfTexts<T> {
+    fn new(column: &BlockColumn<'_>) -> OfTexts<T> {
+        let keep = column.texts() <= column.cells.len().max(TEXTS_KEPT_MIN);
+        OfTexts(vec![None; if keep { column.texts() } else { 0 }])
+    }
+
+    #[inline]
+    fn get(
+        &mut self,
+        column: &BlockColumn<'_>,
+        code: u32,
+        of: &mut impl FnMut(Datum<'_>) -> Result<T>,
+    ) -> Result<T> {
+        match self.0.get_mut(code as usize) {
+            Some(Some(answer)) => Ok(*answer),
+            Some(place) => Ok(*place.insert(of(column.datum(Cell::Text(code))?)?)),
+            None => of(column.datum(Cell::Text(code))?),
+        }
+    }
 }
 
 impl KeyPart {

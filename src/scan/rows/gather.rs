@@ -61,7 +61,7 @@ impl Gathered {
         day: &DayBlocks<'_, '_>,
         set: Option<&Bits>,
     ) -> Result<()> {
-        day.each(&job.filters, &mut |block| {
+        day.each(&job.filters, &[], &mut |block| {
             let Some(reading) = self.reading(job, day, block)? else { return Ok(()) };
             self.take(job, block, &reading, set);
             Ok(())
@@ -95,7 +95,8 @@ impl Gathered {
             Some(property) => {
                 let column = block.column(property, &grid.needs, reads)?;
                 column.map(|column| {
-                    let cells = column.cells.iter().map(|&cell| self.keep(column, cell)).collect();
+                    let cells = (0..column.cells.len()).map(|at| column.cells.get(at));
+                    let cells = cells.map(|cell| self.keep(column, cell)).collect();
                     Numbers { per_user: column.per_user, cells }
                 })
             }

@@ -2,12 +2,14 @@
 
 use super::block::BlockRows;
 use super::needs::{Needs, unknown};
+use crate::day::everyone::Everyone;
 use crate::day::section::Section;
 use crate::error::Result;
 use crate::memtable::RunDay;
 use crate::snapshot::{SnapshotDay, Source};
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 /// A snapshot's rows, and what the jobs of a scan want to know of them.
@@ -18,7 +20,14 @@ pub(in crate::scan) struct RowGrid<'a> {
     /// Per filter: by the activity's rank, whether its name is wanted.
     wanted: Vec<Vec<bool>>,
     /// The blocks of each day, looked up at first use.
-    entries: Vec<OnceLock<Vec<Entry<'a>>>>,
+    entries: Vec<OnceLock<Entries<'a>>>,
+}
+
+/// What a day is made of.
+#[derive(Default)]
+struct Entries<'a> {
+    activities: Vec<Entry<'a>>,
+    sections: Vec<&'a Section>,
 }
 
 /// One activity in one source of a day.
@@ -28,8 +37,15 @@ struct Entry<'a> {
 }
 
 enum EntrySource<'a> {
-    Section(&'a Section, u16),
+    /// The section's place among those of the day, and the activity's code there.
+    Section(usize, u16),
     Run(&'a RunDay, &'a [u8]),
+}
+
+/// Everyone of a chunk in one section, and as a block.
+pub(super) struct Shared<'a> {
+    pub(super) everyone: Rc<Everyone<'a>>,
+    pub(super) rows: BlockRows<'a>,
 }
 
 impl<'a> RowGrid<'a> {
@@ -72,31 +88,33 @@ impl<'a> RowGrid<'a> {
                 entries.get_or_init(|| found)
             }
         };
-        let blocks = entries.iter().map(|_| OnceCell::new()).collect();
-        Ok(DayBlocks { grid: self, entries, blocks, chunk, reads })
+        let blocks = entries.activities.iter().map(|_| OnceCell::new()).collect();
+        let shared = entries.sections.iter().map(|_| OnceCell::new()).collect();
+        Ok(DayBlocks { grid: self, entries, blocks, shared, chunk, reads })
     }
 
     /// By the activity's name, then in commit order: the order of events at one instant.
-    fn look_up(&self, day: &'a SnapshotDay) -> Result<Vec<Entry<'a>>> {
-        let mut entries = Vec::new();
+    fn look_up(&self, day: &'a SnapshotDay) -> Result<Entries<'a>> {
+        let Entries { mut activities, mut sections } = Entries::default();
         for source in day.sources() {
             match source {
                 Source::Section(section) => {
                     for (name, code) in section.activity_names()?.iter().zip(0u16..) {
-                        let source = EntrySource::Section(section, code);
-                        entries.extend(self.entry(name, source));
+                        let source = EntrySource::Section(sections.len(), code);
+                        activities.extend(self.entry(name, source));
                     }
+                    sections.push(section);
                 }
                 Source::Run(run) => {
                     for name in run.activities() {
                         let text = std::str::from_utf8(name).unwrap_or_default();
-                        entries.extend(self.entry(text, EntrySource::Run(run, name)));
+                        activities.extend(self.entry(text, EntrySource::Run(run, name)));
                     }
                 }
             }
         }
-        entries.sort_by_key(|entry| entry.activity);
-        Ok(entries)
+        activities.sort_by_key(|entry| entry.activity);
+        Ok(Entries { activities, sections })
     }
 
     fn entry(&self, name: &str, source: EntrySource<'a>) -> Option<Entry<'a>> {
@@ -107,22 +125,30 @@ impl<'a> RowGrid<'a> {
 /// The rows of one day in one chunk.
 pub(in crate::scan) struct DayBlocks<'g, 'a> {
     pub(super) grid: &'g RowGrid<'a>,
-    entries: &'g [Entry<'a>],
+    entries: &'g Entries<'a>,
     blocks: Vec<OnceCell<Option<BlockRows<'a>>>>,
+    /// By the section's place.
+    shared: Vec<OnceCell<Option<Shared<'a>>>>,
     chunk: Option<u32>,
     pub(super) reads: &'g Cell<u64>,
 }
 
 impl<'a> DayBlocks<'_, 'a> {
-    /// Calls `visit` with every block whose activity one of the filters wants, in order.
+    /// Calls `visit` with every block whose activity one of the filters wants, in order, but those
+    /// of the sections that are answered.
     pub(super) fn each(
         &self,
         filters: &[usize],
+        answered: &[bool],
         visit: &mut dyn FnMut(&BlockRows<'a>) -> Result<()>,
     ) -> Result<()> {
-        for (at, entry) in self.entries.iter().enumerate() {
-            let wanted = filters.iter().any(|&filter| self.grid.wants(filter, entry.activity));
-            if let Some(block) = if wanted { self.block(at, entry)? } else { None } {
+        for (at, entry) in self.entries.activities.iter().enumerate() {
+            let answered = match entry.source {
+                EntrySource::Section(place, _) => answered.get(place).copied().unwrap_or(false),
+                EntrySource::Run(..) => false,
+            };
+            let wanted = || filters.iter().any(|&filter| self.grid.wants(filter, entry.activity));
+            if let Some(block) = if !answered && wanted() { self.block(at, entry)? } else { None } {
                 visit(block)?;
             }
         }
@@ -135,13 +161,35 @@ impl<'a> DayBlocks<'_, 'a> {
             return Ok(block.as_ref());
         }
         let (block, section) = match entry.source {
-            EntrySource::Section(section, code) => {
-                (section.block(code, self.chunk)?, Some((section, code)))
+            EntrySource::Section(place, code) => {
+                let section = *self.entries.sections.get(place).ok_or_else(unknown)?;
+                let everyone = self.shared(place)?.map(|shared| &shared.everyone);
+                (section.block(code, self.chunk, everyone)?, Some((section, code)))
             }
             EntrySource::Run(run, name) => (run.block(name, self.chunk), None),
         };
         let rows = |block| BlockRows::new(entry.activity, block, section, &self.grid.needs);
         Ok(cell.get_or_init(|| block.map(rows)).as_ref())
+    }
+
+    /// Sections of the day.
+    pub(super) fn sections(&self) -> usize {
+        self.entries.sections.len()
+    }
+
+    /// What all rows of each user agree on in a section.
+    pub(super) fn shared(&self, place: usize) -> Result<Option<&Shared<'a>>> {
+        let cell = self.shared.get(place).ok_or_else(unknown)?;
+        if let Some(shared) = cell.get() {
+            return Ok(shared.as_ref());
+        }
+        let (section, chunk) = (self.entries.sections.get(place).ok_or_else(unknown)?, self.chunk);
+        let everyone = chunk.map_or(Ok(None), |chunk| section.everyone(chunk))?;
+        let rows = |everyone: &Rc<Everyone<'a>>| {
+            BlockRows::new(usize::MAX, everyone.block(), None, &self.grid.needs)
+        };
+        let shared = everyone.map(|everyone| Shared { rows: rows(&everyone), everyone });
+        Ok(cell.get_or_init(|| shared).as_ref())
     }
 
     pub(super) fn chunk(&self) -> Option<u32> {

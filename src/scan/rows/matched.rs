@@ -1,7 +1,7 @@
 //! Who has rows that pass a filter, on one day in one chunk.
 
 use super::block::{BlockRows, Spread};
-use super::grid::DayBlocks;
+use super::grid::{DayBlocks, Shared};
 use super::mask::Mask;
 use super::needs::unknown;
 use crate::codec::bits::Bits;
@@ -36,6 +36,11 @@ pub(in crate::scan) struct Sought<'s> {
 }
 
 impl Sought<'_> {
+    /// Times do not matter: the day is one tick, and all of it counts.
+    fn whole(&self) -> bool {
+        self.axis.is_none() && self.within.is_none()
+    }
+
     fn slot(&self, groups: &Groups, group: u32) -> usize {
         if self.ranked { groups.slot(group) } else { group as usize }
     }
@@ -50,7 +55,8 @@ impl DayBlocks<'_, '_> {
         tick: Tick,
         visit: &mut dyn FnMut(usize, Hit),
     ) -> Result<()> {
-        self.each(&[sought.filter], &mut |block| {
+        let answered = self.by_everyone(sought, tick, visit)?;
+        self.each(&[sought.filter], &answered, &mut |block| {
             if self.by_containers(block, sought, tick, visit)?
                 || self.groups_by_containers(block, sought, tick, visit)?
             {
@@ -60,11 +66,41 @@ impl DayBlocks<'_, '_> {
             if mask == Mask::None {
                 return Ok(());
             }
-            if sought.axis.is_none() && sought.within.is_none() {
+            if sought.whole() {
                 return self.by_user(block, &mask, sought, tick, visit);
             }
             self.by_row(block, &mask, sought, tick, visit)
         })
+    }
+
+    /// For each section, whether what all rows of each user share told all there is to know: it
+    /// takes a question about any activity, and properties that rows do not differ in.
+    fn by_everyone(
+        &self,
+        sought: &Sought<'_>,
+        tick: Tick,
+        visit: &mut dyn FnMut(usize, Hit),
+    ) -> Result<Vec<bool>> {
+        let needs = &self.grid.needs;
+        if !needs.filter_of(sought.filter)?.of_any() || !sought.whole() || sought.counted {
+            return Ok(Vec::new());
+        }
+        let properties = needs.properties_of(sought.filter, sought.groups)?;
+        let mut answered = vec![false; self.sections()];
+        'sections: for (place, answered) in answered.iter_mut().enumerate() {
+            let Some(Shared { everyone, rows }) = self.shared(place)? else { continue };
+            for property in &properties {
+                if !everyone.tells(needs.property_name(*property)?)? {
+                    continue 'sections;
+                }
+            }
+            *answered = true;
+            let mask = rows.mask(sought.filter, needs, self.reads)?;
+            if mask != Mask::None {
+                self.by_user(rows, &mask, sought, tick, visit)?;
+            }
+        }
+        Ok(answered)
     }
 
     /// True where index containers told all there is to know of the block.
@@ -90,7 +126,7 @@ impl DayBlocks<'_, '_> {
         if kernels::is_empty(&left) {
             return Ok(true);
         }
-        let whole = sought.axis.is_none() && sought.within.is_none() && sought.groups.is_none();
+        let whole = sought.whole() && sought.groups.is_none();
         // Two conditions may hold on two rows: then rows must tell.
         if !whole || sought.counted || indexed != clauses.len() || indexed > 1 {
             return Ok(false);
@@ -108,7 +144,7 @@ impl DayBlocks<'_, '_> {
         tick: Tick,
         visit: &mut dyn FnMut(usize, Hit),
     ) -> Result<bool> {
-        let whole = sought.axis.is_none() && sought.within.is_none() && !sought.counted;
+        let whole = sought.whole() && !sought.counted;
         let free = self.grid.needs.filter_of(sought.filter)?.clauses.is_empty();
         let (Some(groups), Some((section, code)), Some(chunk)) =
             (sought.groups.filter(|_| whole && free), block.section(), self.chunk())

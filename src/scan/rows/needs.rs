@@ -29,6 +29,11 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// Is every activity wanted?
+    pub(super) fn of_any(&self) -> bool {
+        self.names.is_none()
+    }
+
     pub(super) fn wants(&self, activity: &str) -> bool {
         let names = self.names.as_deref();
         names.is_none_or(|names| names.binary_search_by(|name| name.as_str().cmp(activity)).is_ok())
@@ -135,6 +140,17 @@ impl Needs {
 
     pub(super) fn filter_of(&self, filter: usize) -> Result<&Filter> {
         self.filters.get(filter).ok_or_else(unknown)
+    }
+
+    /// The properties that a filter and a breakdown look at.
+    pub(super) fn properties_of(&self, filter: usize, groups: Option<usize>) -> Result<Vec<usize>> {
+        let checks = self.filter_of(filter)?.clauses.iter().flatten();
+        let mut properties =
+            checks.map(|check| Ok(self.check_of(*check)?.0)).collect::<Result<Vec<_>>>()?;
+        if let Some(groups) = groups {
+            properties.extend_from_slice(self.groups_of(groups)?.1);
+        }
+        Ok(properties)
     }
 
     pub(super) fn groups_of(&self, groups: usize) -> Result<(&Groups, &[usize])> {

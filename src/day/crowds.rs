@@ -1,0 +1,218 @@
+//! The users of each chunk over all activities, and what all rows of each of them agree on: such a
+//! property is stored once for the user's day instead of once for each of their activities.
+
+use super::column::same;
+use super::format::PACKED_BELOW;
+use super::layout::{Block, Layout};
+use super::rows::Cell;
+use crate::codec::bits::Bits;
+use std::ops::Range;
+
+/// The rank of a user whose chunk is no crowd.
+const NO_RANK: u32 = u32::MAX;
+
+/// All users of a chunk that has many.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    pub(crate) chunk: u32,
+    /// Low 16 bits, ascending.
+    pub(crate) lows: Vec<u16>,
+    /// Rank of the first of them.
+    first: usize,
+    /// Users of the blocks of this chunk, each block for itself.
+    in_blocks: usize,
+}
+
+/// The crowds of a section.
+#[derive(Debug, Default)]
+pub(crate) struct Crowds {
+    /// Ascending by chunk.
+    pub(crate) crowds: Vec<Crowd>,
+    /// Ascending ordinals of the users of all other chunks.
+    pub(crate) packed: Vec<u32>,
+    /// Highest chunk with a user, plus one.
+    pub(crate) chunks: u32,
+    /// Of each of the layout's users, the rank among the users of all crowds.
+    ranks: Vec<u32>,
+    users: usize,
+}
+
+/// Users of one chunk, and where they are in the layout.
+type Share<'a> = (u32, &'a [u32], usize);
+
+impl Crowds {
+    pub(crate) fn of(layout: &Layout) -> Crowds {
+        let mut shares: Vec<Share<'_>> = Vec::new();
+        for block in &layout.blocks {
+            let mut at = block.users.start;
+            for (chunk, users) in layout.chunks_of(block) {
+                shares.push((chunk, users, at));
+                at += users.len();
+            }
+        }
+        shares.sort_by_key(|(chunk, ..)| *chunk);
+        let mut crowds = Crowds { ranks: vec![NO_RANK; layout.users.len()], ..Crowds::default() };
+        crowds.chunks = shares.last().map_or(0, |(chunk, ..)| chunk + 1);
+        for of_chunk in shares.chunk_by(|a, b| a.0 == b.0) {
+            crowds.add(of_chunk);
+        }
+        for block in &layout.blocks {
+            if let Some(crowd) = crowds.of_chunk(block.chunk) {
+                crowds.crowds[crowd].in_blocks += block.users.len();
+            }
+        }
+        crowds
+    }
+
+    fn add(&mut self, of_chunk: &[Share<'_>]) {
+        let Some((chunk, ..)) = of_chunk.first() else { return };
+        let mut bits = Bits::EMPTY;
+        let all = of_chunk.iter().flat_map(|(_, users, _)| users.iter());
+        all.for_each(|user| bits.insert(*user as u16));
+        let lows: Vec<u16> = bits.iter().collect();
+        if lows.len() < PACKED_BELOW {
+            return self.packed.extend(lows.iter().map(|low| chunk << 16 | u32::from(*low)));
+        }
+        for (_, users, at) in of_chunk {
+            self.rank(&lows, users, *at);
+        }
+        let first = self.users;
+        self.users += lows.len();
+        self.crowds.push(Crowd { chunk: *chunk, lows, first, in_blocks: 0 });
+    }
+
+    /// Ranks some users of the next crowd; both are ascending.
+    fn rank(&mut self, lows: &[u16], users: &[u32], at: usize) {
+        let mut rank = 0;
+        for (user, to) in users.iter().zip(&mut self.ranks[at..]) {
+            while lows[rank] < *user as u16 {
+                rank += 1;
+            }
+            *to = (self.users + rank) as u32; // users are fewer than rows
+        }
+    }
+
+    /// The place of a chunk's crowd.
+    pub(crate) fn of_chunk(&self, chunk: u32) -> Option<usize> {
+        self.crowds.binary_search_by_key(&chunk, |crowd| crowd.chunk).ok()
+    }
+
+    /// For each crowd, a cell for each of its users: where all rows of every user agree on the
+    /// property, some row has it, and less is stored so. `cells`: of all laid out rows.
+    pub(crate) fn agreed(&self, layout: &Layout, cells: &[Cell]) -> Vec<Option<Vec<Cell>>> {
+        let mut found = Found {
+            cells: vec![None; self.users],
+            agree: self.crowds.iter().map(|crowd| crowd.in_blocks > crowd.lows.len()).collect(),
+        };
+        for block in &layout.blocks {
+            self.compare(layout, block, cells, &mut found);
+        }
+        let of_crowd = |(crowd, agree): (&Crowd, &bool)| {
+            let range: Range<usize> = crowd.first..crowd.first + crowd.lows.len();
+            let cells = found.cells.get(range).filter(|_| *agree)?;
+            let cells: Vec<Cell> = cells.iter().map(|cell| cell.unwrap_or_default()).collect();
+            cells.iter().any(|cell| *cell != Cell::Null).then_some(cells)
+        };
+        self.crowds.iter().zip(&found.agree).map(of_crowd).collect()
+    }
+
+    fn compare(&self, layout: &Layout, block: &Block, cells: &[Cell], found: &mut Found) {
+        let mut row = block.rows.start;
+        let mut crowd = 0;
+        for user in block.users.clone() {
+            let rows = row..row + layout.counts[user] as usize;
+            row = rows.end;
+            let rank = self.ranks[user];
+            if rank == NO_RANK {
+                continue;
+            }
+            crowd = self.crowd_of(rank as usize, crowd);
+            if found.agree[crowd] {
+                found.agree[crowd] = found.add(rank as usize, &cells[rows]);
+            } else if block.chunk == self.crowds[crowd].chunk {
+                return; // all of its users are of this crowd
+            }
+        }
+    }
+
+    /// The crowd of a rank; ranks ascend from that of the crowd asked for last.
+    fn crowd_of(&self, rank: usize, last: usize) -> usize {
+        let after = &self.crowds[last..];
+        last + after.partition_point(|crowd| crowd.first <= rank).saturating_sub(1)
+    }
+}
+
+/// What was found of one property.
+struct Found {
+    /// By rank; `None` before the user's first row.
+    cells: Vec<Option<Cell>>,
+    /// By crowd.
+    agree: Vec<bool>,
+}
+
+impl Found {
+    /// Does the user still agree?
+    fn add(&mut self, rank: usize, cells: &[Cell]) -> bool {
+        let [first, more @ ..] = cells else { return true };
+        let known = *self.cells[rank].get_or_insert(*first);
+        same(known, *first) && more.iter().all(|cell| same(known, *cell))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::day::rows::{DayRows, NO_USER};
+
+    /// Seventy users of the first chunk do both things, one of the second and nobody do one.
+    fn rows() -> DayRows {
+        let mut rows = DayRows::default();
+        for name in [&b"a"[..], b"b"] {
+            for user in 0..70 {
+                rows.push(user, name, 0);
+            }
+        }
+        rows.push(65_540, b"a", 0);
+        rows.push(NO_USER, b"a", 0);
+        rows
+    }
+
+    fn agreed(of: impl Fn(usize, u32) -> Cell) -> Vec<Option<Vec<Cell>>> {
+        let rows = rows();
+        let layout = Layout::of(&rows);
+        let crowds = Crowds::of(&layout);
+        assert_eq!((crowds.crowds.len(), &crowds.packed[..], crowds.chunks), (1, &[65_540][..], 2));
+        let cell = |row: &u32| of(*row as usize, rows.users[*row as usize]);
+        let cells: Vec<Cell> = layout.order.iter().map(cell).collect();
+        crowds.agreed(&layout, &cells)
+    }
+
+    #[test]
+    fn what_all_rows_of_each_user_agree_on_is_told_once() {
+        let by_user = |_, user| Cell::Integer(i64::from(user));
+        let cells = agreed(by_user).remove(0).unwrap();
+        assert!(cells.into_iter().eq((0..70).map(Cell::Integer)));
+        let some = agreed(|_, user| if user == 3 { Cell::Bool(true) } else { Cell::Null });
+        assert_eq!(some[0].as_ref().unwrap()[2..4], [Cell::Null, Cell::Bool(true)]);
+    }
+
+    #[test]
+    fn one_row_that_differs_or_misses_is_enough() {
+        assert_eq!(agreed(|row, _| Cell::Integer(i64::from(row == 139))), [None]);
+        assert_eq!(agreed(|row, _| if row == 5 { Cell::Null } else { Cell::Float(0.0) }), [None]);
+        assert_eq!(agreed(|row, _| Cell::Float(if row < 70 { 0.0 } else { -0.0 })), [None]);
+        assert_eq!(agreed(|_, _| Cell::Null), [None]);
+        // Of others nothing is asked.
+        assert!(agreed(|row, _| Cell::Bool(row < 140))[0].is_some());
+    }
+
+    #[test]
+    fn one_activity_has_nothing_to_share() {
+        let mut rows = DayRows::default();
+        (0..100).for_each(|user| rows.push(user, b"a", 0));
+        let layout = Layout::of(&rows);
+        let cells = vec![Cell::Bool(true); 100];
+        assert_eq!(Crowds::of(&layout).agreed(&layout, &cells), [None]);
+    }
+}
