@@ -71,8 +71,8 @@ impl Groups {
             return Err(Error::new(
                 ErrorKind::Limit,
                 format!(
-                    "`breakdown` by {:?} has more than {number} groups: take a property with \
-                     fewer values, or narrow the events with `where`",
+                    "more than {number} values of {:?} are to be told apart: take a property \
+                     with fewer values, or narrow the events with `where`",
                     self.properties
                 ),
             ));

@@ -296,7 +296,8 @@ impl Query {
         self.surveys("detractor_max", answer, |survey| &mut survey.detractor_max)
     }
 
-    /// `survey`: only each user's last answer in a bucket counts (`responses: "last"`).
+    /// `survey`: only each user's last answer in a bucket counts (`responses: "last"`). Answers
+    /// without a user cannot be told apart: each of them counts.
     #[must_use]
     pub fn last_responses(self) -> Query {
         self.surveys("responses", true, |survey| &mut survey.last_response_only)
