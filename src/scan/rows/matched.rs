@@ -226,7 +226,7 @@ impl DayBlocks<'_, '_> {
         let times = block.times(self.reads)?;
         let (users, counts) = (block.block.users(), block.block.counts());
         let within = sought.within.unwrap_or((Micros::MIN, Micros::MAX));
-        let mut ticks = Ticks { axis: sought.axis, day, from: 0, to: 0, tick: 0 };
+        let mut ticks = Ticks { axis: sought.axis, day, met: Vec::new(), last: 0 };
         let mut row = 0;
         for (user, &low) in users.iter().enumerate() {
             let end = row + counts.get(user).map_or(1, |count| *count as usize);
@@ -255,22 +255,26 @@ impl DayBlocks<'_, '_> {
     }
 }
 
-/// Ticks of instants; neighbours mostly share one.
+/// Ticks of instants. A day of the database lies in a few; neighbours mostly share one.
 struct Ticks<'s> {
     axis: Option<&'s Axis>,
     day: Tick,
-    from: Micros,
-    to: Micros,
-    tick: Tick,
+    /// Those met so far, with their starts and ends; the last one asked for is `last`.
+    met: Vec<(Micros, Micros, Tick)>,
+    last: usize,
 }
 
 impl Ticks<'_> {
     fn of(&mut self, at: Micros) -> Tick {
         let Some(axis) = self.axis else { return self.day };
-        if at < self.from || at >= self.to {
-            self.tick = axis.tick_of(at);
-            (self.from, self.to) = (axis.start(self.tick), axis.start(self.tick.saturating_add(1)));
+        let holds = |(from, to, _): &(Micros, Micros, Tick)| *from <= at && at < *to;
+        if !self.met.get(self.last).is_some_and(holds) {
+            self.last = self.met.iter().position(holds).unwrap_or_else(|| {
+                let tick = axis.tick_of(at);
+                self.met.push((axis.start(tick), axis.start(tick.saturating_add(1)), tick));
+                self.met.len() - 1
+            });
         }
-        self.tick
+        self.met.get(self.last).map_or(self.day, |(.., tick)| *tick)
     }
 }
