@@ -136,6 +136,13 @@ impl RunDay {
         Some(Block::of_rows(&self.rows, self.span.start, found.from..found.to))
     }
 
+    /// How many rows that block has.
+    pub(crate) fn rows_in(&self, activity: &[u8], chunk: Option<u32>) -> usize {
+        let Ok(chunk) = chunk.map(u16::try_from).transpose() else { return 0 };
+        let block = self.activity(activity).and_then(|activity| activity.block(chunk));
+        block.map_or(0, |block| block.to - block.from)
+    }
+
     /// Earliest and latest time in the day, microseconds since its start.
     pub(crate) fn times(&self) -> Option<(i64, i64)> {
         self.times

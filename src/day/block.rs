@@ -2,7 +2,7 @@
 
 use super::datum::Datum;
 use super::everyone::Everyone;
-use super::format::{BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX};
+use super::format::{BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, PACKED_BELOW};
 use super::names::TextList;
 use super::rows::{Cell, DayRows, NO_USER};
 use super::section::{ActivityCode, Section};
@@ -95,6 +95,13 @@ impl Section {
         let wanted = users.get(of_chunk.clone()).unwrap_or_default();
         let lows = wanted.iter().map(|user| user.get() as u16).collect();
         Ok(Some(self.block_of(at, record, (lows, of_chunk), None)?))
+    }
+
+    /// Rows of an activity (a code) in the chunk, without reading them; of a small block, whose rows
+    /// lie with those of other chunks, at least one for each user that it may have.
+    pub(crate) fn rows_about(&self, activity: u16, chunk: u32) -> Result<usize> {
+        let found = self.find(ActivityCode::Named(activity), chunk)?;
+        Ok(found.map_or(PACKED_BELOW, |(_, record)| record.rows.get() as usize))
     }
 
     /// The rows of `users`, which are those at `wanted` of the record's.

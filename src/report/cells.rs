@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
     use crate::event::Decimal;
-    use crate::scan::KeyPart;
+    use crate::scan::{KeyPart, Numbering};
 
     #[test]
     fn cells_are_made_when_first_met_and_add_up() {
@@ -108,9 +108,9 @@ mod tests {
 
     #[test]
     fn a_group_that_the_answer_leaves_out_has_no_slot() {
-        let groups = Groups::new(vec!["p".into()]);
+        let groups = Groups::new(Numbering::new(vec!["p".into()]));
         for number in 0..4 {
-            groups.number(&[KeyPart::exact(Decimal::from(number))]).unwrap();
+            groups.numbering().number(&[KeyPart::exact(Decimal::from(number))]).unwrap();
         }
         let groups = Arc::new(groups);
         groups.rank(&[Some(1), Some(3), None], 5);

@@ -45,8 +45,8 @@ pub(super) fn ranking<'a>(question: &Question<'a>, spec: &FunnelSpec) -> Ranking
 fn input(question: &Question<'_>, spec: &FunnelSpec) -> RowInput {
     let (from, end) = question.instants().range();
     let to = if from == end { end } else { end.saturating_add(spec.within_us.unwrap_or(i64::MAX)) };
-    let groups = question.groups.clone();
-    RowInput { selectors: spec.selectors(), from, to, groups, ..RowInput::default() }
+    let (selectors, numbering) = (spec.selectors(), question.numbering());
+    RowInput { selectors, from, to, numbering, ..RowInput::default() }
 }
 
 /// A user's run, or one for each bucket.

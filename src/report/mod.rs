@@ -32,10 +32,12 @@ use crate::limits::{ANSWER_CELLS_MAX, TOP_DEFAULT};
 use crate::query::answer::{Answer, BucketInfo, Column, Series, share};
 use crate::query::plan::Plan;
 use crate::query::{Measure, Query, Report};
-use crate::scan::{Counted, Edges, Groups, Input, Job, Operator, RowJob, Selector, scan};
+use crate::scan::{
+    Counted, Edges, Groups, Input, Job, Numbering, Operator, RowJob, Selector, scan,
+};
 use crate::snapshot::{Snapshot, SnapshotInner};
 use crate::time::{self, Micros, Tick};
-use prepared::{Answered, Instants, Outcome, Prepared};
+use prepared::{Answered, Batch, Instants, Outcome, Prepared};
 use rank::Ranking;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,7 +69,7 @@ impl Snapshot {
     /// that is too large, `Corruption` and `Io` where the files fail; never a wrong figure.
     pub fn query(&self, query: &Query) -> Result<Answer> {
         let started = Instant::now();
-        let question = self.question(query)?;
+        let question = self.question(query, &mut Vec::new())?;
         self.rank(std::slice::from_ref(&question))?;
         let Prepared { bits, rows, figures } = question.prepare_all()?;
         let scanned = scan(&self.inner, &bits, &rows, &[])?;
@@ -79,16 +81,24 @@ impl Snapshot {
     /// Answers several queries with one scan. Each answer equals what it would be alone, and a
     /// query that fails has its error in its place.
     pub fn query_many(&self, queries: &[Query]) -> Vec<Result<Answer>> {
-        match self.together(queries) {
-            Ok(answers) => answers,
-            // Damage in what one query reads must not fail the others: then each goes alone.
-            Err(_) => queries.iter().map(|query| self.query(query)).collect(),
+        match (self.together(queries), queries) {
+            (Ok(answers), _) => answers,
+            (Err(error), [_]) => vec![Err(error)],
+            (Err(_), []) => Vec::new(),
+            // Damage in what one query reads, or too many values of its breakdown, must not fail
+            // the others: halves find it, and the rest stay together.
+            (Err(_), queries) => {
+                let (left, right) = queries.split_at(queries.len() / 2);
+                [left, right].into_iter().flat_map(|half| self.query_many(half)).collect()
+            }
         }
     }
 
     fn together(&self, queries: &[Query]) -> Result<Vec<Result<Answer>>> {
         let started = Instant::now();
-        let questions: Vec<_> = queries.iter().map(|query| self.question(query)).collect();
+        let mut numberings = Vec::new();
+        let questions = queries.iter().map(|query| self.question(query, &mut numberings));
+        let questions: Vec<_> = questions.collect();
         let (mut asked, mut places) = (Vec::new(), Vec::new());
         for question in questions {
             places.push(question.map(|question| {
@@ -97,25 +107,17 @@ impl Snapshot {
             }));
         }
         self.rank(&asked)?;
-        let (mut bits, mut rows, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+        let mut answers: Vec<Option<Result<Answer>>> = Vec::with_capacity(asked.len());
+        let mut batch = Batch::default();
         for question in &asked {
-            rest.push(question.prepare_all().map(|prepared| {
-                let shares = (prepared.bits.len(), prepared.rows.len());
-                bits.extend(prepared.bits);
-                rows.extend(prepared.rows);
-                (shares, prepared.figures)
-            }));
+            let prepared = question.prepare_all();
+            if !batch.has_room(&prepared) {
+                answers.extend(batch.answers(&self.inner, started)?.into_iter().map(Some));
+                batch = Batch::default();
+            }
+            batch.add(question, prepared);
         }
-        let scanned = scan(&self.inner, &bits, &rows, &[])?;
-        let (mut tallies, mut counted) = (scanned.tallies.into_iter(), scanned.rows.into_iter());
-        let answers = asked.iter().zip(rest).map(|(question, prepared)| {
-            let ((bits, rows), figures) = prepared?;
-            let tallies = tallies.by_ref().take(bits).collect();
-            let rows = counted.by_ref().take(rows).collect();
-            let answered = figures(question, Outcome { tallies, rows })?;
-            Ok(question.answer(answered, started))
-        });
-        let mut answers: Vec<Option<Result<Answer>>> = answers.map(Some).collect();
+        answers.extend(batch.answers(&self.inner, started)?.into_iter().map(Some));
         let answer = |place: Result<usize>| {
             let answer = answers.get_mut(place?).and_then(Option::take);
             answer.unwrap_or_else(|| Err(Error::input("a query was answered twice")))
@@ -123,11 +125,23 @@ impl Snapshot {
         Ok(places.into_iter().map(answer).collect())
     }
 
-    fn question<'a>(&'a self, query: &'a Query) -> Result<Question<'a>> {
+    /// `numberings`: of the breakdowns of the call so far.
+    fn question<'a>(
+        &'a self,
+        query: &'a Query,
+        numberings: &mut Vec<Arc<Numbering>>,
+    ) -> Result<Question<'a>> {
         let snapshot = &*self.inner;
         let plan = Plan::new(query, snapshot, time::now())?;
-        let breakdown = &query.breakdown;
-        let groups = (!breakdown.is_empty()).then(|| Arc::new(Groups::new(breakdown.clone())));
+        let mut groups = None;
+        if !query.breakdown.is_empty() {
+            let known = numberings.iter().find(|known| known.properties == query.breakdown);
+            let numbering = known.cloned().unwrap_or_else(|| {
+                numberings.push(Numbering::new(query.breakdown.clone()));
+                numberings[numberings.len() - 1].clone()
+            });
+            groups = Some(Arc::new(Groups::new(numbering)));
+        }
         Ok(Question { query, plan, snapshot, groups, slot: 0 })
     }
 
@@ -277,6 +291,11 @@ impl<'a> Question<'a> {
         Input { selector: selector.clone(), from, to, slot: None }
     }
 
+    /// The numbers of the breakdown's groups.
+    fn numbering(&self) -> Option<Arc<Numbering>> {
+        self.groups.as_ref().map(|groups| Arc::clone(groups.numbering()))
+    }
+
     /// Groups of the answer; 1 without a breakdown.
     fn slots(&self) -> usize {
         self.groups.as_ref().map_or(1, |groups| groups.slots())
@@ -353,7 +372,7 @@ impl<'a> Question<'a> {
         let mut key: BTreeMap<String, Option<Value>> = one.feature.map(text).into_iter().collect();
         if let Some(groups) = &self.groups {
             match groups.key(one.slot) {
-                Some(values) => key.extend(groups.properties.iter().cloned().zip(values)),
+                Some(values) => key.extend(groups.properties().iter().cloned().zip(values)),
                 None => key.extend([(OTHER.to_owned(), Some(Value::Bool(true)))]),
             }
         }

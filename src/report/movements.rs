@@ -16,7 +16,7 @@ pub(super) fn input(question: &Question<'_>, event: &Selector, property: &str) -
         from: Micros::MIN,
         to: question.instants().range().1,
         number: Some(property.to_owned()),
-        groups: question.groups.clone(),
+        numbering: question.numbering(),
         ..RowInput::default()
     }
 }

@@ -52,8 +52,8 @@ fn input(question: &Question<'_>, paths: &Paths) -> RowInput {
         Anchor::End(_) => from = from.saturating_sub(reach),
     }
     let selectors = vec![paths.anchor.event().clone(), Selector::Any];
-    let groups = question.groups.clone();
-    RowInput { selectors, from, to, groups, activities: true, ..RowInput::default() }
+    let numbering = question.numbering();
+    RowInput { selectors, from, to, numbering, activities: true, ..RowInput::default() }
 }
 
 /// How a user's path is found.

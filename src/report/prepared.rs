@@ -2,10 +2,13 @@
 
 use super::Question;
 use crate::error::Result;
-use crate::query::answer::Figures;
-use crate::scan::{Counted, Job, RowJob, Tally};
+use crate::limits::ANSWER_CELLS_MAX;
+use crate::query::answer::{Answer, Figures};
+use crate::scan::{Counted, Job, RowJob, Tally, scan};
+use crate::snapshot::SnapshotInner;
 use crate::time::Micros;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What a report scans, and what it makes of it.
 pub(super) struct Prepared<'a> {
@@ -42,6 +45,11 @@ impl Answered {
 type ToFigures<'a> = dyn FnOnce(&Question<'a>, Outcome) -> Result<Vec<Answered>> + 'a;
 
 impl<'a> Prepared<'a> {
+    /// How many sums a worker of the scan keeps.
+    fn sums(&self) -> usize {
+        self.bits.iter().map(|job| job.sums).sum()
+    }
+
     /// A report on who was there. `None`: totals alone answer it.
     pub(super) fn new(
         job: impl Into<Option<Job<'a>>>,
@@ -89,6 +97,60 @@ impl<'a> Prepared<'a> {
             Ok(figures.map(|(slot, figures)| Answered::of(slot, figures)).collect())
         };
         Prepared { bits: Vec::new(), rows: vec![job], figures: Box::new(figures) }
+    }
+}
+
+/// Reports that one scan answers.
+#[derive(Default)]
+pub(super) struct Batch<'q, 'a> {
+    bits: Vec<Job<'a>>,
+    rows: Vec<RowJob<'a>>,
+    sums: usize,
+    /// Each with its share of the jobs.
+    reports: Vec<(&'q Question<'a>, Result<Share<'a>>)>,
+}
+
+/// The jobs of one report within a batch.
+struct Share<'a> {
+    bits: usize,
+    rows: usize,
+    figures: Box<ToFigures<'a>>,
+}
+
+impl<'q, 'a> Batch<'q, 'a> {
+    /// Whether the report's sums fit beside those of the others; alone, any does.
+    pub(super) fn has_room(&self, report: &Result<Prepared<'a>>) -> bool {
+        let sums = report.as_ref().map_or(0, Prepared::sums);
+        self.reports.is_empty() || self.sums.saturating_add(sums) <= ANSWER_CELLS_MAX
+    }
+
+    pub(super) fn add(&mut self, question: &'q Question<'a>, report: Result<Prepared<'a>>) {
+        let share = report.map(|report| {
+            self.sums = self.sums.saturating_add(report.sums());
+            let Prepared { bits, rows, figures } = report;
+            let share = Share { bits: bits.len(), rows: rows.len(), figures };
+            self.bits.extend(bits);
+            self.rows.extend(rows);
+            share
+        });
+        self.reports.push((question, share));
+    }
+
+    /// Scans, and answers the reports in their order.
+    pub(super) fn answers(
+        self,
+        snapshot: &SnapshotInner,
+        started: Instant,
+    ) -> Result<Vec<Result<Answer>>> {
+        let scanned = scan(snapshot, &self.bits, &self.rows, &[])?;
+        let (mut tallies, mut counted) = (scanned.tallies.into_iter(), scanned.rows.into_iter());
+        let answer = |(question, share): (&'q Question<'a>, Result<Share<'a>>)| {
+            let Share { bits, rows, figures } = share?;
+            let tallies = tallies.by_ref().take(bits).collect();
+            let rows = counted.by_ref().take(rows).collect();
+            Ok(question.answer(figures(question, Outcome { tallies, rows })?, started))
+        };
+        Ok(self.reports.into_iter().map(answer).collect())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Question;
 use crate::error::Result;
 use crate::scan::{
-    Counted, Groups, RowEvent, RowInput, RowJob, RowOperator, Selector, SetKind, SizeJob,
+    Counted, Groups, Numbering, RowEvent, RowInput, RowJob, RowOperator, Selector, SetKind, SizeJob,
 };
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ type Rank<'a> = dyn FnOnce(&Groups, usize, Counted) -> Result<()> + 'a;
 impl<'a> Ranking<'a> {
     /// By the distinct users who have an event of the selector in the range.
     pub(super) fn by_presence(question: &Question<'a>, event: &Selector) -> Ranking<'a> {
-        let groups = question.groups.clone().unwrap_or_else(|| Arc::new(Groups::new(Vec::new())));
+        let none = || Arc::new(Groups::new(Numbering::new(Vec::new())));
+        let groups = question.groups.clone().unwrap_or_else(none);
         let (from, to) = question.instants().range();
         let users = question.plan.users.clone();
         Ranking::Sizes(SizeJob { selector: event.clone(), from, to, users, groups })

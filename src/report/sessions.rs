@@ -68,8 +68,8 @@ fn input(question: &Question<'_>, event: &Selector, gap_us: i64, lead: i64) -> R
         true => (from, to),
         false => (from.saturating_sub(gap_us), to.saturating_add(lead)),
     };
-    let (selectors, groups) = (vec![event.clone()], question.groups.clone());
-    RowInput { selectors, from, to, groups, ..RowInput::default() }
+    let (selectors, numbering) = (vec![event.clone()], question.numbering());
+    RowInput { selectors, from, to, numbering, ..RowInput::default() }
 }
 
 /// Never empty.

@@ -50,7 +50,7 @@ fn input(question: &Question<'_>, survey: &Survey) -> RowInput {
         from,
         to,
         number: Some(survey.property.clone()),
-        groups: question.groups.clone(),
+        numbering: question.numbering(),
         activities: false,
         nobody: true,
     }

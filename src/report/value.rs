@@ -11,7 +11,7 @@ use super::{Prepared, Question, active};
 use crate::error::Result;
 use crate::query::answer::Figures;
 use crate::query::{Measure, ValueReport};
-use crate::scan::{Counted, Groups, RowInput, RowJob, Selector};
+use crate::scan::{Counted, Groups, Numbering, RowInput, RowJob, Selector};
 use distinct::{Distinct, ValuesBySlot};
 use measures::{Figure, Measures, Rules, column};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub(super) fn ranking<'a>(question: &Question<'a>, value: &'a ValueReport) -> Ra
             let cell = cells.take_met(group, 0);
             cell.map(|cell| cell.size(measure)).transpose()
         };
-        let sizes = (0..groups.met()).map(size).collect::<Result<Vec<_>>>()?;
+        let sizes = (0..groups.numbering().met()).map(size).collect::<Result<Vec<_>>>()?;
         groups.rank(&sizes, top);
         Ok(())
     };
@@ -98,8 +98,8 @@ fn input(question: &Question<'_>, value: &ValueReport) -> RowInput {
         _ => vec![value.event.clone()],
     };
     let number = value.property.clone().filter(|_| value.measure.reads_property());
-    let groups = question.groups.clone();
-    RowInput { selectors, from, to, number, groups, activities: false, nobody: true }
+    let numbering = question.numbering();
+    RowInput { selectors, from, to, number, numbering, activities: false, nobody: true }
 }
 
 /// Distinct values of a property are groups of a breakdown by it.
@@ -118,10 +118,10 @@ fn of_values<'a>(question: &Question<'a>, value: &'a ValueReport) -> Prepared<'a
 }
 
 /// The values are numbered together with the breakdown's.
-fn values_input(question: &Question<'_>, value: &ValueReport) -> (RowInput, Arc<Groups>) {
-    let groups = question.groups.iter().flat_map(|groups| groups.properties.iter());
+fn values_input(question: &Question<'_>, value: &ValueReport) -> (RowInput, Arc<Numbering>) {
+    let groups = question.groups.iter().flat_map(|groups| groups.properties());
     let properties = groups.chain(&value.property).cloned().collect();
-    let numbered = Arc::new(Groups::new(properties));
-    let groups = Some(Arc::clone(&numbered));
-    (RowInput { number: None, groups, ..input(question, value) }, numbered)
+    let numbered = Numbering::new(properties);
+    let numbering = Some(Arc::clone(&numbered));
+    (RowInput { number: None, numbering, ..input(question, value) }, numbered)
 }

@@ -10,7 +10,7 @@ use crate::limits::{BREAKDOWN_BYTES_MAX, BREAKDOWN_GROUPS_MAX};
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::{OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 /// One value of a group's key; values that compare as equal are one key part.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,13 +25,19 @@ pub(crate) enum KeyPart {
 }
 
 /// A value for each property of the breakdown.
-pub(crate) type GroupKey = Box<[KeyPart]>;
+pub(crate) type GroupKey = Arc<[KeyPart]>;
 
-/// Numbered groups, shared by all workers.
+/// The numbers of groups, shared by all workers, and by all breakdowns by the same properties.
 #[derive(Debug)]
-pub(crate) struct Groups {
+pub(crate) struct Numbering {
     pub(crate) properties: Vec<String>,
     met: RwLock<Met>,
+}
+
+/// The groups of one breakdown, and which of them it keeps.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    numbering: Arc<Numbering>,
     ranked: OnceLock<Ranked>,
 }
 
@@ -51,9 +57,9 @@ struct Ranked {
     other: bool,
 }
 
-impl Groups {
-    pub(crate) fn new(properties: Vec<String>) -> Groups {
-        Groups { properties, met: RwLock::default(), ranked: OnceLock::new() }
+impl Numbering {
+    pub(crate) fn new(properties: Vec<String>) -> Arc<Numbering> {
+        Arc::new(Numbering { properties, met: RwLock::default() })
     }
 
     /// The number of a group, given at first sight.
@@ -61,26 +67,31 @@ impl Groups {
         if let Some(&number) = self.read().numbers.get(key) {
             return Ok(number);
         }
-        let mut met = self.met.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut met = self.met.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(&number) = met.numbers.get(key) {
             return Ok(number);
         }
-        met.bytes += key.iter().map(KeyPart::bytes).sum::<usize>();
+        let bytes = key.iter().map(KeyPart::bytes).sum::<usize>();
         let number = met.keys.len();
-        if number >= BREAKDOWN_GROUPS_MAX || met.bytes > BREAKDOWN_BYTES_MAX {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!(
-                    "more than {number} values of {:?} are to be told apart: take a property \
-                     with fewer values, or narrow the events with `where`",
-                    self.properties
-                ),
-            ));
+        if number >= BREAKDOWN_GROUPS_MAX || met.bytes + bytes > BREAKDOWN_BYTES_MAX {
+            return Err(self.too_many(number, met.bytes));
         }
+        met.bytes += bytes;
         let number = number as u32; // far below the bound of 32 bits
-        met.keys.push(key.into());
-        met.numbers.insert(key.into(), number);
+        let key = GroupKey::from(key);
+        met.keys.push(Arc::clone(&key));
+        met.numbers.insert(key, number);
         Ok(number)
+    }
+
+    fn too_many(&self, number: usize, bytes: usize) -> Error {
+        let properties = self.properties.join("`, `");
+        let message = format!(
+            "`{properties}` has too many values to be told apart: more than {number}, of {bytes} \
+             bytes; {BREAKDOWN_GROUPS_MAX} and {BREAKDOWN_BYTES_MAX} bytes are the most: take a \
+             property with fewer values, or narrow the events with `where`"
+        );
+        Error::new(ErrorKind::Limit, message)
     }
 
     /// Groups met so far.
@@ -93,10 +104,29 @@ impl Groups {
         self.read().keys.clone()
     }
 
+    fn read(&self) -> RwLockReadGuard<'_, Met> {
+        self.met.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Groups {
+    /// A breakdown by the properties of the numbering, not ranked yet.
+    pub(crate) fn new(numbering: Arc<Numbering>) -> Groups {
+        Groups { numbering, ranked: OnceLock::new() }
+    }
+
+    pub(crate) fn numbering(&self) -> &Arc<Numbering> {
+        &self.numbering
+    }
+
+    pub(crate) fn properties(&self) -> &[String] {
+        &self.numbering.properties
+    }
+
     /// Keeps the `top` largest groups. `sizes`: of each group by its number; a group without one,
     /// or of size `None`, does not exist in the answer. Ties go by value.
     pub(crate) fn rank<S: PartialOrd>(&self, sizes: &[Option<S>], top: usize) {
-        let met = self.read();
+        let met = self.numbering.read();
         let mut present: Vec<u32> = (0..met.keys.len().min(sizes.len()))
             .filter(|&number| sizes[number].is_some())
             .map(|number| number as u32)
@@ -130,12 +160,8 @@ impl Groups {
     /// The values of a slot, one per property; `None` for the slot of all others.
     pub(crate) fn key(&self, slot: usize) -> Option<Vec<Option<Value>>> {
         let number = *self.ranked.get()?.kept.get(slot)?;
-        let met = self.read();
+        let met = self.numbering.read();
         Some(met.keys.get(number as usize)?.iter().map(KeyPart::value).collect())
-    }
-
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Met> {
-        self.met.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

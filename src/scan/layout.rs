@@ -63,11 +63,13 @@ pub(super) struct BoundJob {
     pub(super) places: Range<usize>,
 }
 
-/// A row job's share of the layout.
+/// Rows that some row jobs read, all in the same way.
 #[derive(Debug)]
-pub(super) struct BoundRowJob {
+pub(super) struct BoundRowJobs {
     pub(super) rows: BoundRows,
     pub(super) places: Range<usize>,
+    /// Places of the jobs.
+    pub(super) jobs: Vec<usize>,
 }
 
 /// Everything that the walk needs to know of its jobs, each thing once.
@@ -81,7 +83,7 @@ pub(super) struct Layout {
     pub(super) streams: Vec<Stream>,
     pub(super) derived: Vec<Derived>,
     pub(super) jobs: Vec<BoundJob>,
-    pub(super) row_jobs: Vec<BoundRowJob>,
+    pub(super) row_jobs: Vec<BoundRowJobs>,
     pub(super) size_jobs: Vec<BoundSizes>,
     pub(super) needs: Needs,
 }
@@ -102,9 +104,8 @@ impl Layout {
             let bound = layout.job(job, find)?;
             layout.jobs.push(bound);
         }
-        for job in row_jobs {
-            let bound = layout.row_job(job, find)?;
-            layout.row_jobs.push(bound);
+        for (place, job) in row_jobs.iter().enumerate() {
+            layout.row_job(place, job, find)?;
         }
         for job in size_jobs {
             let bound = layout.size_job(job, find)?;
@@ -163,11 +164,17 @@ impl Layout {
         })
     }
 
-    fn row_job(&mut self, job: &RowJob<'_>, find: &FindUser<'_>) -> Result<BoundRowJob> {
+    fn row_job(&mut self, place: usize, job: &RowJob<'_>, find: &FindUser<'_>) -> Result<()> {
         let set = job.users.as_ref().map(|set| self.set(set, find)).transpose()?;
         let mut rows = self.needs.rows(&job.input)?;
         rows.set = set;
-        Ok(BoundRowJob { places: self.places(rows.from, rows.to), rows })
+        if let Some(known) = self.row_jobs.iter_mut().find(|known| known.rows == rows) {
+            known.jobs.push(place);
+            return Ok(());
+        }
+        let places = self.places(rows.from, rows.to);
+        self.row_jobs.push(BoundRowJobs { rows, places, jobs: vec![place] });
+        Ok(())
     }
 
     fn size_job(&mut self, job: &SizeJob, find: &FindUser<'_>) -> Result<BoundSizes> {

@@ -3,7 +3,7 @@
 use super::active::ActiveJob;
 use super::frame::Frame;
 use super::grid::Grid;
-use super::layout::Layout;
+use super::layout::{BoundRowJobs, Layout};
 use super::rows::{Counted, DayBlocks, Erased, Gathered, RowGrid, RowJob};
 use super::sizes::{self, Sizing};
 use super::{Job, Scanned, Tally, kernels};
@@ -11,6 +11,10 @@ use crate::error::{Error, Result};
 use rayon::prelude::*;
 use std::cell::{Cell, OnceCell};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+/// Bytes of rows that a worker gathers at once for several row jobs: more of them take turns. Tests
+/// of single parts see small chunks only.
+const PASS_BYTES_MAX: usize = if cfg!(test) { 1 << 12 } else { 64 << 20 };
 
 /// Runs all jobs over the grid.
 pub(super) fn walk(
@@ -117,46 +121,98 @@ impl Walk<'_, '_, '_> {
         let mut frame = Frame::new(&at, layout)?;
         let empty: Vec<bool> = frame.masks.iter().map(|mask| kernels::is_empty(mask)).collect();
         let somebody = |set: Option<usize>| set.is_none_or(|set| !empty[set]);
-        let mut active: Vec<ActiveJob<'_, '_>> = (self.jobs.iter().enumerate())
-            .map(|(place, job)| ActiveJob::new(place, job, &layout.jobs[place]))
-            .filter(|active| somebody(active.bound.set))
-            .collect();
-        let mut gathered: Vec<(usize, Gathered)> = (0..layout.row_jobs.len())
-            .filter(|job| somebody(layout.row_jobs[*job].rows.set))
-            .map(|job| (job, Gathered::default()))
-            .collect();
-        let mut sizing: Vec<(usize, Sizing)> = (0..layout.size_jobs.len())
-            .filter(|job| somebody(layout.size_jobs[*job].set))
-            .map(|job| (job, Sizing::default()))
-            .collect();
+        let jobs = 0..layout.row_jobs.len();
+        let row_jobs = jobs.filter(|job| somebody(layout.row_jobs[*job].rows.set)).collect();
+        let mut passes = self.passes(&at, row_jobs)?.into_iter();
+        let jobs = 0..layout.size_jobs.len();
+        let size_jobs = jobs.filter(|job| somebody(layout.size_jobs[*job].set));
+        let first = Pass {
+            active: (self.jobs.iter().enumerate())
+                .map(|(place, job)| ActiveJob::new(place, job, &layout.jobs[place]))
+                .filter(|active| somebody(active.bound.set))
+                .collect(),
+            sizing: size_jobs.map(|job| (job, Sizing::default())).collect(),
+            ..Pass::of_rows(passes.next().unwrap_or_default())
+        };
+        self.pass(first, &at, &mut frame, tallies)?;
+        passes.try_for_each(|jobs| self.pass(Pass::of_rows(jobs), &at, &mut frame, tallies))
+    }
+
+    /// Row jobs in groups that fit into memory together; one alone may be larger.
+    fn passes(&self, at: &InChunk<'_, '_>, jobs: Vec<usize>) -> Result<Vec<Vec<usize>>> {
+        if jobs.len() < 2 {
+            return Ok(vec![jobs]);
+        }
+        let mut bytes: Vec<usize> = vec![0; self.layout.row_jobs.len()];
+        for place in self.layout.all_places() {
+            let day = at.day(place)?;
+            for &job in &jobs {
+                let BoundRowJobs { rows, places, .. } = &self.layout.row_jobs[job];
+                if places.contains(&place) {
+                    bytes[job] += day.rows(&rows.filters)?.saturating_mul(rows.row_bytes());
+                }
+            }
+        }
+        let mut passes: Vec<Vec<usize>> = vec![Vec::new()];
+        let mut used = 0usize;
+        for job in jobs {
+            used = used.saturating_add(bytes[job]);
+            match passes.last_mut() {
+                Some(pass) if used <= PASS_BYTES_MAX || pass.is_empty() => pass.push(job),
+                _ => {
+                    used = bytes[job];
+                    passes.push(vec![job]);
+                }
+            }
+        }
+        Ok(passes)
+    }
+
+    /// All days of a chunk.
+    fn pass(
+        &self,
+        mut pass: Pass<'_, '_>,
+        at: &InChunk<'_, '_>,
+        frame: &mut Frame<'_, '_>,
+        tallies: &mut Tallies,
+    ) -> Result<()> {
+        let layout = self.layout;
         for place in layout.all_places() {
             frame.next_day();
             let day = OnceCell::new();
-            for active in &mut active {
-                active.day(&at, place, &day, &mut frame, layout, &mut tallies.bits)?;
+            for active in &mut pass.active {
+                active.day(at, place, &day, frame, layout, &mut tallies.bits)?;
             }
-            for (job, events) in &mut gathered {
+            for (job, events) in &mut pass.gathered {
                 let bound = &layout.row_jobs[*job];
                 if bound.places.contains(&place) {
                     let set = bound.rows.set.map(|set| &*frame.masks[set]);
-                    events.day(&bound.rows, opened(&at, place, &day)?, set)?;
+                    events.day(&bound.rows, opened(at, place, &day)?, set)?;
                 }
             }
-            for (job, sizes) in &mut sizing {
+            for (job, sizes) in &mut pass.sizing {
                 let bound = &layout.size_jobs[*job];
                 if bound.places.contains(&place) {
                     let set = bound.set.map(|set| &*frame.masks[set]);
-                    sizes.day(bound, place, opened(&at, place, &day)?, set)?;
+                    sizes.day(bound, place, opened(at, place, &day)?, set)?;
                 }
             }
         }
-        for active in active {
+        self.finish(pass, at.chunk, tallies)
+    }
+
+    fn finish(&self, pass: Pass<'_, '_>, chunk: u32, tallies: &mut Tallies) -> Result<()> {
+        for active in pass.active {
             active.finish(chunk, &mut tallies.bits)?;
         }
-        for (job, events) in gathered {
-            events.users(chunk, &mut *tallies.rows[job])?;
+        for (job, events) in pass.gathered {
+            let jobs = &self.layout.row_jobs[job].jobs;
+            events.each_user(&mut |low, events| {
+                let user = chunk << 16 | u32::from(low);
+                jobs.iter().try_for_each(|job| tallies.rows[*job].user(user, events))
+            })?;
         }
-        for (job, sizes) in sizing {
+        for (job, sizes) in pass.sizing {
             sizes.finish(&mut tallies.sizes[job]);
         }
         Ok(())
@@ -166,16 +222,35 @@ impl Walk<'_, '_, '_> {
     fn nobody(&self, reads: &Cell<u64>, tallies: &mut Tallies) -> Result<()> {
         for place in self.layout.all_places() {
             let day = self.rows.day(place, None, reads)?;
-            for (job, bound) in self.layout.row_jobs.iter().enumerate() {
+            for bound in &self.layout.row_jobs {
                 let wanted = bound.rows.nobody && bound.rows.set.is_none();
-                if wanted && bound.places.contains(&place) {
-                    let mut events = Gathered::default();
-                    events.day(&bound.rows, &day, None)?;
-                    events.nobody(&mut *tallies.rows[job])?;
+                if !wanted || !bound.places.contains(&place) {
+                    continue;
+                }
+                let mut gathered = Gathered::default();
+                gathered.day(&bound.rows, &day, None)?;
+                let events = gathered.events();
+                for &job in bound.jobs.iter().filter(|_| !events.is_empty()) {
+                    tallies.rows[job].nobody(&events)?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Jobs that go through the days of a chunk together.
+#[derive(Default)]
+struct Pass<'w, 'a> {
+    active: Vec<ActiveJob<'w, 'a>>,
+    gathered: Vec<(usize, Gathered)>,
+    sizing: Vec<(usize, Sizing)>,
+}
+
+impl Pass<'_, '_> {
+    fn of_rows(jobs: Vec<usize>) -> Self {
+        let gathered = jobs.into_iter().map(|job| (job, Gathered::default())).collect();
+        Pass { gathered, ..Pass::default() }
     }
 }
 

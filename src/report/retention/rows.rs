@@ -91,7 +91,7 @@ fn input(question: &Question<'_>, retention: &Retention, to: Micros) -> RowInput
         from,
         to,
         number: retention.property.clone(),
-        groups: question.groups.clone(),
+        numbering: question.numbering(),
         ..RowInput::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::event::{Decimal, Number};
 use crate::report::cells::Slots;
-use crate::scan::{Groups, KeyPart, RowEvent, RowOperator};
+use crate::scan::{Groups, KeyPart, Numbering, RowEvent, RowOperator};
 use crate::time::Micros;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -40,10 +40,10 @@ pub(in crate::report) fn counted<T: RowOperator>(
 /// The first so many groups are kept; the next ones are the others. The last group is no group of
 /// the range, so that it belongs to the others where there are any.
 pub(in crate::report) fn ranked(top: usize) -> Slots {
-    let groups = Groups::new(vec!["p".into()]);
+    let groups = Groups::new(Numbering::new(vec!["p".into()]));
     let sizes: Vec<Option<u32>> = (0..GROUPS)
         .map(|number| {
-            assert_eq!(groups.number(&[part(number)]).unwrap(), number);
+            assert_eq!(groups.numbering().number(&[part(number)]).unwrap(), number);
             (number + 1 < GROUPS).then_some(GROUPS - number)
         })
         .collect();

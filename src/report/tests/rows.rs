@@ -1,7 +1,7 @@
 //! Conditions and breakdowns of the reports on presence, through a whole database.
 
 use crate::scan::{Condition, scan};
-use crate::{Batch, Bucket, Db, Event, Options, Query, Selector};
+use crate::{Batch, Bucket, Db, Event, Measure, Options, Query, Selector};
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 
@@ -117,7 +117,8 @@ fn events_of_nobody_without_any_property_are_a_group() {
 /// Parts of blocks of rows that the scan of these queries decodes.
 fn reads(db: &Db, queries: &[Query]) -> u64 {
     let snapshot = db.snapshot().unwrap();
-    let questions: Vec<_> = queries.iter().map(|query| snapshot.question(query).unwrap()).collect();
+    let questions: Vec<_> =
+        queries.iter().map(|query| snapshot.question(query, &mut Vec::new()).unwrap()).collect();
     let (mut bits, mut rows) = (Vec::new(), Vec::new());
     for question in &questions {
         let prepared = question.prepare_all().unwrap();
@@ -145,6 +146,31 @@ fn several_queries_share_the_blocks_that_they_read() {
     for (query, answer) in queries.iter().zip(answers) {
         assert_eq!(answer.unwrap().series, db.query(query).unwrap().series);
     }
+}
+
+#[test]
+fn row_reports_that_do_not_fit_into_memory_together_take_turns() {
+    let sum = || Query::value("view", Measure::Sum).property("plan");
+    let queries = [
+        sum().by(Bucket::Hour),
+        Query::funnel(["view", "view"]),
+        sum().by(Bucket::Hour).breakdown(["country"]).top(1),
+        sum().breakdown(["country"]).by(Bucket::Hour),
+        Query::sessions("view"),
+        sum().by(Bucket::Hour),
+    ];
+    for flushed in [false, true] {
+        let (_place, db) = crowd(flushed, true);
+        let together = db.query_many(&queries).unwrap();
+        for (query, answer) in queries.iter().zip(together) {
+            assert_eq!(answer.unwrap().series, db.query(query).unwrap().series, "{query:?}");
+        }
+    }
+    // Alike ones are gathered once, so that they fit together: no block is read again.
+    let (_place, db) = crowd(true, true);
+    let alike = [queries[0].clone(), queries[5].clone()];
+    assert_eq!(reads(&db, &alike), reads(&db, &alike[..1]));
+    assert!(reads(&db, &queries[..2]) > reads(&db, &queries[..1]));
 }
 
 /// Many users whose rows differ, so that a flushed day has index containers.
@@ -192,7 +218,7 @@ fn containers_and_rows_agree() {
     let (_place, db) = crowd(true, false);
     let read = |query: &Query| {
         let snapshot = db.snapshot().unwrap();
-        let question = snapshot.question(query).unwrap();
+        let question = snapshot.question(query, &mut Vec::new()).unwrap();
         snapshot.rank(std::slice::from_ref(&question)).unwrap();
         let prepared = question.prepare_all().unwrap();
         scan(&snapshot.inner, &prepared.bits, &prepared.rows, &[]).unwrap().reads

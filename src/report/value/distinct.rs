@@ -56,7 +56,7 @@ impl Distinct {
         let mut sizes: Vec<Option<u64>> = Vec::new();
         for number in all {
             let Some((value, group)) = split(keys, number) else { continue };
-            let group = groups.number(group)? as usize;
+            let group = groups.numbering().number(group)? as usize;
             if sizes.len() <= group {
                 sizes.resize(group + 1, None);
             }
@@ -92,7 +92,7 @@ impl ValuesBySlot {
             let value = (*value != KeyPart::Null).then(|| *values.entry(value).or_insert(next));
             let slot = match groups {
                 None => Some(0),
-                Some(groups) => Some(groups.slot(groups.number(group)?)),
+                Some(groups) => Some(groups.slot(groups.numbering().number(group)?)),
             };
             places.push(slot.filter(|slot| *slot < slots).zip(value));
         }
@@ -127,11 +127,12 @@ mod tests {
 
     use super::*;
     use crate::report::tests::events::*;
+    use crate::scan::Numbering;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
     /// Numbers each event by its group and its value, as a breakdown by both does.
-    fn numbered(events: &mut [RowEvent], by_group: bool, numbers: &Groups) {
+    fn numbered(events: &mut [RowEvent], by_group: bool, numbers: &Numbering) {
         for event in events {
             let value = event
                 .number
@@ -149,7 +150,7 @@ mod tests {
             edges in any_edges(),
             top in proptest::option::of(1usize..6),
         ) {
-            let numbers = Groups::new(vec!["p".into(), "v".into()]);
+            let numbers = Numbering::new(vec!["p".into(), "v".into()]);
             let (mut users_read, mut nobody_read) = (users.clone(), nobody.clone());
             let events = users_read.iter_mut().map(Vec::as_mut_slice);
             let all = events.chain([nobody_read.as_mut_slice()]);
@@ -181,18 +182,18 @@ mod tests {
 
         #[test]
         fn groups_are_as_large_as_their_values_are_many(users in any_users()) {
-            let numbers = Groups::new(vec!["p".into(), "v".into()]);
+            let numbers = Numbering::new(vec!["p".into(), "v".into()]);
             let mut read = users.clone();
             read.iter_mut().for_each(|events| numbered(events, true, &numbers));
             let instants = Instants::new([0, TIMES].into());
             let counted = counted(|| Distinct::new(instants.clone()), &read, &[]);
-            let groups = Groups::new(vec!["p".into()]);
+            let groups = Groups::new(Numbering::new(vec!["p".into()]));
             let sizes = counted.sizes(&numbers.keys(), &groups).unwrap();
             for group in 0..GROUPS {
                 let events = || users.iter().flatten().filter(|e| e.group == group);
                 let values: BTreeSet<i128> = events().filter_map(|e| e.number).map(units).collect();
                 let wanted = (events().count() > 0).then_some(values.len() as u64);
-                let number = groups.number(&[part(group)]).unwrap() as usize;
+                let number = groups.numbering().number(&[part(group)]).unwrap() as usize;
                 prop_assert_eq!(sizes.get(number).copied().flatten(), wanted);
             }
         }

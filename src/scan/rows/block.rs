@@ -8,7 +8,7 @@ use crate::day::rows::Cell;
 use crate::day::section::Section;
 use crate::error::Result;
 use crate::event::{Decimal, Number};
-use crate::scan::groups::{Groups, KeyPart};
+use crate::scan::groups::{KeyPart, Numbering};
 use std::cell::{Cell as Counter, OnceCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -129,16 +129,16 @@ impl<'a> BlockRows<'a> {
         })
     }
 
-    /// The group of each row.
+    /// The number of each row's group.
     pub(super) fn groups(
         &self,
-        groups: usize,
+        numbering: usize,
         needs: &Needs,
         reads: &Counter<u64>,
     ) -> Result<&Spread<u32>> {
-        let cell = self.groups.get(groups).ok_or_else(unknown)?;
+        let cell = self.groups.get(numbering).ok_or_else(unknown)?;
         once(cell, || {
-            let (groups, properties) = needs.groups_of(groups)?;
+            let (groups, properties) = needs.numbering_of(numbering)?;
             let columns: Vec<_> = properties
                 .iter()
                 .map(|property| self.column(*property, needs, reads))
@@ -152,7 +152,7 @@ impl<'a> BlockRows<'a> {
 
     fn groups_of_one(
         &self,
-        groups: &Groups,
+        groups: &Numbering,
         column: Option<&BlockColumn<'a>>,
     ) -> Result<Spread<u32>> {
         let number = |value: Datum<'_>| groups.number(&[KeyPart::of(value)]);
@@ -166,7 +166,7 @@ impl<'a> BlockRows<'a> {
     /// combination is looked up by small numbers.
     fn groups_of_several(
         &self,
-        groups: &Groups,
+        groups: &Numbering,
         columns: &[Option<&BlockColumn<'a>>],
     ) -> Result<Spread<u32>> {
         let users = self.block.users();

@@ -1,9 +1,9 @@
 //! Gathering a row job's events of one chunk, and handing them out user by user.
 
+use super::RowEvent;
 use super::block::{BlockRows, number_of};
 use super::grid::DayBlocks;
 use super::mask::Mask;
-use super::{Erased, RowEvent};
 use crate::codec::bits::Bits;
 use crate::day::rows::Cell;
 use crate::error::Result;
@@ -12,16 +12,26 @@ use crate::limits::CHUNK_USERS;
 use crate::time::Micros;
 
 /// A row job with its things found in the needs of the scan.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(in crate::scan) struct BoundRows {
     pub(in crate::scan) filters: Vec<usize>,
     pub(in crate::scan) from: Micros,
     pub(in crate::scan) to: Micros,
     pub(in crate::scan) property: Option<usize>,
-    pub(in crate::scan) groups: Option<usize>,
+    pub(in crate::scan) numbering: Option<usize>,
     pub(in crate::scan) activities: bool,
     pub(in crate::scan) nobody: bool,
     pub(in crate::scan) set: Option<usize>,
+}
+
+impl BoundRows {
+    /// What an event takes while the rest of its chunk is gathered and sorted.
+    pub(in crate::scan) fn row_bytes(&self) -> usize {
+        let mask = if self.filters.len() > 1 { size_of::<u64>() } else { 0 };
+        let number = if self.property.is_some() { size_of::<Cell>() } else { 0 };
+        let codes = usize::from(self.activities) + usize::from(self.numbering.is_some()) + 1;
+        size_of::<u16>() + size_of::<Micros>() + mask + number + codes * size_of::<u32>()
+    }
 }
 
 /// Events of one chunk, as columns, in the order of days.
@@ -101,7 +111,7 @@ impl Gathered {
                 })
             }
         };
-        let groups = job.groups.map(|groups| block.groups(groups, &grid.needs, reads));
+        let groups = job.numbering.map(|numbers| block.groups(numbers, &grid.needs, reads));
         let timed = times.iter().any(|at| *at < job.from || *at >= job.to);
         Ok(Some(Reading { masks, times, numbers, groups: groups.transpose()?, timed }))
     }
@@ -167,7 +177,7 @@ impl Gathered {
         if job.activities {
             self.activities.push(block.activity as u32);
         }
-        if job.groups.is_some() {
+        if job.numbering.is_some() {
             self.groups.push(reading.groups.map_or(0, |groups| groups.get(user, row)));
         }
         if job.property.is_some() {
@@ -199,16 +209,9 @@ impl Gathered {
         }
     }
 
-    /// Hands out the events without a user, and forgets them.
-    pub(in crate::scan) fn nobody(&mut self, operator: &mut dyn Erased) -> Result<()> {
-        let events: Vec<RowEvent> = (0..self.at.len()).map(|row| self.event(row)).collect();
-        *self = Gathered::default();
-        if events.is_empty() { Ok(()) } else { operator.nobody(&events) }
-    }
-
-    /// Hands out the events user by user.
-    pub(in crate::scan) fn users(self, chunk: u32, operator: &mut dyn Erased) -> Result<()> {
-        self.each_user(&mut |low, events| operator.user(chunk << 16 | u32::from(low), events))
+    /// All events in no order: those without a user.
+    pub(in crate::scan) fn events(&self) -> Vec<RowEvent> {
+        (0..self.at.len()).map(|row| self.event(row)).collect()
     }
 
     /// Calls `visit` with every user's events, in order.

@@ -155,6 +155,23 @@ impl<'a> DayBlocks<'_, 'a> {
         Ok(())
     }
 
+    /// Rows of the activities that one of the filters wants: what a gathering may come to.
+    pub(in crate::scan) fn rows(&self, filters: &[usize]) -> Result<usize> {
+        let mut rows = 0;
+        for entry in &self.entries.activities {
+            if filters.iter().any(|&filter| self.grid.wants(filter, entry.activity)) {
+                rows += match entry.source {
+                    EntrySource::Section(place, code) => {
+                        let section = self.entries.sections.get(place).ok_or_else(unknown)?;
+                        self.chunk.map_or(Ok(0), |chunk| section.rows_about(code, chunk))?
+                    }
+                    EntrySource::Run(run, name) => run.rows_in(name, self.chunk),
+                };
+            }
+        }
+        Ok(rows)
+    }
+
     fn block(&self, at: usize, entry: &Entry<'a>) -> Result<Option<&BlockRows<'a>>> {
         let cell = self.blocks.get(at).ok_or_else(unknown)?;
         if let Some(block) = cell.get() {

@@ -151,14 +151,17 @@ impl DayBlocks<'_, '_> {
         else {
             return Ok(false);
         };
-        let (groups, &[property]) = self.grid.needs.groups_of(groups)? else { return Ok(false) };
+        let (groups, numbering) = self.grid.needs.groups_of(groups)?;
+        let (numbering, &[property]) = self.grid.needs.numbering_of(numbering)? else {
+            return Ok(false);
+        };
         let name = self.grid.needs.property_name(property)?;
         let Some(values) = section.indexed(code, name, chunk)? else { return Ok(false) };
         if !section.always_has(code, name, chunk)? {
             return Ok(false);
         }
         for indexed in values {
-            let slot = sought.slot(groups, groups.number(&[KeyPart::of(indexed.value)])?);
+            let slot = sought.slot(groups, numbering.number(&[KeyPart::of(indexed.value)])?);
             indexed.users.for_each(|low| visit(slot, Hit { tick, rows: 1, low }));
         }
         Ok(true)
@@ -250,8 +253,8 @@ impl DayBlocks<'_, '_> {
         sought: &Sought<'_>,
     ) -> Result<Option<(&'b Groups, &'b Spread<u32>)>> {
         let Some(groups) = sought.groups else { return Ok(None) };
-        let of_rows = block.groups(groups, &self.grid.needs, self.reads)?;
-        Ok(Some((self.grid.needs.groups_of(groups)?.0, of_rows)))
+        let (groups, numbering) = self.grid.needs.groups_of(groups)?;
+        Ok(Some((groups, block.groups(numbering, &self.grid.needs, self.reads)?)))
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) use grid::{DayBlocks, RowGrid};
 pub(super) use matched::{Hit, Sought};
 pub(super) use needs::Needs;
 
-use super::groups::Groups;
+use super::groups::Numbering;
 use super::selector::Selector;
 use super::sets::SetKind;
 use crate::error::{Error, ErrorKind, Result};
@@ -41,8 +41,8 @@ pub(crate) struct RowInput {
     pub(crate) to: Micros,
     /// A property whose numbers are read.
     pub(crate) number: Option<String>,
-    /// The breakdown whose group every event gets.
-    pub(crate) groups: Option<Arc<Groups>>,
+    /// Every event gets the number of its group.
+    pub(crate) numbering: Option<Arc<Numbering>>,
     /// Whether events get their activity, a place in `SnapshotInner::activity_names`.
     pub(crate) activities: bool,
     /// Events without a user are read as well.
@@ -57,7 +57,7 @@ pub(crate) struct RowEvent {
     pub(crate) mask: u64,
     /// Rank of its name among all names by bytes; 0 where it was not asked for.
     pub(crate) activity: u32,
-    /// Its group in `RowInput::groups`; 0 without.
+    /// Its group in `RowInput::numbering`; 0 without.
     pub(crate) group: u32,
     /// The number of the property; `None` where it has none, or was not asked for.
     pub(crate) number: Option<Number>,

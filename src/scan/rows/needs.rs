@@ -4,7 +4,7 @@ use super::check::Check;
 use super::{BoundRows, RowInput, SELECTORS_MAX};
 use crate::error::{Error, ErrorKind, Result};
 use crate::scan::condition::{Condition, ConditionKind, Test};
-use crate::scan::groups::Groups;
+use crate::scan::groups::{Groups, Numbering};
 use crate::scan::selector::Selector;
 use std::sync::Arc;
 
@@ -16,7 +16,10 @@ pub(in crate::scan) struct Needs {
     checks: Vec<Check>,
     selectors: Vec<Selector>,
     filters: Vec<Filter>,
-    groups: Vec<(Arc<Groups>, Vec<usize>)>,
+    /// Each with the places of its properties.
+    numberings: Vec<(Arc<Numbering>, Vec<usize>)>,
+    /// Each with the place of its numbering.
+    groups: Vec<(Arc<Groups>, usize)>,
 }
 
 /// A selector made ready.
@@ -90,9 +93,18 @@ impl Needs {
     pub(in crate::scan) fn groups(&mut self, groups: &Arc<Groups>) -> usize {
         let known = self.groups.iter().position(|(known, _)| Arc::ptr_eq(known, groups));
         known.unwrap_or_else(|| {
-            let properties = groups.properties.iter().map(|name| self.property(name)).collect();
-            self.groups.push((groups.clone(), properties));
+            let numbering = self.numbering(groups.numbering());
+            self.groups.push((groups.clone(), numbering));
             self.groups.len() - 1
+        })
+    }
+
+    fn numbering(&mut self, numbering: &Arc<Numbering>) -> usize {
+        let known = self.numberings.iter().position(|(known, _)| Arc::ptr_eq(known, numbering));
+        known.unwrap_or_else(|| {
+            let properties = numbering.properties.iter().map(|name| self.property(name)).collect();
+            self.numberings.push((numbering.clone(), properties));
+            self.numberings.len() - 1
         })
     }
 
@@ -109,7 +121,7 @@ impl Needs {
             from: input.from,
             to: input.to,
             property: input.number.as_deref().map(|name| self.property(name)),
-            groups: input.groups.as_ref().map(|groups| self.groups(groups)),
+            numbering: input.numbering.as_ref().map(|numbering| self.numbering(numbering)),
             activities: input.activities,
             nobody: input.nobody,
             set: None,
@@ -125,7 +137,7 @@ impl Needs {
     }
 
     pub(super) fn counts(&self) -> (usize, usize, usize) {
-        (self.properties.len(), self.checks.len(), self.groups.len())
+        (self.properties.len(), self.checks.len(), self.numberings.len())
     }
 
     pub(super) fn property_name(&self, property: usize) -> Result<&str> {
@@ -148,14 +160,21 @@ impl Needs {
         let mut properties =
             checks.map(|check| Ok(self.check_of(*check)?.0)).collect::<Result<Vec<_>>>()?;
         if let Some(groups) = groups {
-            properties.extend_from_slice(self.groups_of(groups)?.1);
+            properties.extend_from_slice(self.numbering_of(self.groups_of(groups)?.1)?.1);
         }
         Ok(properties)
     }
 
-    pub(super) fn groups_of(&self, groups: usize) -> Result<(&Groups, &[usize])> {
+    /// The groups of that place, and the place of their numbering.
+    pub(super) fn groups_of(&self, groups: usize) -> Result<(&Groups, usize)> {
         let found = self.groups.get(groups);
-        found.map(|(groups, properties)| (&**groups, &**properties)).ok_or_else(unknown)
+        found.map(|(groups, numbering)| (&**groups, *numbering)).ok_or_else(unknown)
+    }
+
+    /// The numbering of that place, and its properties.
+    pub(super) fn numbering_of(&self, numbering: usize) -> Result<(&Numbering, &[usize])> {
+        let found = self.numberings.get(numbering);
+        found.map(|(numbering, properties)| (&**numbering, &**properties)).ok_or_else(unknown)
     }
 }
 
