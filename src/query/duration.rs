@@ -33,6 +33,9 @@ impl From<String> for DurationArg {
     }
 }
 
+/// What a duration looks like.
+pub(super) const DURATION_FORM: &str = "a duration like 30m, 12h, 14d (s m h d w)";
+
 /// Units, the largest first, and their seconds.
 const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
@@ -40,9 +43,8 @@ impl DurationArg {
     /// Microseconds; beyond the limit just above it. The fault names the field and the text.
     pub(crate) fn micros(self, field: &str) -> Result<i64, String> {
         let seconds = match &self.0 {
-            Given::Text(text) => parse(text).ok_or_else(|| {
-                format!("`{field}` is {text:?}: expected a duration like 30m, 12h, 14d (s m h d w)")
-            })?,
+            Given::Text(text) => parse(text)
+                .ok_or_else(|| format!("`{field}` is {text:?}: expected {DURATION_FORM}"))?,
             Given::Span(span) if span.subsec_nanos() == 0 => span.as_secs(),
             Given::Span(span) => {
                 return Err(format!("`{field}` is {span:?}: expected whole seconds"));

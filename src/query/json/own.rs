@@ -1,7 +1,8 @@
 //! The reports, and their own fields.
 
 use super::parts::{
-    expected, id, items, number, second, selector, selectors, text, texts, whole, word, yes_or_no,
+    duration, expected, id, items, number, second, selector, selectors, text, whole, word,
+    yes_or_no,
 };
 use crate::error::{Error, Result};
 use crate::query::fields::{INTERVALS, REPORTS, list};
@@ -90,7 +91,7 @@ pub(super) fn set_field(query: Query, field: &str, value: &Value) -> Result<Quer
         "at_least" => query.at_least(whole(field, value)?),
         "at_most" => query.at_most(whole(field, value)?),
         "gap" if matches!(query.report, Report::Sessions { .. }) => {
-            query.session_gap(text(field, value)?)
+            query.session_gap(duration(field, value)?)
         }
         "gap" => query.gap(whole(field, value)?),
         "new_means" if second(field, value, ["event", "any"])? => query.new_means_any(),
@@ -121,12 +122,12 @@ fn set_later_field(query: Query, field: &str, value: &Value) -> Result<Query> {
         "within" if value.is_null() && matches!(query.report, Report::Funnel(_)) => {
             query.without_limit()
         }
-        "within" => query.within(text(field, value)?),
+        "within" => query.within(duration(field, value)?),
         "order" => query.order(word(field, value, &FunnelOrder::EVERY, FunnelOrder::as_str)?),
         "ties" if second(field, value, ["in_order", "forbid"])? => query.forbid_ties(),
         "exclude" => items(field, value)?.try_fold(query, exclude)?,
         "depth" => query.depth(whole(field, value)?),
-        "duration_edges" => query.duration_edges(texts(field, value)?),
+        "duration_edges" => query.duration_edges(durations(field, value)?),
         "of" => query.of(selector(field, value)?),
         "scale" => match items(field, value)?.as_slice() {
             [lowest, highest] => query.scale(number(field, lowest)?, number(field, highest)?),
@@ -151,6 +152,10 @@ fn exclude(query: Query, value: &Value) -> Result<Query> {
         return Err(expected("exclude", value, form));
     };
     Ok(query.exclude(selector("event", event)?, whole("after", after)?, whole("before", before)?))
+}
+
+fn durations<'a>(field: &str, value: &'a Value) -> Result<Vec<&'a str>> {
+    items(field, value)?.map(|value| duration(field, value)).collect()
 }
 
 fn brackets(field: &str, value: &Value) -> Result<Vec<u32>> {

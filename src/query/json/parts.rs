@@ -1,8 +1,13 @@
 //! The parts that fields are made of: texts, numbers, words, lists, selectors.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Value;
+use crate::limits::{
+    FEATURES_MAX, FUNNEL_STEPS_MAX, PATHS_DEPTH_MAX, RETENTION_COLUMNS_MAX, TOP_MAX,
+    TRAILING_DAYS_MAX, USERS_PAGE_MAX,
+};
 use crate::query::condition;
+use crate::query::duration::DURATION_FORM;
 use crate::query::fields::list;
 use crate::scan::Selector;
 use crate::time;
@@ -39,9 +44,37 @@ pub(super) fn instant(field: &str, value: &Json) -> Result<time::Micros> {
     time::parse_instant(text).map_err(|_| expected(field, value, what))
 }
 
+/// The text of a duration, which whoever gets it reads.
+pub(super) fn duration<'a>(field: &str, value: &'a Json) -> Result<&'a str> {
+    value.as_str().ok_or_else(|| expected(field, value, DURATION_FORM))
+}
+
 pub(super) fn whole<T: TryFrom<u64>>(field: &str, value: &Json) -> Result<T> {
     let whole = value.as_u64().and_then(|n| T::try_from(n).ok());
-    whole.ok_or_else(|| expected(field, value, "a whole number that is not negative"))
+    let large = |n: f64| n > f64::from(u32::MAX) && n.fract() == 0.0;
+    match whole {
+        Some(whole) => Ok(whole),
+        None if value.as_f64().is_some_and(large) => Err(Error::new(
+            ErrorKind::Limit,
+            format!("`{field}` is {value}, which is too large: it is {} at most", most::<T>(field)),
+        )),
+        None => Err(expected(field, value, "a whole number that is not negative")),
+    }
+}
+
+/// The most that a field takes: its bound, or else what its type holds.
+fn most<T: TryFrom<u64>>(field: &str) -> u64 {
+    match field {
+        "top" => u64::from(TOP_MAX),
+        "limit" => u64::from(USERS_PAGE_MAX),
+        "depth" => u64::from(PATHS_DEPTH_MAX),
+        "columns" | "brackets" => u64::from(RETENTION_COLUMNS_MAX),
+        "trailing" | "gap" | "week" | "month" => u64::from(TRAILING_DAYS_MAX),
+        "after" | "before" | "reached" => FUNNEL_STEPS_MAX as u64,
+        "k" => FEATURES_MAX as u64,
+        _ if T::try_from(u64::MAX).is_ok() => u64::MAX,
+        _ => u64::from(u32::MAX),
+    }
 }
 
 pub(super) fn number(field: &str, value: &Json) -> Result<Value> {
