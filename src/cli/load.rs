@@ -259,33 +259,40 @@ fn receipt_json(receipt: &ImportReceipt) -> String {
     format!("{receipt}\n")
 }
 
+/// So many of something.
+fn several(number: u64, one: &str) -> String {
+    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// The receipt as sentences.
 pub fn receipt_words(receipt: &ImportReceipt, rejects: &Path) -> String {
     if receipt.repeated {
-        let events = count(receipt.accepted);
-        return format!(
-            "Nothing changed: this very import was applied before ({events} events).\n"
-        );
+        let events = several(receipt.accepted, "event");
+        return format!("Nothing changed: this very import was applied before ({events}).\n");
     }
     let mut words = format!(
-        "{} events on {} days, {} new users",
-        count(receipt.accepted),
-        count(receipt.days),
-        count(receipt.new_users)
+        "{} on {}, {}",
+        several(receipt.accepted, "event"),
+        several(receipt.days, "day"),
+        several(receipt.new_users, "new user")
     );
     for (number, what) in [
-        (receipt.without_user, "without a user (counted in sums, never as people)"),
-        (receipt.duplicates, "duplicates left out"),
-        (receipt.removed, "events replaced"),
+        (
+            receipt.without_user,
+            count(receipt.without_user) + " without a user (counted in sums, never as people)",
+        ),
+        (receipt.duplicates, several(receipt.duplicates, "duplicate") + " left out"),
+        (receipt.removed, several(receipt.removed, "event") + " replaced"),
     ] {
         if number > 0 {
-            words.push_str(&format!("; {} {what}", count(number)));
+            words.push_str(&format!("; {what}"));
         }
     }
     words.push_str(".\n");
     if receipt.rejected > 0 {
         let all = rejects.display();
-        words.push_str(&format!("{} rows rejected, all in {all}:\n", count(receipt.rejected)));
+        let rows = several(receipt.rejected, "row");
+        words.push_str(&format!("{rows} rejected, all in {all}:\n"));
         for row in receipt.first_rejects.iter().take(5) {
             words.push_str(&format!("  {} line {}: {}\n", row.source, row.line, row.reason));
         }

@@ -104,6 +104,7 @@ fn render_series(answer: &Answer, series: &Series, asked: &Asked, style: &Style)
             render_funnel(buckets, *by_bucket, steps, histogram, style)
         }
         Figures::Paths(links) => render_paths(links, asked.backwards, style),
+        Figures::Count(1) => "1 user\n".to_string(),
         Figures::Count(count) => format!("{} users\n", grouped(*count)),
         Figures::Users { ids, columns, next } => {
             render_users(ids, columns, next.as_deref(), asked, style)
@@ -130,10 +131,10 @@ fn group<'a>(
 ) -> impl Iterator<Item = (String, String)> + 'a {
     let named = answer.keys.iter().filter_map(|name| {
         let value = match series.key.get(name)? {
-            Some(value) => visible(&value.to_string()),
+            Some(value) => text::name(&value.to_string()),
             None => "null".to_string(),
         };
-        Some((visible(name), value))
+        Some((text::name(name), value))
     });
     let rest = |name: &String| *name == "other" && !answer.keys.contains(name);
     let rest = series.key.keys().filter(move |name| rest(name));

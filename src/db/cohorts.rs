@@ -64,8 +64,10 @@ impl Db {
         self.core()?.define(|catalog| {
             let naming = cohorts::naming(name, &catalog.cohorts)?;
             if !naming.is_empty() {
+                let naming: Vec<String> = naming.iter().map(|name| format!("{name:?}")).collect();
                 return Err(Error::input(format!(
-                    "the cohort {name:?} is named by {naming:?}: drop or change those first"
+                    "the cohort {name:?} is named by {}: drop or change those first",
+                    naming.join(", ")
                 )));
             }
             match catalog.cohorts.remove(name) {

@@ -177,7 +177,8 @@ impl Sum {
             let value = self.to_f64();
             let message = format!(
                 "a sum of about {value:e} with {} digits after the point: at most \
-                 {DECIMAL_DIGITS_MAX} digits are kept, and floats end at 1.8e308",
+                 {DECIMAL_DIGITS_MAX} digits are kept, and floats end at 1.8e308: narrow its \
+                 events with a condition, or by users or range",
                 self.scale
             );
             Error::new(ErrorKind::Limit, message)
@@ -299,6 +300,7 @@ mod tests {
         large.add(least);
         let error = large.value().unwrap_err().to_string();
         assert!(error.contains("about 1e38") && error.contains("38 digits after"), "{error}");
+        assert!(error.contains("narrow its events"), "{error}");
         large.subtract_sum(&Sum::from(most));
         assert_eq!(large.value().unwrap(), least);
         let far = Sum { near: i128::MIN, ..Sum::default() };

@@ -236,6 +236,27 @@ pub struct Link {
     pub users: u64,
 }
 
+impl Figures {
+    /// The figures as they are answered: a zero below zero, which only a binary number can be, is a
+    /// zero.
+    pub(crate) fn plain(mut self) -> Figures {
+        let columns = match &mut self {
+            Figures::Columns(columns) | Figures::Users { columns, .. } => columns.as_mut_slice(),
+            _ => &mut [],
+        };
+        for (_, column) in columns {
+            let Column::Amounts(values) = column else { continue };
+            for value in values.iter_mut().flatten() {
+                match value {
+                    Value::Float(number) if *number == 0.0 => *number = 0.0,
+                    _ => {}
+                }
+            }
+        }
+        self
+    }
+}
+
 impl AmountCohort {
     /// The amount per person of the cohort in a column; `None` over nobody and where it cannot be
     /// known yet.

@@ -232,6 +232,14 @@ pub(super) fn at_most(field: &str, count: usize, max: usize, of: &str) -> Result
     let message = format!("`{field}` has {count} {of}: at most {max} are taken");
     Err(Error::new(ErrorKind::Limit, message))
 }
+/// Refuses none, and more than so many of something.
+pub(super) fn some_of(field: &str, count: usize, max: usize, of: &str) -> Result<()> {
+    match count {
+        0 => Err(Error::input(format!("`{field}` is empty: it takes 1 to {max} {of}"))),
+        count => at_most(field, count, max, of),
+    }
+}
+
 
 /// Refuses a name that comes twice.
 pub(super) fn once<'a>(field: &str, names: impl IntoIterator<Item = &'a str>) -> Result<()> {

@@ -360,7 +360,7 @@ impl<'a> Question<'a> {
         let buckets = spans.iter().map(bucket).collect();
         let mut info = self.plan.info.clone();
         info.warnings.extend(answered.iter().flat_map(|one| one.warnings.iter().cloned()));
-        info.elapsed_ms = started.elapsed().as_secs_f64() * 1e3;
+        info.elapsed_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         let feature = answered.iter().any(|one| one.feature.is_some()).then(|| FEATURE.to_owned());
         let keys = feature.into_iter().chain(self.query.breakdown.iter().cloned()).collect();
         let series = answered.into_iter().map(|one| self.series(one)).collect();
@@ -376,6 +376,6 @@ impl<'a> Question<'a> {
                 None => key.extend([(OTHER.to_owned(), Some(Value::Bool(true)))]),
             }
         }
-        Series { key, figures: one.figures }
+        Series { key, figures: one.figures.plain() }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line as a stranger meets it: the main job, wrong turns, and what each exit code
 //! says.
 
+mod answers;
 mod cohorts;
 mod reports;
 

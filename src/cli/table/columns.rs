@@ -1,7 +1,7 @@
 //! A row per bucket, per number of intervals, per user.
 
 use super::grid::{Strip, Tile, bars, below_each_other, dim, draw};
-use super::text::{amount, duration, percent, ratio, size, visible};
+use super::text::{amount, duration, name, percent, ratio, size, visible};
 use super::{Asked, Style, group};
 use daybit::{Answer, BucketInfo, Column, Figures};
 
@@ -44,7 +44,7 @@ pub fn render_groups(answer: &Answer, asked: &Asked, style: &Style) -> Option<St
             Strip { heading: values.join(", "), ..strip }
         }));
     }
-    let names: Vec<String> = answer.keys.iter().map(|name| visible(name)).collect();
+    let names: Vec<String> = answer.keys.iter().map(|key| name(key)).collect();
     let table = below_each_other(&starts(&answer.buckets), &strips, style);
     Some(format!("{measured} by {}\n{table}", names.join(", ")))
 }

@@ -3,7 +3,7 @@
 use super::Style;
 use super::columns::{histogram, starts};
 use super::grid::{Strip, Tile, bars, below_each_other, draw};
-use super::text::{duration, percent, visible};
+use super::text::{duration, name, percent};
 use crate::selector::spoken;
 use daybit::{BucketInfo, Column, DurationBin, FunnelStep};
 
@@ -26,7 +26,7 @@ pub fn render_funnel(
 fn bars_of(steps: &[FunnelStep], complete: bool, style: &Style) -> String {
     let label = |step: &FunnelStep| {
         let mark = if complete { "" } else { "*" };
-        Tile::plain(format!("{} {}{mark}", step.step, visible(&spoken(&step.event))))
+        Tile::plain(format!("{} {}{mark}", step.step, name(&spoken(&step.event))))
     };
     let users: Vec<Option<u64>> = steps.iter().map(|step| count(step, 0)).collect();
     let before = std::iter::once(None).chain(users.iter().copied());
@@ -85,7 +85,7 @@ fn times(bins: &[DurationBin], style: &Style) -> String {
 /// A row per bucket of entry: users of each step, and how many of the first reached the last.
 fn trend(buckets: &[BucketInfo], steps: &[FunnelStep], style: &Style) -> String {
     let step = |step: &FunnelStep| {
-        let heading = format!("{} {}", step.step, visible(&spoken(&step.event)));
+        let heading = format!("{} {}", step.step, name(&spoken(&step.event)));
         Strip::new(&heading, (0..buckets.len()).map(|at| Tile::number(count(step, at))))
     };
     let mut strips: Vec<Strip> = steps.iter().map(step).collect();

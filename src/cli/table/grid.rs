@@ -58,14 +58,14 @@ impl Strip {
         Strip { heading: heading.to_string(), tiles: tiles.into_iter().collect() }
     }
 
-    /// Numbers with their points below each other; marks stay at the end.
+    /// Numbers with their points below each other; a mark stays with its number.
     pub fn on_the_point(heading: &str, tiles: impl IntoIterator<Item = Tile>) -> Strip {
         let mut strip = Strip::new(heading, tiles);
         let behind = |text: &str| text.find('.').map_or(0, |point| end(text) - point);
         let most = strip.tiles.iter().map(|tile| behind(&tile.text)).max().unwrap_or_default();
         for tile in &mut strip.tiles {
             let missing = most - behind(&tile.text);
-            tile.text.insert_str(end(&tile.text), &" ".repeat(missing));
+            tile.text.push_str(&" ".repeat(missing));
         }
         strip
     }

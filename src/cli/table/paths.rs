@@ -2,7 +2,7 @@
 
 use super::Style;
 use super::grid::{Strip, Tile, bars, draw};
-use super::text::{percent, visible};
+use super::text::{name, percent};
 use daybit::Link;
 
 /// One line of the tree.
@@ -41,8 +41,8 @@ fn push_step(links: &[Link], backwards: bool, lines: &mut Vec<Line>) {
     }
     for (event, links) in by_event(links, backwards) {
         let users = total(&links);
-        let name = event.map_or("(nothing)".to_string(), visible);
-        lines.push(Line { label: format!("  {name}"), users, share: Some(part(users, all)) });
+        let label = format!("  {}", event.map_or("(nothing)".to_string(), name));
+        lines.push(Line { label, users, share: Some(part(users, all)) });
         for link in links {
             let label = format!("    {}", far(link, backwards));
             lines.push(Line { label, users: link.users, share: Some(part(link.users, users)) });
@@ -75,9 +75,9 @@ fn total(links: &[&Link]) -> u64 {
 /// Where a link leads, or where it came from.
 fn far(link: &Link, backwards: bool) -> String {
     match (backwards, &link.from, &link.to) {
-        (false, _, Some(to)) => format!("→ {}", visible(to)),
+        (false, _, Some(to)) => format!("→ {}", name(to)),
         (false, _, None) => "→ (end)".to_string(),
-        (true, Some(from), _) => format!("← {}", visible(from)),
+        (true, Some(from), _) => format!("← {}", name(from)),
         (true, None, _) => "← (start)".to_string(),
     }
 }

@@ -203,6 +203,7 @@ nobody on 5 or more (of 6)
 fn a_count_is_a_line_and_ids_are_one_each() {
     let count = shown(&answer("count", &[], Figures::Count(1_234_567)), &WIDE);
     assert_eq!(count, "1,234,567 users\n");
+    assert_eq!(shown(&answer("count", &[], Figures::Count(1)), &WIDE), "1 user\n");
     let ids = vec!["anna".to_string(), "\u{1b}[31mred\r".to_string(), "Åsa".to_string()];
     let figures = Figures::Users { ids, columns: vec![], next: Some("Åsa".into()) };
     let users = shown(&answer("users", &[], figures), &WIDE);

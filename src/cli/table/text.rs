@@ -111,6 +111,16 @@ pub fn visible(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// A name as a table shows it: cut where it would fill the line.
+pub fn name(text: &str) -> String {
+    const NAME_MAX: usize = 60;
+    let text = visible(text);
+    match text.char_indices().nth(NAME_MAX) {
+        Some(_) => text.chars().take(NAME_MAX - 1).chain(['…']).collect(),
+        None => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -157,6 +167,13 @@ mod tests {
         ] {
             assert_eq!(duration(seconds), text, "{seconds}");
         }
+    }
+
+    #[test]
+    fn long_names_are_cut() {
+        let long = "ö".repeat(61);
+        assert_eq!(name(&long[2..]), long[2..]);
+        assert_eq!(name(&long), "ö".repeat(59) + "…");
     }
 
     #[test]

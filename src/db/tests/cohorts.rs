@@ -171,7 +171,7 @@ fn cohorts_may_name_others_that_are_there_but_never_in_a_circle() {
     assert_eq!(db.cohorts().unwrap()[0].1, buyers());
     let (kind, words) = refused(db.drop_cohort("a"));
     assert_eq!(kind, ErrorKind::Input);
-    assert!(words.contains("named by [\"b\"]"), "{words}");
+    assert!(words.contains("named by \"b\": drop"), "{words}");
     for name in ["c", "b", "a"] {
         db.drop_cohort(name).unwrap();
     }

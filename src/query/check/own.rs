@@ -1,6 +1,6 @@
 //! The own fields of reports.
 
-use super::{COLUMNS_DEFAULT, at_most, check_days, check_times, once, within};
+use super::{COLUMNS_DEFAULT, at_most, check_days, check_times, once, some_of, within};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Decimal;
 use crate::limits::{
@@ -72,13 +72,18 @@ impl Retention {
             )));
         }
         let total: u64 = self.brackets.iter().map(|width| u64::from(*width)).sum();
-        within("brackets (all widths together)", total, 1, u64::from(RETENTION_COLUMNS_MAX))
+        if total <= u64::from(RETENTION_COLUMNS_MAX) {
+            return Ok(());
+        }
+        let message =
+            format!("`brackets` add up to {total}: at most {RETENTION_COLUMNS_MAX} are counted");
+        Err(Error::new(ErrorKind::Limit, message))
     }
 }
 
 pub(super) fn check_funnel(funnel: &FunnelSpec) -> Result<()> {
     let steps = funnel.steps.len();
-    within("steps (how many)", steps as u64, 1, FUNNEL_STEPS_MAX as u64)?;
+    some_of("steps", steps, FUNNEL_STEPS_MAX, "events")?;
     funnel.within_us.map_or(Ok(()), |micros| check_duration("within", micros))?;
     at_most("exclude", funnel.exclude.len(), FUNNEL_STEPS_MAX, "events")?;
     if funnel.order == FunnelOrder::Unordered && !funnel.exclude.is_empty() {
@@ -172,7 +177,7 @@ impl Survey {
 }
 
 pub(super) fn check_adoption(features: usize, k: Option<u32>) -> Result<()> {
-    within("features (how many)", features as u64, 1, FEATURES_MAX as u64)?;
+    some_of("features", features, FEATURES_MAX, "events")?;
     match k {
         Some(k) if !(1..=features).contains(&(k as usize)) => Err(Error::input(format!(
             "`k` is {k}: it goes from 1 to the number of features, {features}"

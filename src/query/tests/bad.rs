@@ -74,7 +74,7 @@ const BAD: &[(&str, ErrorKind, &str)] = &[
     (r#"{"report": "retention", "columns": 12, "brackets": [1]}"#, Input, "do not go together"),
     (r#"{"report": "retention", "brackets": []}"#, Input, "`brackets` is empty"),
     (r#"{"report": "retention", "brackets": [1, 0]}"#, Input, "position 2"),
-    (r#"{"report": "retention", "brackets": [3000, 661]}"#, Limit, "brackets"),
+    (r#"{"report": "retention", "brackets": [3000, 661]}"#, Limit, "`brackets` add up to 3661"),
     (r#"{"report": "retention", "brackets": 3}"#, Input, "expected a list"),
     (r#"{"report": "retention", "brackets": [1], "count": "on_or_after"}"#, Input, "`count: on`"),
     (r#"{"report": "retention", "cohort": "first_time"}"#, Input, "`first_in_range`"),
@@ -144,8 +144,8 @@ const BAD: &[(&str, ErrorKind, &str)] = &[
     (r#"{"report": "retention", "window": "rolling"}"#, Input, "one of `calendar`, `elapsed`"),
     (r#"{"report": "retention", "window": "elapsed", "by": "year"}"#, Input, "not by year"),
     // Funnels, paths, sessions.
-    (r#"{"report": "funnel"}"#, Input, "`steps (how many)` is 0: it goes from 1 to 30"),
-    (r#"{"report": "funnel", "steps": []}"#, Input, "goes from 1 to 30"),
+    (r#"{"report": "funnel"}"#, Input, "`steps` is empty: it takes 1 to 30 events"),
+    (r#"{"report": "funnel", "steps": []}"#, Input, "`steps` is empty"),
     (r#"{"report": "funnel", "steps": "a"}"#, Input, "expected a list"),
     (
         r#"{"report": "funnel", "steps": ["a"], "within": 3600}"#,
@@ -195,7 +195,7 @@ const BAD: &[(&str, ErrorKind, &str)] = &[
         "belong to `kind: nps`",
     ),
     (r#"{"report": "survey", "property": "p", "responses": "first"}"#, Input, "one of `all`"),
-    (r#"{"report": "adoption"}"#, Input, "`features (how many)` is 0"),
+    (r#"{"report": "adoption"}"#, Input, "`features` is empty: it takes 1 to 50 events"),
     (r#"{"report": "adoption", "features": ["a"], "k": 0}"#, Input, "`k` is 0"),
     (r#"{"report": "adoption", "features": ["a"], "k": 2}"#, Input, "the number of features, 1"),
     // Columns of people.

@@ -33,7 +33,7 @@ fn a_cohort_is_saved_asked_listed_and_dropped() {
         place.json(&["info", "shop", "--json"])["cohorts"],
         json!(["buyers", "never bought"])
     );
-    place.bad(2, &["cohort", "drop", "shop", "buyers"], &["never bought", "first"]);
+    place.bad(2, &["cohort", "drop", "shop", "buyers"], &["by \"never bought\": drop", "first"]);
     place.good(&["cohort", "drop", "shop", "never bought"]);
     place.good(&["cohort", "drop", "shop", "buyers"]);
     assert_eq!(place.good(&["cohort", "list", "shop"]), "");

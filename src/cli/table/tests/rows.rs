@@ -172,7 +172,7 @@ fn retention_of_amounts_shows_sums_and_the_amount_per_person() {
     let expected = "\
 cohort      size         0       1
 2024-01-01     4  1,000.00   20.50
-2024-02-01     2      0   *   ·
+2024-02-01     2      0*      ·
 per person          250.00    5.12
 * not over yet: the figure may change
 ";
