@@ -28,12 +28,15 @@ struct Expansion<'a> {
 impl Expansion<'_> {
     fn tree(&mut self, tree: &SetTree, depth: usize) -> Result<SetTree> {
         self.parts += 1;
-        if self.parts > SET_PARTS_MAX || depth > SET_DEPTH_MAX {
-            let message = format!(
-                "a set of more than {SET_PARTS_MAX} parts, or nested more than {SET_DEPTH_MAX} \
-                 deep, its cohorts included"
-            );
-            return Err(Error::new(ErrorKind::Limit, message));
+        if self.parts > SET_PARTS_MAX {
+            return Err(limit(format!(
+                "a set has more than {SET_PARTS_MAX} parts, those of its cohorts included"
+            )));
+        }
+        if depth > SET_DEPTH_MAX {
+            return Err(limit(format!(
+                "sets are nested more than {SET_DEPTH_MAX} deep, those of their cohorts included"
+            )));
         }
         Ok(match tree {
             SetTree::Cohort(name) => self.cohort(name, depth)?,
@@ -63,14 +66,22 @@ impl Expansion<'_> {
                 "cohorts name each other in a circle: {}",
                 circle.join(" names ")
             )));
+        if self.path.len() == SET_DEPTH_MAX {
+            return Err(limit(format!("more than {SET_DEPTH_MAX} cohorts name one the next")));
+        }
         }
         let set = read(name, text)?;
         self.path.push(name.to_owned());
-        let tree = self.tree(&set.kind, depth + 1);
+        // The set takes the place of its name, and lies no deeper.
+        let tree = self.tree(&set.kind, depth);
         self.path.pop();
         tree
     }
 }
+fn limit(message: String) -> Error {
+    Error::new(ErrorKind::Limit, message)
+}
+
 
 pub(crate) fn unknown(name: &str, cohorts: &Cohorts) -> Error {
     const LISTED_MAX: usize = 20;

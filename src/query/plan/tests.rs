@@ -416,6 +416,24 @@ fn limits_are_named() {
         let error = Plan::over(&hours, &history(), at(NOW)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit, "{by}");
         assert!(error.to_string().contains("200000 buckets"), "{error}");
+    // A chain of as many as sets may lie within each other, and of one more.
+    let chain = |inner: fn(usize) -> String, count: usize| -> Vec<(String, String)> {
+        let name = |n: usize| if n == 0 { "a".to_owned() } else { format!("c{n}") };
+        let links = (0..count).map(|n| (name(n), inner(n + 1)));
+        links.chain([(name(count), r#"{"did": "x"}"#.to_owned())]).collect()
+    };
+    let asked = |cohorts: &[(String, String)]| {
+        let cohorts: Vec<_> = cohorts.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        Plan::over(&query, &self::saved(&cohorts), at(NOW)).map_err(|error| error.to_string())
+    };
+    let not = |n| format!(r#"{{"not": {{"cohort": "c{n}"}}}}"#);
+    assert!(asked(&chain(not, 15)).is_ok());
+    let part = "more than 16 cohorts name one the next";
+    assert_eq!(asked(&chain(|n| format!(r#"{{"cohort": "c{n}"}}"#), 16)).unwrap_err(), part);
+    let twice = |n| format!(r#"{{"not": {{"not": {{"cohort": "c{n}"}}}}}}"#);
+    assert!(asked(&chain(twice, 7)).is_ok());
+    let part = "sets are nested more than 16 deep, those of their cohorts included";
+    assert_eq!(asked(&chain(twice, 8)).unwrap_err(), part);
     }
     let twenty = Query::active("*").by(Bucket::Hour).from("2004-01-01").to("2024-01-01");
     assert_eq!(plan(&twenty).buckets.len(), 175_320);
