@@ -277,8 +277,12 @@ impl Questions {
         }
         let columns = ["first", "last", "days", "weeks", "months", "events", "sum", "last_value"];
         let with: Vec<&str> = columns.into_iter().filter(|_| self.random.chance(2)).collect();
-        query["event"] = self.selector();
-        query["property"] = json!(self.random.pick(&NUMBERS));
+        if !with.is_empty() {
+            query["event"] = self.selector();
+        }
+        if with.contains(&"sum") || with.contains(&"last_value") {
+            query["property"] = json!(self.random.pick(&NUMBERS));
+        }
         if !with.is_empty() && self.random.chance(2) {
             // Paging in another order goes on after somebody who is there.
             query["after"] = json!(null);

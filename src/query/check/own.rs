@@ -9,10 +9,8 @@ use crate::limits::{
 };
 use crate::query::builder::{DETRACTOR_MAX, PROMOTER_MIN};
 use crate::query::condition::check_property;
-use crate::query::{
-    CountKind, Measure, Person, PersonColumn, Retention, Survey, SurveyKind, ValueReport,
-};
-use crate::scan::{FunnelOrder, FunnelSpec};
+use crate::query::{CountKind, Measure, Person, Retention, Survey, SurveyKind, ValueReport};
+use crate::scan::{FunnelOrder, FunnelSpec, Selector};
 use std::cmp::Ordering;
 
 pub(super) fn check_growth(gap: u32, trailing: Option<u32>, property: Option<&str>) -> Result<()> {
@@ -190,12 +188,21 @@ impl Person {
     pub(super) fn check(&self) -> Result<()> {
         check_optional("property", self.property.as_deref())?;
         once("with", self.with.iter().map(|column| column.as_str()))?;
-        let reads = |column: &&PersonColumn| column.reads_property();
-        match self.with.iter().chain(&self.order_by).find(reads) {
-            Some(column) if self.property.is_none() => Err(Error::input(format!(
+        let columns = || self.with.iter().chain(&self.order_by);
+        let reading = columns().find(|column| column.reads_property());
+        match (reading, &self.property) {
+            (Some(column), None) => Err(Error::input(format!(
                 "`{}` of `users` needs `property`, the values of which",
                 column.as_str()
             ))),
+            (None, Some(_)) => Err(Error::input(
+                "`property` of `users` is what `sum` and `last_value` read: name one of them in \
+                 `with`, or leave it out",
+            )),
+            _ if self.event != Selector::Any && columns().next().is_none() => Err(Error::input(
+                "`event` of `users` is what the columns of `with` read: name one, or say with \
+                 `users` whom you mean",
+            )),
             _ => Ok(()),
         }
     }

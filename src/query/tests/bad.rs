@@ -205,6 +205,10 @@ const BAD: &[(&str, ErrorKind, &str)] = &[
     (r#"{"report": "users", "order_by": "last_value"}"#, Input, "needs `property`"),
     (r#"{"report": "users", "descending": 1}"#, Input, "true or false"),
 ];
+    (r#"{"report": "users", "event": "a"}"#, Input, "`event` of `users` is what the columns"),
+    (r#"{"report": "users", "event": "a", "with": []}"#, Input, "`event` of `users`"),
+    (r#"{"report": "users", "property": "p"}"#, Input, "`property` of `users` is what `sum`"),
+    (r#"{"report": "users", "property": "p", "with": ["days"]}"#, Input, "`property` of `users`"),
 
 const FUNNEL_SETS: [&str; 7] = [
     r#"{"report": "count", "users": {"reached": 1, "funnel": {"report": "active"}}}"#,

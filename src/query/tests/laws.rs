@@ -133,9 +133,15 @@ fn people() -> impl Strategy<Value = Query> {
         sets().prop_map(Query::count),
         (sets(), selectors(), subsequence(PersonColumn::EVERY.to_vec(), 0..8), any::<bool>())
             .prop_map(|(set, event, columns, descending)| {
-                let order = columns.last().copied();
-                let query = Query::users(set).event(event).property("p").with(columns).after("7");
-                let query = order.map_or(query.clone(), |order| query.order_by(order));
+                let query = Query::users(set).after("7");
+                let query = match columns.iter().any(|column| column.reads_property()) {
+                    true => query.property("p"),
+                    false => query,
+                };
+                let query = match columns.last().copied() {
+                    Some(order) => query.event(event).with(columns).order_by(order),
+                    None => query,
+                };
                 if descending { query.descending().limit(7) } else { query }
             }),
     ]
