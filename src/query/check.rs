@@ -11,7 +11,7 @@ use crate::limits::{
     TRAILING_DAYS_MAX, USER_ID_BYTES_MAX, USERS_PAGE_MAX,
 };
 use crate::scan::Selector;
-use crate::time::{self, Bucket, Day, INSTANT_MAX, INSTANT_MIN};
+use crate::time::{self, Bucket, INSTANT_MAX, INSTANT_MIN};
 use own::{check_adoption, check_duration, check_edges, check_funnel, check_growth, check_states};
 use set::check_set;
 pub(super) use set::set_too_deep;
@@ -50,10 +50,7 @@ impl Query {
         if self.as_of.is_some_and(|at| !(INSTANT_MIN..=INSTANT_MAX).contains(&at)) {
             return Err(Error::input("`as_of` lies outside the years 1 to 9999"));
         }
-        if let (Some(FromDate::Date(from)), Some(ToDate::Date(to))) = (self.from, self.to) {
-            ordered(from, to)?;
-        }
-        Ok(())
+        ordered(self.from, self.to)
     }
 
     fn check_by(&self) -> Result<()> {
@@ -183,7 +180,9 @@ pub(super) fn within(field: &str, value: u64, min: u64, max: u64) -> Result<()> 
     Err(Error::new(kind, format!("`{field}` is {value}: it goes from {min} to {max}")))
 }
 
-pub(super) fn ordered(from: Day, to: Day) -> Result<()> {
+/// Refuses a range that ends before it starts, where both are dates.
+pub(super) fn ordered(from: Option<FromDate>, to: Option<ToDate>) -> Result<()> {
+    let (Some(FromDate::Date(from)), Some(ToDate::Date(to))) = (from, to) else { return Ok(()) };
     if from <= to {
         return Ok(());
     }
@@ -232,6 +231,7 @@ pub(super) fn at_most(field: &str, count: usize, max: usize, of: &str) -> Result
     let message = format!("`{field}` has {count} {of}: at most {max} are taken");
     Err(Error::new(ErrorKind::Limit, message))
 }
+
 /// Refuses none, and more than so many of something.
 pub(super) fn some_of(field: &str, count: usize, max: usize, of: &str) -> Result<()> {
     match count {
@@ -239,7 +239,6 @@ pub(super) fn some_of(field: &str, count: usize, max: usize, of: &str) -> Result
         count => at_most(field, count, max, of),
     }
 }
-
 
 /// Refuses a name that comes twice.
 pub(super) fn once<'a>(field: &str, names: impl IntoIterator<Item = &'a str>) -> Result<()> {

@@ -14,7 +14,7 @@ use super::{
 use crate::event::Decimal;
 use crate::limits::TOP_DEFAULT;
 use crate::scan::{Exclude, FunnelOrder, FunnelSpec, Selector};
-use crate::time::{self, Bucket, WeekStart, Zone};
+use crate::time::{Bucket, WeekStart, Zone};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -269,15 +269,15 @@ pub(super) fn set(kind: &SetTree) -> Value {
     match kind {
         SetTree::Did { event, from, to, at_least, at_most } => {
             fields.put("did", selector(event));
-            fields.some("from", from.map(time::format_day));
-            fields.some("to", to.map(time::format_day));
+            fields.some("from", from.map(format_start));
+            fields.some("to", to.map(format_end));
             fields.unless("at_least", *at_least, 1);
             fields.some("at_most", *at_most);
         }
         SetTree::FirstDid { event, from, to } => {
             fields.put("first_did", selector(event));
-            fields.put("from", time::format_day(*from));
-            fields.put("to", time::format_day(*to));
+            fields.put("from", format_start(*from));
+            fields.put("to", format_end(*to));
         }
         SetTree::Ids(ids) => fields.put("ids", json!(ids)),
         SetTree::And(members) => fields.put("and", sets(members)),

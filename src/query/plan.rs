@@ -243,20 +243,26 @@ impl Asked {
         (from, to.max(from))
     }
 
-    /// The range of a set, as instants: not widened, and open where no end is named.
-    pub(super) fn open_range(&self, query: &Query) -> (Micros, Micros) {
+    /// The range of a set, as instants: not widened, open where no end is named, and empty where it
+    /// would end before it starts.
+    pub(super) fn open_range(
+        &self,
+        from: Option<FromDate>,
+        to: Option<ToDate>,
+    ) -> (Micros, Micros) {
         let start = |day: Day| self.calendar.span(day).start;
-        let to = query.to.map(|to| match to {
+        let to = to.map(|to| match to {
             ToDate::Date(to) => to,
             ToDate::Today => self.today + 1,
         });
-        let from = query.from.map(|from| match from {
+        let from = from.map(|from| match from {
             FromDate::Date(from) => from,
             FromDate::Back(count, unit) => {
                 time::bucket_back(to.unwrap_or(self.today + 1), unit, i64::from(count))
             }
         });
-        (from.map_or(Micros::MIN, start), to.map_or(Micros::MAX, start))
+        let from = from.map_or(Micros::MIN, start);
+        (from, to.map_or(Micros::MAX, start).max(from))
     }
 
     /// Days, or hours of the range and of the days around it that the report reads.

@@ -7,7 +7,6 @@ use super::{Query, Report, SetTree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{SET_DEPTH_MAX, SET_PARTS_MAX};
 use crate::scan::{FunnelSet, SetKind};
-use crate::time::Micros;
 use std::collections::BTreeMap;
 
 /// Saved cohorts: name to the JSON of a set.
@@ -66,9 +65,9 @@ impl Expansion<'_> {
                 "cohorts name each other in a circle: {}",
                 circle.join(" names ")
             )));
+        }
         if self.path.len() == SET_DEPTH_MAX {
             return Err(limit(format!("more than {SET_DEPTH_MAX} cohorts name one the next")));
-        }
         }
         let set = read(name, text)?;
         self.path.push(name.to_owned());
@@ -78,10 +77,10 @@ impl Expansion<'_> {
         tree
     }
 }
+
 fn limit(message: String) -> Error {
     Error::new(ErrorKind::Limit, message)
 }
-
 
 pub(crate) fn unknown(name: &str, cohorts: &Cohorts) -> Error {
     const LISTED_MAX: usize = 20;
@@ -99,17 +98,15 @@ pub(super) fn bind(tree: &SetTree, asked: &Asked) -> Result<SetKind> {
     let all = |sets: &[SetTree]| -> Result<Vec<SetKind>> {
         sets.iter().map(|set| bind(set, asked)).collect()
     };
-    let start = |day| asked.calendar.span(day).start;
     Ok(match tree {
-        SetTree::Did { event, from, to, at_least, at_most } => SetKind::Did {
-            event: event.clone(),
-            from: from.map_or(Micros::MIN, start),
-            to: to.map_or(Micros::MAX, start),
-            at_least: *at_least,
-            at_most: *at_most,
-        },
+        SetTree::Did { event, from, to, at_least, at_most } => {
+            let (from, to) = asked.open_range(*from, *to);
+            let (at_least, at_most) = (*at_least, *at_most);
+            SetKind::Did { event: event.clone(), from, to, at_least, at_most }
+        }
         SetTree::FirstDid { event, from, to } => {
-            SetKind::FirstDid { event: event.clone(), from: start(*from), to: start(*to) }
+            let (from, to) = asked.open_range(Some(*from), Some(*to));
+            SetKind::FirstDid { event: event.clone(), from, to }
         }
         SetTree::Ids(ids) => SetKind::Ids(ids.clone()),
         SetTree::And(sets) => SetKind::And(all(sets)?),
@@ -130,7 +127,7 @@ fn funnel(query: &Query, reached: u32, exactly: bool, asked: &Asked) -> Result<F
         let name = query.report.name();
         return Err(Error::input(format!("a `funnel` set takes a funnel, not `{name}`")));
     };
-    let (from, to) = asked.open_range(query);
+    let (from, to) = asked.open_range(query.from, query.to);
     let users = query.users.as_ref().map(|set| bind(set, asked)).transpose()?;
     let reached = usize::try_from(reached).unwrap_or(usize::MAX);
     Ok(FunnelSet { funnel: funnel.clone(), from, to, users, reached, exactly })

@@ -2,18 +2,24 @@
 
 use super::condition::tidy;
 use super::date::DateArg;
-use super::{Query, Report};
+use super::{FromDate, Query, Report, ToDate};
 use crate::error::Result;
 use crate::scan::Selector;
-use crate::time::Day;
 
-/// What a set is made of, as asked: dates are civil dates of the query's zone, cohorts are names.
+/// What a set is made of, as asked: dates are civil dates of the query's zone or count back from
+/// its `as_of`, cohorts are names.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SetTree {
     /// Did the event in `[from, to)` (an open end without) so many times.
-    Did { event: Selector, from: Option<Day>, to: Option<Day>, at_least: u64, at_most: Option<u64> },
+    Did {
+        event: Selector,
+        from: Option<FromDate>,
+        to: Option<ToDate>,
+        at_least: u64,
+        at_most: Option<u64>,
+    },
     /// Did the event for the first time ever in `[from, to)`.
-    FirstDid { event: Selector, from: Day, to: Day },
+    FirstDid { event: Selector, from: FromDate, to: ToDate },
     /// These ids, sorted and distinct.
     Ids(Vec<String>),
     /// A saved set, by its name.
@@ -72,16 +78,18 @@ impl Set {
         Set::of(SetTree::Did { event, from: None, to: None, at_least: 1, at_most: None })
     }
 
-    /// Users whose first such event ever lies in `[from, to)`.
+    /// Users whose first such event ever lies in `[from, to)`, of which each is a date as those of
+    /// a query are: `-28d` counts back from `to`, `today` is the day of the query's `as_of`.
     pub fn first_did(
         event: impl Into<Selector>,
         from: impl Into<DateArg>,
         to: impl Into<DateArg>,
     ) -> Set {
         let mut set = Set::of(SetTree::Ids(Vec::new()));
-        let from = set.day("from", from.into());
-        let to = set.day("to", to.into());
-        set.kind = SetTree::FirstDid { event: tidy(event), from, to };
+        let (from, to) = (from.into().start(), to.into().end());
+        if let (Some(from), Some(to)) = (set.or_fault(from), set.or_fault(to)) {
+            set.kind = SetTree::FirstDid { event: tidy(event), from, to };
+        }
         set
     }
 
@@ -125,21 +133,23 @@ impl Set {
         Set { kind: SetTree::Funnel { query: Box::new(query), reached, exactly }, fault }
     }
 
-    /// The first day that counts, of a `did` set.
+    /// The first day that counts, of a `did` set: a date, or `-28d` and its like before
+    /// [`to`](Set::to), or before the end of today without one.
     #[must_use]
     pub fn from(mut self, date: impl Into<DateArg>) -> Set {
-        let day = self.day("from", date.into());
-        self.bound("from", Some(day), |kind| match kind {
+        let from = self.or_fault(date.into().start());
+        self.bound("from", from, |kind| match kind {
             SetTree::Did { from, .. } => Some(from),
             _ => None,
         })
     }
 
-    /// The day after the last one that counts, of a `did` set.
+    /// The day after the last one that counts, of a `did` set: a date, or `today` (that of the
+    /// query's `as_of`, included).
     #[must_use]
     pub fn to(mut self, date: impl Into<DateArg>) -> Set {
-        let day = self.day("to", date.into());
-        self.bound("to", Some(day), |kind| match kind {
+        let to = self.or_fault(date.into().end());
+        self.bound("to", to, |kind| match kind {
             SetTree::Did { to, .. } => Some(to),
             _ => None,
         })
@@ -229,11 +239,15 @@ impl Set {
         (kinds, fault)
     }
 
-    fn day(&mut self, field: &str, date: DateArg) -> Day {
-        date.civil(field).unwrap_or_else(|fault| {
-            self.fault.get_or_insert(fault);
-            0
-        })
+    /// The date; what is wrong with one that is none is remembered.
+    fn or_fault<T>(&mut self, date: Result<T, String>) -> Option<T> {
+        match date {
+            Ok(date) => Some(date),
+            Err(fault) => {
+                self.fault.get_or_insert(fault);
+                None
+            }
+        }
     }
 
     fn bound<T>(

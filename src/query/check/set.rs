@@ -14,11 +14,11 @@ pub(super) fn check_set(set: &SetTree, depth: usize) -> Result<()> {
         SetTree::Did { event, from, to, at_least, at_most } => {
             check_selector(event)?;
             check_times(*at_least, *at_most)?;
-            from.zip(*to).map_or(Ok(()), |(from, to)| ordered(from, to))
+            ordered(*from, *to)
         }
         SetTree::FirstDid { event, from, to } => {
             check_selector(event)?;
-            ordered(*from, *to)
+            ordered(Some(*from), Some(*to))
         }
         SetTree::Ids(ids) if ids.len() > SET_IDS_MAX => Err(Error::new(
             ErrorKind::Limit,

@@ -352,6 +352,30 @@ fn the_dates_of_a_set_are_those_of_the_query_s_zone() {
     assert_eq!(plan.users.as_deref(), Some(&expected));
 }
 
+#[test]
+fn the_dates_of_a_set_count_back_from_the_as_of_of_the_query() {
+    let bounds = |set: Set| {
+        let query = Query::count(set).time_zone("Asia/Kathmandu");
+        match plan(&query.as_of("2024-02-10T12:00:00Z".parse().unwrap())).users.as_deref() {
+            Some(SetKind::Did { from, to, .. } | SetKind::FirstDid { from, to, .. }) => {
+                (*from, *to)
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let days = |from: &str, to: &str| {
+        let start = |day: &str| at(&format!("{day}T00:00:00+05:45"));
+        (start(from), start(to))
+    };
+    let did = || Set::did("a");
+    assert_eq!(bounds(did().from("-28d").to("today")), days("2024-01-14", "2024-02-11"));
+    assert_eq!(bounds(did().from("-2d")), (days("2024-02-09", "2024-02-09").0, Micros::MAX));
+    assert_eq!(bounds(did().from("-1m").to("2024-01-01")), days("2023-12-01", "2024-01-01"));
+    assert_eq!(bounds(Set::first_did("a", "-1w", "today")), days("2024-02-04", "2024-02-11"));
+    // The date lies after today: an empty range, not one that runs backwards.
+    assert_eq!(bounds(did().from("2024-05-01").to("today")), days("2024-05-01", "2024-05-01"));
+}
+
 /// A history with these cohorts.
 fn saved(cohorts: &[(&str, &str)]) -> Fake {
     let entry = |(name, set): &(&str, &str)| ((*name).to_owned(), (*set).to_owned());
@@ -392,6 +416,24 @@ fn cohorts_that_are_not_there_or_name_each_other_are_errors() {
     assert_eq!(fails(&circle, part), ErrorKind::Input);
     assert_eq!(fails(&[("a", r#"{"cohort": "a"}"#)], "\"a\" names \"a\""), ErrorKind::Input);
     assert_eq!(fails(&[("a", "{}")], "the cohort \"a\": `users` is {}"), ErrorKind::Input);
+    // A chain of as many as sets may lie within each other, and of one more.
+    let chain = |inner: fn(usize) -> String, count: usize| -> Vec<(String, String)> {
+        let name = |n: usize| if n == 0 { "a".to_owned() } else { format!("c{n}") };
+        let links = (0..count).map(|n| (name(n), inner(n + 1)));
+        links.chain([(name(count), r#"{"did": "x"}"#.to_owned())]).collect()
+    };
+    let asked = |cohorts: &[(String, String)]| {
+        let cohorts: Vec<_> = cohorts.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        Plan::over(&query, &self::saved(&cohorts), at(NOW)).map_err(|error| error.to_string())
+    };
+    let not = |n| format!(r#"{{"not": {{"cohort": "c{n}"}}}}"#);
+    assert!(asked(&chain(not, 15)).is_ok());
+    let part = "more than 16 cohorts name one the next";
+    assert_eq!(asked(&chain(|n| format!(r#"{{"cohort": "c{n}"}}"#), 16)).unwrap_err(), part);
+    let twice = |n| format!(r#"{{"not": {{"not": {{"cohort": "c{n}"}}}}}}"#);
+    assert!(asked(&chain(twice, 7)).is_ok());
+    let part = "sets are nested more than 16 deep, those of their cohorts included";
+    assert_eq!(asked(&chain(twice, 8)).unwrap_err(), part);
     // Twice as many parts with each name.
     let names: Vec<String> = "abcdefghijklmno".chars().map(String::from).collect();
     let double =
@@ -416,24 +458,6 @@ fn limits_are_named() {
         let error = Plan::over(&hours, &history(), at(NOW)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit, "{by}");
         assert!(error.to_string().contains("200000 buckets"), "{error}");
-    // A chain of as many as sets may lie within each other, and of one more.
-    let chain = |inner: fn(usize) -> String, count: usize| -> Vec<(String, String)> {
-        let name = |n: usize| if n == 0 { "a".to_owned() } else { format!("c{n}") };
-        let links = (0..count).map(|n| (name(n), inner(n + 1)));
-        links.chain([(name(count), r#"{"did": "x"}"#.to_owned())]).collect()
-    };
-    let asked = |cohorts: &[(String, String)]| {
-        let cohorts: Vec<_> = cohorts.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-        Plan::over(&query, &self::saved(&cohorts), at(NOW)).map_err(|error| error.to_string())
-    };
-    let not = |n| format!(r#"{{"not": {{"cohort": "c{n}"}}}}"#);
-    assert!(asked(&chain(not, 15)).is_ok());
-    let part = "more than 16 cohorts name one the next";
-    assert_eq!(asked(&chain(|n| format!(r#"{{"cohort": "c{n}"}}"#), 16)).unwrap_err(), part);
-    let twice = |n| format!(r#"{{"not": {{"not": {{"cohort": "c{n}"}}}}}}"#);
-    assert!(asked(&chain(twice, 7)).is_ok());
-    let part = "sets are nested more than 16 deep, those of their cohorts included";
-    assert_eq!(asked(&chain(twice, 8)).unwrap_err(), part);
     }
     let twenty = Query::active("*").by(Bucket::Hour).from("2004-01-01").to("2024-01-01");
     assert_eq!(plan(&twenty).buckets.len(), 175_320);

@@ -106,7 +106,9 @@ const BAD: &[(&str, ErrorKind, &str)] = &[
     (r#"{"report": "count", "users": {"did": "a", "ids": []}}"#, Input, "exactly one of"),
     (r#"{"report": "count", "users": {"did": "a", "times": 2}}"#, Input, "`times` is no field"),
     (r#"{"report": "count", "users": {"ids": [], "from": "2024-01-01"}}"#, Input, "takes nothing"),
-    (r#"{"report": "count", "users": {"did": "a", "from": "-7d"}}"#, Input, "a date like"),
+    (r#"{"report": "count", "users": {"did": "a", "from": "7d"}}"#, Input, "a date like"),
+    (r#"{"report": "count", "users": {"did": "a", "from": "-7"}}"#, Input, "-28d, -12w, -6m, -1y"),
+    (r#"{"report": "count", "users": {"did": "a", "to": "-7d"}}"#, Input, "or today"),
     (r#"{"report": "count", "users": {"did": "a", "at_least": 0}}"#, Input, "`not` of the set"),
     (
         r#"{"report": "count", "users": {"did": "a", "from": "2024-01-02", "to": "2024-01-01"}}"#,
@@ -203,12 +205,12 @@ const BAD: &[(&str, ErrorKind, &str)] = &[
     (r#"{"report": "users", "with": ["days", "days"]}"#, Input, "names \"days\" twice"),
     (r#"{"report": "users", "with": ["sum"]}"#, Input, "`sum` of `users` needs `property`"),
     (r#"{"report": "users", "order_by": "last_value"}"#, Input, "needs `property`"),
-    (r#"{"report": "users", "descending": 1}"#, Input, "true or false"),
-];
     (r#"{"report": "users", "event": "a"}"#, Input, "`event` of `users` is what the columns"),
     (r#"{"report": "users", "event": "a", "with": []}"#, Input, "`event` of `users`"),
     (r#"{"report": "users", "property": "p"}"#, Input, "`property` of `users` is what `sum`"),
     (r#"{"report": "users", "property": "p", "with": ["days"]}"#, Input, "`property` of `users`"),
+    (r#"{"report": "users", "descending": 1}"#, Input, "true or false"),
+];
 
 const FUNNEL_SETS: [&str; 7] = [
     r#"{"report": "count", "users": {"reached": 1, "funnel": {"report": "active"}}}"#,

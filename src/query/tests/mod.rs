@@ -87,6 +87,15 @@ fn json_reads_retention_and_sets() {
         )),
     );
     assert_reads(
+        r#"{"report": "count", "users": {"or": [{"did": "buy", "from": "-28d", "to": "today"},
+            {"first_did": "*", "from": "-6m", "to": "2024-02-01"}]}}"#,
+        Query::count(Set::did("buy").from("-28d").to("today").or(Set::first_did(
+            "*",
+            "-6m",
+            "2024-02-01",
+        ))),
+    );
+    assert_reads(
         r#"{"report": "users", "users": {"did": "*"}, "limit": 10, "after": 42}"#,
         Query::users(Set::did("*")).limit(10).after("42"),
     );

@@ -9,8 +9,8 @@ use crate::day::summary::Summary;
 use crate::fs::Fs;
 use crate::fs::simulated::SimulatedFs;
 use crate::memtable::{Memtable, Run};
-use crate::query::SetTree;
 use crate::query::answer::{Answer, BucketStart};
+use crate::query::{FromDate, SetTree, ToDate};
 use crate::snapshot::files::{OpenFiles, day_name};
 use crate::snapshot::{Published, Snapshot, SnapshotInner};
 use crate::time::{Day, DaySpan};
@@ -180,12 +180,14 @@ impl World {
     fn in_set(&self, set: &SetTree, user: u32) -> bool {
         match set {
             SetTree::Did { event, from, to, at_least, at_most } => {
-                let (from, to) = (from.unwrap_or(Day::MIN), to.unwrap_or(Day::MAX));
+                let from = from.map_or(Day::MIN, first_date);
+                let to = to.map_or(Day::MAX, end_date);
                 let times = self.times(event, user, from, to);
                 times >= *at_least && at_most.is_none_or(|most| times <= most)
             }
             SetTree::FirstDid { event, from, to } => {
-                self.active(event, user, *from, *to) && !self.ever_before(event, user, *from)
+                let (from, to) = (first_date(*from), end_date(*to));
+                self.active(event, user, from, to) && !self.ever_before(event, user, from)
             }
             SetTree::Ids(ids) => ids.contains(&id(user)),
             SetTree::And(sets) => sets.iter().all(|set| self.in_set(set, user)),
@@ -193,6 +195,21 @@ impl World {
             SetTree::Not(set) => !self.in_set(set, user),
             SetTree::Cohort(_) | SetTree::Funnel { .. } => panic!("not in this model"),
         }
+    }
+}
+
+/// The sets of this model name dates.
+fn first_date(from: FromDate) -> Day {
+    match from {
+        FromDate::Date(day) => day,
+        FromDate::Back(..) => panic!("not in this model"),
+    }
+}
+
+fn end_date(to: ToDate) -> Day {
+    match to {
+        ToDate::Date(day) => day,
+        ToDate::Today => panic!("not in this model"),
     }
 }
 
