@@ -1,21 +1,26 @@
 //! Events, conditions and sets as people type them, turned into their JSON.
 
 use super::failure::Failure;
-use daybit::Decimal;
+use daybit::{Decimal, exact_json};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Number, Value as Json, json};
 
 /// Significant digits that a binary number always holds.
 const FLOAT_DIGITS_MAX: usize = 15;
+
+/// From here on a binary number may stand for several whole ones.
+const FLOAT_WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// A set of users: JSON, or `@name` of a saved cohort. `what` names it in errors.
 pub fn set(what: &str, text: &str) -> Result<Json, Failure> {
     if let Some(name) = text.strip_prefix('@') {
         return Ok(json!({"cohort": name}));
     }
-    serde_json::from_str(text).map_err(|e| {
+    serde_json::from_str::<IgnoredAny>(text).map_err(|e| {
         let like = "try '{\"did\": \"purchase\"}', or @NAME for a saved cohort";
         Failure::input(format!("{what} is not JSON ({e}); {like}"))
-    })
+    })?;
+    Ok(exact_json(text)?)
 }
 
 /// One event: a name, `name[condition][condition]`, or JSON.
@@ -73,8 +78,8 @@ fn narrowed(selector: Json, conditions: &[Json]) -> Json {
 
 /// `cancel:1-2`: an event that must not lie between steps 1 and 2.
 pub fn exclusion(text: &str) -> Result<Json, Failure> {
-    if let Ok(whole @ Json::Object(_)) = serde_json::from_str(text) {
-        return Ok(whole);
+    if let Ok(Json::Object(_)) = serde_json::from_str(text) {
+        return Ok(exact_json(text)?);
     }
     let parts = text.rsplit_once(':').and_then(|(name, steps)| {
         let (after, before) = steps.split_once('-')?;
@@ -167,17 +172,27 @@ fn readings(text: &str) -> impl Iterator<Item = Json> + use<> {
     reading(text).into_iter().chain([json!(text)])
 }
 
-/// The number or boolean that a text reads as. A number of more digits than a binary one holds is
-/// written out.
+/// The number or boolean that a text reads as.
 fn reading(text: &str) -> Option<Json> {
-    if let Ok(truth) = text.parse::<bool>() {
-        return Some(json!(truth));
-    }
+    text.parse::<bool>().map(Json::Bool).ok().or_else(|| exact_number(text))
+}
+
+/// A number to the last digit: where a binary one may stand for others it is written out. `None`
+/// for what is none, or has more digits than are ever kept.
+fn exact_number(text: &str) -> Option<Json> {
     let number: Number = serde_json::from_str(text).ok()?;
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    match number.is_i64() || digits <= FLOAT_DIGITS_MAX {
-        true => Some(Json::Number(number)),
-        false => text.parse::<Decimal>().ok().map(|_| json!({"decimal": text})),
+    let written = match digits <= FLOAT_DIGITS_MAX {
+        _ if number.is_i64() => return Some(Json::Number(number)),
+        true if number.as_f64()?.abs() < FLOAT_WHOLE_MAX => return Some(Json::Number(number)),
+        true => number.as_f64()?.to_string(),
+        false => text.to_string(),
+    };
+    match written.parse::<Decimal>() {
+        Ok(_) => Some(json!({ "decimal": written })),
+        // Larger than all decimals: only binary numbers are.
+        Err(_) if digits <= FLOAT_DIGITS_MAX => Some(Json::Number(number)),
+        Err(_) => None,
     }
 }
 
@@ -229,15 +244,16 @@ fn texts(value: &Json) -> Vec<String> {
 
 /// A plain number of a flag.
 pub fn number(flag: &str, text: &str) -> Result<Json, Failure> {
-    match serde_json::from_str::<Number>(text.trim()) {
-        Ok(number) => Ok(Json::Number(number)),
-        Err(_) => Err(Failure::input(format!("{flag} {text:?} is not a number"))),
-    }
+    exact_number(text.trim()).ok_or_else(|| {
+        Failure::input(format!("{flag} {text:?} is not a number of at most 38 digits"))
+    })
 }
 
 fn json_of(flag: &str, text: &str) -> Result<Json, Failure> {
-    serde_json::from_str(text)
-        .map_err(|e| Failure::input(format!("{flag} {text:?} begins like JSON, but is none: {e}")))
+    serde_json::from_str::<IgnoredAny>(text).map_err(|e| {
+        Failure::input(format!("{flag} {text:?} begins like JSON, but is none: {e}"))
+    })?;
+    Ok(exact_json(text)?)
 }
 
 #[cfg(test)]
@@ -282,11 +298,30 @@ mod tests {
         assert_eq!(said("c=in:DE")["is"], json!("DE"));
         let long = "12345678901234567890.5";
         assert_eq!(values(&format!("p={long}")), json!([{"decimal": long}, long]));
+        let exact = json!({"decimal": "9007199254740993.0"});
+        assert_eq!(values("p=9007199254740993.0"), json!([exact, "9007199254740993.0"]));
+        assert_eq!(said("p>9007199254740993.0")["gt"], exact);
+        assert_eq!(said("p>1e17")["gt"], json!({"decimal": "100000000000000000"}));
+        assert_eq!(said("p>1e300")["gt"], json!(1e300));
         // No numbers, or none that would come back as they were written.
         for text in ["007", "+3", "0x1", "1234567890123456e5"] {
             assert_eq!(said(&format!("p={text}"))["is"], json!(text));
         }
         assert_eq!(values("p=9223372036854775807"), json!([i64::MAX, "9223372036854775807"]));
+    }
+
+    #[test]
+    fn numbers_that_json_would_round_are_refused() {
+        let json = r#"{"property": "p", "is": 9007199254740993.0}"#;
+        let of_set = format!(r#"{{"did": {{"event": "*", "where": [{json}]}}}}"#);
+        let excluded = format!(r#"{{"event": {json}, "after": 1, "before": 2}}"#);
+        for refused in [condition(json), set("--users", &of_set), exclusion(&excluded)] {
+            assert!(refused.unwrap_err().to_string().contains("\"9007199254740993.0\"}"));
+        }
+        assert_eq!(number("--scale", "0.10").unwrap(), json!(0.10));
+        let long = "0.12345678901234567890";
+        assert_eq!(number("--scale", long).unwrap(), json!({ "decimal": long }));
+        assert!(number("--scale", &"9".repeat(39)).is_err() && number("--scale", "x").is_err());
     }
 
     #[test]

@@ -150,8 +150,8 @@ pub(super) fn read_literal(field: &str, value: &Json) -> Result<Value> {
 }
 
 fn read_number(field: &str, number: &Number) -> Result<Value> {
-    // From here on whole numbers come as binary ones, which drop digits.
-    const WHOLE_MIN: f64 = 18_446_744_073_709_551_615.0;
+    // From here on a binary number may stand for several whole ones.
+    const WHOLE_MIN: f64 = 9_007_199_254_740_992.0;
     const DECIMALS_MAX: f64 = 1e38;
     match (number.as_i64(), number.as_u64(), number.as_f64()) {
         (Some(whole), _, _) => Ok(Value::Integer(whole)),

@@ -1,5 +1,6 @@
 //! Reading the JSON form of a query.
 
+mod digits;
 mod own;
 pub(super) mod parts;
 mod set;
@@ -7,11 +8,12 @@ mod set;
 use super::Query;
 use super::fields::{self, NULLABLE};
 use super::set::Set;
-use super::strict::{Document, Strict};
+use super::strict::Strict;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{QUERIES_MAX, QUERY_BYTES_MAX};
 use crate::time::{Bucket, WeekStart};
 use parts::{instant, text, texts, whole, word};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// What one JSON text asked: a query, or several at once.
@@ -36,11 +38,13 @@ impl Query {
     /// assert!(error.to_string().starts_with("`evnt` is no field; those of `active` are"));
     /// ```
     pub fn from_json(text: &str) -> Result<Query> {
-        check_bytes(text)?;
-        read(serde_json::from_str(text).map_err(not_json)?)
+        Query::from_value(&exact("the query", text)?)
     }
 
-    /// Reads the JSON form from a value; fails as [`from_json`](Query::from_json) does.
+    /// Reads the JSON form from a value; fails as [`from_json`](Query::from_json) does. A value
+    /// holds other numbers than small integers as binary ones, so that a condition with a whole
+    /// one of 2^53 or more is refused, which may have been another number in its text; text that
+    /// comes from outside is best read by [`exact_json`].
     ///
     /// # Errors
     /// As `from_json`.
@@ -75,7 +79,8 @@ impl Query {
 
 impl<'de> serde::Deserialize<'de> for Query {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Query, D::Error> {
-        read(Strict::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        let value = Strict::deserialize(deserializer)?.once();
+        value.and_then(|value| Query::from_value(&value)).map_err(serde::de::Error::custom)
     }
 }
 
@@ -93,14 +98,40 @@ impl<'de> serde::Deserialize<'de> for Query {
 /// ```
 pub fn queries_from_json(text: &str) -> Result<Queries> {
     check_bytes(text)?;
-    match serde_json::from_str(text).map_err(not_json)? {
-        Document::One(query) => Ok(Queries::One(Box::new(read(query)?))),
-        Document::Many(queries) if queries.len() > QUERIES_MAX => Err(Error::new(
+    if !text.trim_start().starts_with('[') {
+        return Ok(Queries::One(Box::new(Query::from_json(text)?)));
+    }
+    let queries: Vec<&RawValue> =
+        serde_json::from_str(text).map_err(|cause| not_json("the query", &cause))?;
+    if queries.len() > QUERIES_MAX {
+        return Err(Error::new(
             ErrorKind::Limit,
             format!("{} queries at once: at most {QUERIES_MAX} are taken", queries.len()),
-        )),
-        Document::Many(queries) => Ok(Queries::Many(queries.into_iter().map(read).collect())),
+        ));
     }
+    Ok(Queries::Many(queries.iter().map(|query| Query::from_json(query.get())).collect()))
+}
+
+/// Reads JSON as [`Query::from_json`] does: refuses a field that is given twice, and a number of
+/// more digits than a value carries.
+///
+/// # Errors
+/// `Input`, with the field or the number and how to write it; `Limit` for a text that is too long.
+///
+/// ```
+/// assert!(daybit::exact_json("[1, 2.50]").is_ok());
+/// let error = daybit::exact_json("9007199254740993.0").unwrap_err().to_string();
+/// assert!(error.ends_with(r#"write {"decimal": "9007199254740993.0"}"#));
+/// ```
+pub fn exact_json(text: &str) -> Result<Value> {
+    exact("the text", text)
+}
+
+fn exact(what: &str, text: &str) -> Result<Value> {
+    check_bytes(text)?;
+    let strict: Strict = serde_json::from_str(text).map_err(|cause| not_json(what, &cause))?;
+    digits::check(text)?;
+    strict.once()
 }
 
 fn check_bytes(text: &str) -> Result<()> {
@@ -111,15 +142,8 @@ fn check_bytes(text: &str) -> Result<()> {
     Err(Error::new(ErrorKind::Limit, message))
 }
 
-fn not_json(cause: serde_json::Error) -> Error {
-    Error::input(format!("the query is not JSON: {cause}"))
-}
-
-fn read(strict: Strict) -> Result<Query> {
-    match strict.twice {
-        Some(field) => Err(Error::input(format!("`{field}` is given twice"))),
-        None => Query::from_value(&strict.value),
-    }
+fn not_json(what: &str, cause: &serde_json::Error) -> Error {
+    Error::input(format!("{what} is not JSON: {cause}"))
 }
 
 /// Whether `null` is a value of its own, unlike the field's absence.
@@ -144,13 +168,7 @@ fn set_field(query: Query, field: &str, value: &Value, depth: usize) -> Result<Q
 
 /// A set on its own, as a saved cohort is kept.
 pub(super) fn set_from_json(text: &str) -> Result<Set> {
-    check_bytes(text)?;
-    let strict: Strict = serde_json::from_str(text)
-        .map_err(|cause| Error::input(format!("the set is not JSON: {cause}")))?;
-    let set = match strict.twice {
-        Some(field) => return Err(Error::input(format!("`{field}` is given twice"))),
-        None => set::set(&strict.value, 1)?,
-    };
+    let set = set::set(&exact("the set", text)?, 1)?;
     Query::count(set.clone()).check()?;
     Ok(set)
 }

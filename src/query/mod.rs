@@ -31,7 +31,7 @@ pub use answer::{
 };
 pub use date::DateArg;
 pub use duration::DurationArg;
-pub use json::{Queries, queries_from_json};
+pub use json::{Queries, exact_json, queries_from_json};
 pub(crate) use normal::selector_name;
 pub(crate) use report::{Anchor, Paths, Person, Report, Retention, Survey, ValueReport};
 pub use report::{CohortKind, CountKind, Measure, PersonColumn, SurveyKind};

@@ -1,5 +1,6 @@
 //! JSON text to values, refusing what `serde_json` lets pass: a field given twice.
 
+use crate::error;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
@@ -14,6 +15,14 @@ pub(super) struct Strict {
 impl Strict {
     fn plain(value: impl Into<Value>) -> Strict {
         Strict { value: value.into(), twice: None }
+    }
+
+    /// The value, in which each field is given once.
+    pub(super) fn once(self) -> error::Result<Value> {
+        match self.twice {
+            Some(field) => Err(error::Error::input(format!("`{field}` is given twice"))),
+            None => Ok(self.value),
+        }
     }
 }
 
@@ -77,41 +86,6 @@ impl<'de> Visitor<'de> for StrictVisitor {
             object.insert(key, item.value);
         }
         Ok(Strict { value: Value::Object(object), twice })
-    }
-}
-
-/// One query or a list of them; each keeps its own faults.
-#[derive(Debug)]
-pub(super) enum Document {
-    One(Strict),
-    Many(Vec<Strict>),
-}
-
-impl<'de> Deserialize<'de> for Document {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Document, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor)
-    }
-}
-
-struct DocumentVisitor;
-
-impl<'de> Visitor<'de> for DocumentVisitor {
-    type Value = Document;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a query (an object) or an array of them")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Document, A::Error> {
-        let mut queries = Vec::new();
-        while let Some(item) = items.next_element()? {
-            queries.push(item);
-        }
-        Ok(Document::Many(queries))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Document, A::Error> {
-        StrictVisitor.visit_map(fields).map(Document::One)
     }
 }
 

@@ -63,6 +63,7 @@ fn bad_conditions_say_what_is_wrong() {
         (r#"{"any_of": [], "property": "p"}"#, "`any_of` stands alone"),
         (r#"{"any_of": {}}"#, "expected a list"),
         (r#"{"property": "p", "is": 123456789012345678901}"#, "{\"decimal\": \"1234567890123"),
+        (r#"{"property": "p", "is": 9007199254740993.0}"#, "{\"decimal\": \"9007199254740992\"}"),
     ] {
         let error = read_one(text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Input);

@@ -20,6 +20,19 @@ const BAD: &[(&str, ErrorKind, &str)] = &[
     (r#"{"report": "active", "gap": 2}"#, Input, "`gap` is a field of `growth`, `sessions`, not"),
     (r#"{"report": "retention", "event": "a"}"#, Input, "not of `retention`"),
     (r#"{"report": "active", "property": "price"}"#, Input, "not of `active`"),
+    // Numbers.
+    (
+        r#"{"report": "active", "event": {"event": "a", "where":
+            [{"property": "v", "is": 9007199254740993.0}]}}"#,
+        Input,
+        "write {\"decimal\": \"9007199254740993.0\"}",
+    ),
+    (
+        r#"{"report": "active", "event": {"event": "a", "where": [{"property": "v",
+            "in": [1, 99999999999999999999999999999999999999]}]}}"#,
+        Input,
+        "the number 99999999999999999999999999999999999999 has more digits",
+    ),
     // Range and buckets.
     (r#"{"report": "active", "from": 7}"#, Input, "`from` is 7: expected text"),
     (r#"{"report": "active", "from": "-28"}"#, Input, "-28d, -12w, -6m, -1y"),

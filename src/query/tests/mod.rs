@@ -325,15 +325,17 @@ fn lengths_are_limited() {
 
 #[test]
 fn an_array_keeps_each_error_in_its_place() {
-    let text = r#"[{"report": "active"}, {"report": "growth", "by": "day", "by": "week"}, 7]"#;
+    let text = r#"[{"report": "active"}, {"report": "growth", "by": "day", "by": "week"}, 7, 9e999,
+        0.30000000000000000001]"#;
     let Queries::Many(queries) = queries_from_json(text).unwrap() else { panic!("an array") };
     assert_eq!(queries[0].as_ref().unwrap(), &Query::active("*"));
     assert!(queries[1].as_ref().unwrap_err().to_string().contains("`by` is given twice"));
-    assert!(queries[2].is_err());
+    assert!(queries[2].is_err() && queries[3].is_err());
+    assert!(queries[4].as_ref().unwrap_err().to_string().contains("0.30000000000000000001"));
     let one = queries_from_json(r#"{"report": "active"}"#).unwrap();
     assert!(matches!(one, Queries::One(query) if *query == Query::active("*")));
     assert!(queries_from_json(r#"{"report": "active", "by": 1}"#).is_err());
-    assert!(queries_from_json("7").unwrap_err().to_string().contains("array"));
+    assert!(queries_from_json("7").unwrap_err().to_string().contains("an object"));
 }
 
 #[test]
