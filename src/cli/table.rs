@@ -81,16 +81,28 @@ pub fn render(answer: &Answer, asked: &Asked, style: &Style) -> String {
     }
 }
 
-/// Records as RFC 4180: a header, a line per row, nothing for null.
+/// Records as RFC 4180: a header, a line per row, nothing for null, `""` for an empty text.
 pub fn render_rows_csv(table: &Table) -> String {
-    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-    let text = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
-    // Writing to memory does not fail; if it did, there would be nothing to show.
-    let header = writer.write_record(&table.columns);
-    let rows = table.rows.iter().map(|row| writer.write_record(row.iter().map(text)));
-    let written = header.and_then(|()| rows.into_iter().collect::<csv::Result<()>>());
-    let bytes = written.ok().and_then(|()| writer.into_inner().ok()).unwrap_or_default();
-    String::from_utf8(bytes).unwrap_or_default()
+    let line = |cells: Vec<String>| cells.join(",") + "\n";
+    let cell = |value: &Option<Value>| value.as_ref().map_or_else(String::new, csv_cell);
+    let header = table.columns.iter().map(|name| csv_text(name)).collect();
+    let rows = table.rows.iter().map(|row| line(row.iter().map(cell).collect()));
+    std::iter::once(line(header)).chain(rows).collect()
+}
+
+fn csv_cell(value: &Value) -> String {
+    match value {
+        Value::Text(text) => csv_text(text),
+        value => value.to_string(),
+    }
+}
+
+/// In quotes where it is empty, or a reader could take a part of it for something else.
+fn csv_text(text: &str) -> String {
+    match text.is_empty() || text.contains(['"', ',', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_string(),
+    }
 }
 
 fn render_series(answer: &Answer, series: &Series, asked: &Asked, style: &Style) -> String {

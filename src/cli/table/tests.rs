@@ -254,7 +254,9 @@ fn records_become_csv() {
             vec![Some(true.into()), Some(Value::Decimal("12.50".parse().unwrap()))],
         ],
     };
-    let expected = "start,\"a,b\"\n2024-01-01,\n\"say \"\"hi\"\"\n\",0.25\ntrue,12.50\n";
+    let expected = "start,\"a,b\"\n2024-01-01,\n\"say \"\"hi\"\"\n\",0.25\ntrue,12.50\n\
+        \"\",\"a\rb\"\n";
     assert_eq!(render_rows_csv(&table), expected);
     assert_eq!(render_rows_csv(&Table { columns: vec!["id".into()], rows: vec![] }), "id\n");
 }
+            vec![Some("".into()), Some("a\rb".into())],
