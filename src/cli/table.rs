@@ -65,6 +65,10 @@ impl Asked {
 /// line with the range. Warnings are the caller's to print.
 pub fn render(answer: &Answer, asked: &Asked, style: &Style) -> String {
     let series = |series| render_series(answer, series, asked, style);
+    if answer.series.is_empty() {
+        let head = answer.to_table().columns.join("  ");
+        return format!("{}\nnothing was found\n{}\n", dim(&head, style), last_line(answer, style));
+    }
     let mut text = render_groups(answer, asked, style)
         .unwrap_or_else(|| answer.series.iter().map(series).collect::<Vec<_>>().join("\n"));
     if incomplete(answer) {
@@ -76,7 +80,7 @@ pub fn render(answer: &Answer, asked: &Asked, style: &Style) -> String {
         figures => !matches!(figures, Figures::Count(_)),
     };
     match answer.series.iter().any(ranged) {
-        true => text + &dim(&range(&answer.info), style) + "\n",
+        true => text + &last_line(answer, style) + "\n",
         false => text,
     }
 }
@@ -141,16 +145,15 @@ fn group<'a>(
     answer: &'a Answer,
     series: &'a Series,
 ) -> impl Iterator<Item = (String, String)> + 'a {
-    let named = answer.keys.iter().filter_map(|name| {
+    let names = answer.keys.iter().filter(|name| !(series.other && *name == "other"));
+    let named = names.filter_map(|name| {
         let value = match series.key.get(name)? {
             Some(value) => text::name(&value.to_string()),
             None => "null".to_string(),
         };
         Some((text::name(name), value))
     });
-    let rest = |name: &String| *name == "other" && !answer.keys.contains(name);
-    let rest = series.key.keys().filter(move |name| rest(name));
-    named.chain(rest.map(|_| (String::new(), "(other)".to_string())))
+    named.chain(series.other.then(|| (String::new(), "(other)".to_string())))
 }
 
 /// Whether a star is shown.
@@ -171,6 +174,10 @@ fn incomplete(answer: &Answer) -> bool {
 }
 
 /// What the figures rest on, in a line.
+fn last_line(answer: &Answer, style: &Style) -> String {
+    dim(&range(&answer.info), style)
+}
+
 fn range(info: &Info) -> String {
     let week = match info.week_start {
         "monday" => String::new(),

@@ -5,6 +5,9 @@ use chrono::{DateTime, FixedOffset, NaiveDate};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// The name of a feature in the key of `adoption`.
+pub(crate) const FEATURE: &str = "feature";
+
 /// The answer to one query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
@@ -14,8 +17,14 @@ pub struct Answer {
     pub info: Info,
     /// One per bucket of the range; empty for reports without buckets.
     pub buckets: Vec<BucketInfo>,
-    /// The names in the keys of the series, in the order asked for; empty without a breakdown.
+    /// The names in the keys of the series, in the order asked for: `feature` of `adoption`, and the
+    /// properties of the breakdown.
     pub keys: Vec<String>,
+    /// There is a breakdown: each series is a group of it.
+    pub grouped: bool,
+    /// The names of the report's own columns in [`to_table`](Answer::to_table), which it has even
+    /// where no group was found.
+    pub columns: Vec<String>,
     /// One per breakdown group; one with an empty key without a breakdown.
     pub series: Vec<Series>,
 }
@@ -82,8 +91,10 @@ impl From<NaiveDate> for BucketStart {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     /// Property to value, `None` where the event has none. Empty without a breakdown; the group of
-    /// all that is not kept has the one entry `other`, true.
+    /// all that is not kept has the one entry `other`, true, in the place of its values.
     pub key: BTreeMap<String, Option<Value>>,
+    /// The group of all that is not kept, which a property called `other` could be taken for.
+    pub other: bool,
     /// The figures.
     pub figures: Figures,
 }

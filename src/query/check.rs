@@ -3,6 +3,7 @@
 mod own;
 mod set;
 
+use super::answer::FEATURE;
 use super::condition::{self, check_property};
 use super::{FromDate, Query, Report, Retention, ToDate};
 use crate::error::{Error, ErrorKind, Result};
@@ -102,6 +103,13 @@ impl Query {
         within("top", u64::from(top), 1, u64::from(TOP_MAX))?;
         at_most("breakdown", self.breakdown.len(), BREAKDOWN_PROPERTIES_MAX, "properties")?;
         self.breakdown.iter().try_for_each(|property| check_property("breakdown", property))?;
+        let per_feature = matches!(self.report, Report::Adoption { k: None, .. });
+        if per_feature && self.breakdown.iter().any(|property| property == FEATURE) {
+            return Err(Error::input(
+                "`breakdown` of `adoption` takes no property called \"feature\", which is the key of \
+                 its features: ask with `k: 1`, a feature at a time",
+            ));
+        }
         once("breakdown", self.breakdown.iter().map(String::as_str))
     }
 }

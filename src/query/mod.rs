@@ -21,7 +21,7 @@ pub(crate) mod report;
 mod resolve;
 mod set;
 mod strict;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 

@@ -102,6 +102,12 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The same plan, of a range that ends where it starts.
+    pub(crate) fn of_no_day(&self) -> Plan {
+        let (to, to_tick) = (self.from, self.from_tick);
+        Plan { to, to_tick, buckets: Vec::new(), ..self.clone() }
+    }
+
     /// So many days as ticks: days, or 24 hours each.
     pub(crate) fn ticks(&self, days: u32) -> Tick {
         let ticks = if self.axis.is_hours() { days.saturating_mul(24) } else { days };

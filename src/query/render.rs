@@ -73,6 +73,9 @@ impl Serialize for Series {
         let mut out = serializer.serialize_map(None)?;
         let key = self.key.iter().map(|(name, value)| (name, Exact(value.as_ref())));
         out.serialize_entry("key", &Map(key.collect()))?;
+        if self.other {
+            out.serialize_entry("other", &true)?;
+        }
         match &self.figures {
             Figures::Columns(columns) => entries(&mut out, columns, Column::written)?,
             Figures::Frequency(users) => out.serialize_entry("users", users)?,

@@ -29,11 +29,17 @@ impl Table {
     }
 }
 
+/// The key of the group of all that a breakdown does not keep.
+pub(crate) const OTHER: &str = "other";
+
 /// One row in the making.
 type Row = Vec<Option<Value>>;
 
 impl Answer {
-    /// The answer as records: the columns of the breakdown first, then
+    /// The answer as records. A breakdown comes first: a column for each property, and `other`,
+    /// true for the group of all that is not kept, whose values are null. In `paths`, which has an
+    /// `other` of its own, it is `other_group`. A property that is called like another column has
+    /// `property:` before its name. Then come
     ///
     /// | report | columns |
     /// |---|---|
@@ -44,32 +50,45 @@ impl Answer {
     /// | `paths` | `step`, `from`, `to`, `other`, `users` |
     /// | `count` | `count` |
     /// | `users` | `id`, and what was asked for |
-    ///
-    /// The group of all that a breakdown does not keep has `other` in the place of its values.
     #[must_use]
     pub fn to_table(&self) -> Table {
-        let own = self.series.first().map(|series| series.figures.columns()).unwrap_or_default();
-        let columns = self.keys.iter().cloned().chain(own).collect();
         let rows = self.series.iter().flat_map(|series| {
             let key = self.key_cells(series);
             let rows = series.figures.rows(&self.buckets);
             rows.into_iter().map(move |row| key.iter().cloned().chain(row).collect())
         });
-        Table { columns, rows: rows.collect() }
+        Table { columns: self.names(), rows: rows.collect() }
+    }
+
+    /// The names of all columns, each once.
+    fn names(&self) -> Vec<String> {
+        let links = self.columns.iter().any(|own| own == OTHER);
+        let other = self.grouped.then(|| if links { "other_group" } else { OTHER }.to_owned());
+        let after: Vec<String> = other.into_iter().chain(self.columns.iter().cloned()).collect();
+        let column = |key: &String| {
+            let mut name = key.clone();
+            while after.contains(&name) || (name != *key && self.keys.contains(&name)) {
+                name.insert_str(0, "property:");
+            }
+            name
+        };
+        self.keys.iter().map(column).chain(after.iter().cloned()).collect()
     }
 
     fn key_cells(&self, series: &Series) -> Row {
-        let rest = series.key.contains_key("other").then(|| text("other"));
-        let cell = |name: &String| match series.key.get(name) {
-            Some(value) => value.clone(),
-            None => rest.clone().flatten(),
+        let cell = |name: &String| match (series.key.get(name), series.other) {
+            (Some(value), false) => value.clone(),
+            (Some(value), true) if name != OTHER => value.clone(),
+            _ => None,
         };
-        self.keys.iter().map(cell).collect()
+        let other = self.grouped.then_some(Some(Value::Bool(series.other)));
+        self.keys.iter().map(cell).chain(other).collect()
     }
 }
 
 impl Figures {
-    fn columns(&self) -> Vec<String> {
+    /// The names of their columns in a row.
+    pub(crate) fn columns(&self) -> Vec<String> {
         let cohort = ["cohort", "size", "column", "returned", "rate", "complete"];
         let named = |first: &[&str], columns: &[(&str, Column)]| {
             let own = columns.iter().flat_map(|(name, column)| column.names(name));

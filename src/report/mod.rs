@@ -7,6 +7,7 @@ mod active;
 mod adoption;
 mod balance;
 mod cells;
+mod columns;
 mod count;
 mod durations;
 mod frequency;
@@ -29,8 +30,9 @@ mod value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Value;
 use crate::limits::{ANSWER_CELLS_MAX, TOP_DEFAULT};
-use crate::query::answer::{Answer, BucketInfo, Column, Series, share};
+use crate::query::answer::{Answer, BucketInfo, Column, FEATURE, Series, share};
 use crate::query::plan::Plan;
+use crate::query::table::OTHER;
 use crate::query::{Measure, Query, Report};
 use crate::scan::{
     Counted, Edges, Groups, Input, Job, Numbering, Operator, RowJob, Selector, scan,
@@ -42,12 +44,6 @@ use rank::Ranking;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// The name of a feature in the key of `adoption`.
-const FEATURE: &str = "feature";
-
-/// The key of the group of all that a breakdown does not keep.
-const OTHER: &str = "other";
 
 /// A query, its plan, and what it is asked of.
 #[derive(Clone)]
@@ -75,7 +71,7 @@ impl Snapshot {
         let scanned = scan(&self.inner, &bits, &rows, &[])?;
         let outcome = Outcome { tallies: scanned.tallies, rows: scanned.rows };
         let answered = figures(&question, outcome)?;
-        Ok(question.answer(answered, started))
+        question.answer(answered, started)
     }
 
     /// Answers several queries with one scan. Each answer equals what it would be alone, and a
@@ -350,7 +346,7 @@ impl<'a> Question<'a> {
         Column::Counts(self.begun(|bucket| sums.get(bucket).copied()))
     }
 
-    fn answer(&self, answered: Vec<Answered>, started: Instant) -> Answer {
+    fn answer(&self, answered: Vec<Answered>, started: Instant) -> Result<Answer> {
         let by_bucket = self.query.report.answers_by_bucket();
         let spans = if by_bucket { self.plan.buckets.as_slice() } else { &[] };
         let bucket = |span: &crate::query::plan::Span| BucketInfo {
@@ -361,21 +357,29 @@ impl<'a> Question<'a> {
         let mut info = self.plan.info.clone();
         info.warnings.extend(answered.iter().flat_map(|one| one.warnings.iter().cloned()));
         info.elapsed_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-        let feature = answered.iter().any(|one| one.feature.is_some()).then(|| FEATURE.to_owned());
-        let keys = feature.into_iter().chain(self.query.breakdown.iter().cloned()).collect();
+        let report = &self.query.report;
+        let feature = matches!(report, Report::Adoption { k: None, .. }).then_some(FEATURE);
+        let properties = self.query.breakdown.iter().cloned();
+        let keys = feature.map(str::to_owned).into_iter().chain(properties).collect();
+        let grouped = self.groups.is_some();
+        let columns = self.columns(&answered)?;
         let series = answered.into_iter().map(|one| self.series(one)).collect();
-        Answer { report: self.query.report.name(), info, buckets, keys, series }
+        Ok(Answer { report: report.name(), info, buckets, keys, grouped, columns, series })
     }
 
     fn series(&self, one: Answered) -> Series {
         let text = |feature: String| (FEATURE.to_owned(), Some(Value::Text(feature)));
         let mut key: BTreeMap<String, Option<Value>> = one.feature.map(text).into_iter().collect();
+        let mut other = false;
         if let Some(groups) = &self.groups {
             match groups.key(one.slot) {
                 Some(values) => key.extend(groups.properties().iter().cloned().zip(values)),
-                None => key.extend([(OTHER.to_owned(), Some(Value::Bool(true)))]),
+                None => other = true,
             }
         }
-        Series { key, figures: one.figures.plain() }
+        if other {
+            key.insert(OTHER.to_owned(), Some(Value::Bool(true)));
+        }
+        Series { key, other, figures: one.figures.plain() }
     }
 }

@@ -148,7 +148,7 @@ impl<'q, 'a> Batch<'q, 'a> {
             let Share { bits, rows, figures } = share?;
             let tallies = tallies.by_ref().take(bits).collect();
             let rows = counted.by_ref().take(rows).collect();
-            Ok(question.answer(figures(question, Outcome { tallies, rows })?, started))
+            question.answer(figures(question, Outcome { tallies, rows })?, started)
         };
         Ok(self.reports.into_iter().map(answer).collect())
     }

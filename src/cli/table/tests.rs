@@ -35,7 +35,9 @@ fn answer(report: &'static str, starts: &[(&str, bool)], figures: Figures) -> An
         },
         buckets: starts.iter().map(bucket).collect(),
         keys: Vec::new(),
-        series: vec![Series { key: BTreeMap::new(), figures }],
+        grouped: false,
+        columns: Vec::new(),
+        series: vec![Series { key: BTreeMap::new(), other: false, figures }],
     }
 }
 
@@ -216,8 +218,10 @@ fn grouped_answer(figures: impl Fn() -> Figures) -> Answer {
     answer.keys = vec!["country".into()];
     let key = |country: Option<Value>| BTreeMap::from([("country".to_string(), country)]);
     let rest = BTreeMap::from([("other".to_string(), Some(Value::from(true)))]);
-    answer.series = [key(Some(Value::from("DE"))), key(None), rest]
-        .map(|key| Series { key, figures: figures() })
+    answer.grouped = true;
+    answer.columns = vec!["users".into()];
+    answer.series = [(key(Some(Value::from("DE"))), false), (key(None), false), (rest, true)]
+        .map(|(key, other)| Series { key, other, figures: figures() })
         .to_vec();
     answer
 }
@@ -245,6 +249,14 @@ fn groups_of_several_figures_are_headed_by_their_key() {
 }
 
 #[test]
+fn no_groups_are_a_header_and_say_so() {
+    let mut answer = grouped_answer(|| Figures::Frequency(vec![5]));
+    answer.series.clear();
+    let expected = format!("country  other  users\nnothing was found\n{RANGE}");
+    assert_eq!(shown(&answer, &WIDE), expected);
+}
+
+#[test]
 fn records_become_csv() {
     let table = Table {
         columns: vec!["start".into(), "a,b".into()],
@@ -252,6 +264,7 @@ fn records_become_csv() {
             vec![Some("2024-01-01".into()), None],
             vec![Some("say \"hi\"\n".into()), Some(0.25.into())],
             vec![Some(true.into()), Some(Value::Decimal("12.50".parse().unwrap()))],
+            vec![Some("".into()), Some("a\rb".into())],
         ],
     };
     let expected = "start,\"a,b\"\n2024-01-01,\n\"say \"\"hi\"\"\n\",0.25\ntrue,12.50\n\
@@ -259,4 +272,3 @@ fn records_become_csv() {
     assert_eq!(render_rows_csv(&table), expected);
     assert_eq!(render_rows_csv(&Table { columns: vec!["id".into()], rows: vec![] }), "id\n");
 }
-            vec![Some("".into()), Some("a\rb".into())],

@@ -23,8 +23,9 @@ pub(in crate::query) fn answer(report: &'static str, buckets: &[&str], figures: 
     };
     let bucket = |start: &&str| BucketInfo { start: date(start), complete: true };
     let buckets = buckets.iter().map(bucket).collect();
-    let series = vec![Series { key: BTreeMap::new(), figures }];
-    Answer { report, info, buckets, keys: vec![], series }
+    let columns = figures.columns();
+    let series = vec![Series { key: BTreeMap::new(), other: false, figures }];
+    Answer { report, info, buckets, keys: vec![], grouped: false, columns, series }
 }
 
 pub(in crate::query) fn decimal(text: &str) -> Value {
@@ -245,4 +246,6 @@ fn keys_are_values_null_or_other() {
     assert_eq!(key("country", None), r#"[{"key":{"country":null},"count":7}]"#);
     assert_eq!(key("price", Some(decimal("9.90"))), r#"[{"key":{"price":9.90},"count":7}]"#);
     assert_eq!(key("other", Some(true.into())), r#"[{"key":{"other":true},"count":7}]"#);
+    grouped.series[0].other = true;
+    assert_eq!(series(&grouped), r#"[{"key":{"other":true},"other":true,"count":7}]"#);
 }

@@ -90,30 +90,65 @@ fn links_users_and_numbers_of_intervals_are_rows() {
 }
 
 #[test]
-fn key_columns_come_first_in_the_order_asked_for_and_others_have_all_of_them() {
+fn key_columns_come_first_in_the_order_asked_for_and_the_rest_has_none_of_them() {
     let mut grouped = answer("count", &[], Figures::Count(7));
     grouped.keys = vec!["country".into(), "browser".into()];
+    grouped.grouped = true;
     let key = |entries: &[(&str, Option<Value>)]| -> BTreeMap<String, Option<Value>> {
         entries.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     };
-    let series = |key| Series { key, figures: Figures::Count(7) };
+    let series = |key, other| Series { key, other, figures: Figures::Count(7) };
     grouped.series = vec![
-        series(key(&[("browser", Some("x".into())), ("country", Some("DE".into()))])),
-        series(key(&[("browser", None), ("country", Some(decimal("9.90")))])),
-        series(key(&[("other", Some(true.into()))])),
+        series(key(&[("browser", Some("x".into())), ("country", Some("DE".into()))]), false),
+        series(key(&[("browser", None), ("country", Some(decimal("9.90")))]), false),
+        series(key(&[("other", Some(true.into()))]), true),
     ];
     assert_eq!(
         lines(&grouped),
         concat!(
-            "country browser count\n",
-            r#"{"country":"DE","browser":"x","count":7}"#,
+            "country browser other count\n",
+            r#"{"country":"DE","browser":"x","other":false,"count":7}"#,
             "\n",
-            r#"{"country":9.90,"browser":null,"count":7}"#,
+            r#"{"country":9.90,"browser":null,"other":false,"count":7}"#,
             "\n",
-            r#"{"country":"other","browser":"other","count":7}"#,
+            r#"{"country":null,"browser":null,"other":true,"count":7}"#,
             "\n"
         )
     );
     grouped.series = Vec::new();
-    assert_eq!(lines(&grouped), "country browser\n");
+    assert_eq!(lines(&grouped), "country browser other count\n");
+}
+
+#[test]
+fn every_column_has_a_name_of_its_own() {
+    let mut grouped = answer("count", &[], Figures::Count(7));
+    grouped.grouped = true;
+    let mut names = |keys: &[&str]| {
+        grouped.keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        grouped.series.clear();
+        grouped.to_table().columns.join(" ")
+    };
+    assert_eq!(names(&["count"]), "property:count other count");
+    assert_eq!(names(&["other", "x"]), "property:other x other count");
+    let twice = "property:property:count property:count other count";
+    assert_eq!(names(&["count", "property:count"]), twice);
+    let mut paths = answer("paths", &[], Figures::Paths(vec![]));
+    (paths.grouped, paths.keys) = (true, vec!["other".into()]);
+    let columns = "property:other other_group step from to other users";
+    assert_eq!(paths.to_table().columns.join(" "), columns);
+    // A real value is told from the rest, whatever the property is called.
+    grouped.keys = vec!["other".into()];
+    let key = BTreeMap::from([("other".to_owned(), Some(Value::from(true)))]);
+    let series = |other| Series { key: key.clone(), other, figures: Figures::Count(7) };
+    grouped.series = vec![series(false), series(true)];
+    assert_eq!(
+        lines(&grouped),
+        concat!(
+            "property:other other count\n",
+            r#"{"property:other":true,"other":false,"count":7}"#,
+            "\n",
+            r#"{"property:other":null,"other":true,"count":7}"#,
+            "\n"
+        )
+    );
 }

@@ -212,6 +212,11 @@ const BAD: &[(&str, ErrorKind, &str)] = &[
     (r#"{"report": "survey", "property": "p", "responses": "first"}"#, Input, "one of `all`"),
     (r#"{"report": "adoption"}"#, Input, "`features` is empty: it takes 1 to 50 events"),
     (r#"{"report": "adoption", "features": ["a"], "k": 0}"#, Input, "`k` is 0"),
+    (
+        r#"{"report": "adoption", "features": ["a"], "breakdown": ["c", "feature"]}"#,
+        Input,
+        "no property called \"feature\"",
+    ),
     (r#"{"report": "adoption", "features": ["a"], "k": 2}"#, Input, "the number of features, 1"),
     // Columns of people.
     (r#"{"report": "users", "with": ["age"]}"#, Input, "one of `first`"),

@@ -74,7 +74,7 @@ fn a_breakdown_answers_once_per_value() {
         series(&top),
         json!([
             {"key": {"country": "DE"}, "users": [2, 1, 0]},
-            {"key": {"other": true}, "users": [1, 1, 2]},
+            {"key": {"other": true}, "other": true, "users": [1, 1, 2]},
         ])
     );
     let two = Query::active("view").breakdown(["country", "price"]).top(2);
@@ -83,7 +83,7 @@ fn a_breakdown_answers_once_per_value() {
         json!([
             {"key": {"country": null, "price": 5}, "users": [0, 1, 0]},
             {"key": {"country": "DE", "price": 1}, "users": [1, 0, 0]},
-            {"key": {"other": true}, "users": [2, 0, 1]},
+            {"key": {"other": true}, "other": true, "users": [2, 0, 1]},
         ])
     );
 }

@@ -57,3 +57,73 @@ fn names_that_fill_a_line_are_cut_in_tables_only() {
     let answer = place.json(&[&flags[..], &["--format", "json"]].concat());
     assert_eq!(answer["series"][0]["key"], json!({"v": long}));
 }
+
+/// Three people, of whom one has a text `other`, one an empty text and one nothing.
+fn sources() -> Place {
+    let event = |user: &str, more: &str| {
+        format!(r#"{{"user": "{user}", "activity": "x", "time": "2024-03-01T08:00:00Z"{more}}}"#)
+    };
+    place_of(&[
+        &event("a", r#", "src": "other", "other": true"#),
+        &event("b", r#", "src": "", "other": false, "users": 7"#),
+        &event("c", ""),
+    ])
+}
+
+#[test]
+fn the_rest_of_a_breakdown_is_told_from_values() {
+    let place = sources();
+    let by = |property, top, format| {
+        let flags = ["active", "db", "--by", "all", "--breakdown", property, "--top", top];
+        place.good(&[&flags[..], &["--format", format]].concat())
+    };
+    let head = "src,other,start,complete,users\n";
+    let all =
+        ",false,2024-03-01,true,1\n\"\",false,2024-03-01,true,1\nother,false,2024-03-01,true,1\n";
+    assert_eq!(by("src", "9", "csv"), format!("{head}{all}"));
+    let rest = ",true,2024-03-01,true,2\n";
+    assert_eq!(by("src", "1", "csv"), format!("{head},false,2024-03-01,true,1\n{rest}"));
+    let row =
+        r#"{"property:users":7,"other":false,"start":"2024-03-01","complete":true,"users":1}"#;
+    assert!(by("users", "9", "rows").contains(row), "{}", by("users", "9", "rows"));
+    let answer: serde_json::Value = serde_json::from_str(&by("other", "2", "json")).unwrap();
+    let told = answer["series"].as_array().unwrap().iter();
+    let told: Vec<_> = told.map(|one| json!([one["key"]["other"], one["other"]])).collect();
+    assert_eq!(json!(told), json!([[null, null], [false, null], [true, true]]));
+    let features = ["adoption", "db", "--feature", "x", "--breakdown"];
+    place.bad(2, &[&features[..], &["feature"]].concat(), &["\"feature\"", "k"]);
+}
+
+#[test]
+fn no_groups_have_all_columns() {
+    let place = sources();
+    let none = |report: &[&str], format| {
+        let flags = ["--breakdown", "src", "--where", "src=nowhere", "--format", format];
+        place.good(&[report, &flags[..]].concat())
+    };
+    for report in [
+        &["active", "db"][..],
+        &["frequency", "db"],
+        &["stickiness", "db"],
+        &["growth", "db", "--by", "week"],
+        &["growth", "db", "--property", "users"],
+        &["states", "db"],
+        &["retention", "db", "--start", "x"],
+        &["retention", "db", "--start", "x", "--property", "users"],
+        &["funnel", "db", "--step", "x", "--step", "x"],
+        &["funnel", "db", "--step", "x", "--by", "day"],
+        &["paths", "db", "--start", "x"],
+        &["sessions", "db", "--duration-edges", "1m,5m"],
+        &["value", "db", "--by", "hour"],
+        &["balance", "db", "--property", "users"],
+        &["survey", "db", "--property", "users"],
+        &["adoption", "db", "--feature", "x"],
+        &["adoption", "db", "--feature", "x", "--k", "1"],
+    ] {
+        let some = place.good(&[report, &["--breakdown", "src", "--format", "csv"]].concat());
+        let head = some.lines().next().unwrap();
+        assert_eq!(none(report, "csv"), format!("{head}\n"), "{report:?}");
+        let table = none(report, "table");
+        assert!(table.contains("nothing was found\nfrom 2024-0"), "{table}");
+    }
+}

@@ -130,7 +130,8 @@ fn money_keeps_its_scale() {
     let csv = place.good(
         &[&flags[..], &["--by", "all", "--breakdown", "country", "--format", "csv"]].concat(),
     );
-    let expected = "country,start,complete,value\nDE,2024-03-04,true,55.00\nFR,2024-03-04,true,8.00\nAT,2024-03-04,true,2.25\n";
+    let expected = "country,other,start,complete,value\nDE,false,2024-03-04,true,55.00\n\
+        FR,false,2024-03-04,true,8.00\nAT,false,2024-03-04,true,2.25\n";
     assert_eq!(csv, expected);
     let groups = place.good(&[&flags[..], &["--by", "all", "--breakdown", "country"]].concat());
     assert!(groups.starts_with("value by country\nstart"), "{groups}");

@@ -1,7 +1,7 @@
 //! Adoption of features.
 
 use super::calendar::Span;
-use super::groups::Class;
+use super::groups::{Class, Groups};
 use super::value::ratio;
 use super::{Asked, within};
 use serde_json::{Value as Json, json};
@@ -19,6 +19,7 @@ pub fn adoption(asked: &Asked) -> Json {
             let mut one = rates(asked, std::slice::from_ref(feature), 1, &class);
             one["key"] = groups.key(&class);
             one["key"]["feature"] = json!(name(feature));
+            Groups::mark(&class, &mut one);
             series.push(one);
         }
     }

@@ -61,10 +61,18 @@ impl Groups {
         }
     }
 
+    /// The rest says so beside its key too.
+    pub fn mark(class: &Class, series: &mut Json) {
+        if matches!(class, Class::Other(_)) {
+            series["other"] = json!(true);
+        }
+    }
+
     pub fn series(&self, series: impl Fn(&Class) -> Json) -> Json {
         let keyed = |class: &Class| {
             let mut answer = series(class);
             answer["key"] = self.key(class);
+            Groups::mark(class, &mut answer);
             answer
         };
         self.classes().iter().map(keyed).collect()
