@@ -167,6 +167,7 @@ fn limits_on_the_query_s_page_are_those_of_the_code() {
     expected.push(u64::from(TOP_MAX));
     expected.extend(of_usize(&[
         BREAKDOWN_GROUPS_MAX,
+        BREAKDOWN_BYTES_MAX,
         CONDITIONS_MAX,
         CONDITION_VALUES_MAX,
         CONDITION_DEPTH_MAX,
