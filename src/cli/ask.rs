@@ -36,7 +36,7 @@ pub fn report(command: &ReportCommand) -> Result<u8, Failure> {
 }
 
 fn active(args: &ActiveArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("active", &args.common)?;
+    let mut fields = Fields::grouped("active", &args.common)?;
     fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
     fields.set("trailing", args.trailing);
@@ -44,7 +44,7 @@ fn active(args: &ActiveArgs) -> Result<u8, Failure> {
 }
 
 fn frequency(args: &FrequencyArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("frequency", &args.common)?;
+    let mut fields = Fields::grouped("frequency", &args.common)?;
     fields.event(&args.event)?;
     fields.set("interval", args.interval.as_deref());
     fields.set("at_least", args.at_least);
@@ -53,7 +53,7 @@ fn frequency(args: &FrequencyArgs) -> Result<u8, Failure> {
 }
 
 fn stickiness(args: &StickinessArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("stickiness", &args.common)?;
+    let mut fields = Fields::grouped("stickiness", &args.common)?;
     fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
     fields.or_none("trailing", args.trailing.as_deref());
@@ -61,7 +61,7 @@ fn stickiness(args: &StickinessArgs) -> Result<u8, Failure> {
 }
 
 fn growth(args: &GrowthArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("growth", &args.common)?;
+    let mut fields = Fields::grouped("growth", &args.common)?;
     fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
     fields.set("gap", args.gap);
@@ -72,7 +72,7 @@ fn growth(args: &GrowthArgs) -> Result<u8, Failure> {
 }
 
 fn states(args: &StatesArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("states", &args.common)?;
+    let mut fields = Fields::grouped("states", &args.common)?;
     fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
     fields.set("week", args.week);
@@ -81,7 +81,7 @@ fn states(args: &StatesArgs) -> Result<u8, Failure> {
 }
 
 fn retention(args: &RetentionArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("retention", &args.common)?;
+    let mut fields = Fields::grouped("retention", &args.common)?;
     fields.selector("start", "--start", &args.start)?;
     if !args.returning.is_empty() {
         fields.selector("return", "--return", &args.returning)?;
@@ -98,7 +98,7 @@ fn retention(args: &RetentionArgs) -> Result<u8, Failure> {
 }
 
 fn funnel(args: &FunnelArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("funnel", &args.common)?;
+    let mut fields = Fields::grouped("funnel", &args.common)?;
     fields.selectors("steps", "--step", &args.steps)?;
     fields.set("by", args.by.by.as_deref());
     fields.or_none("within", args.within.as_deref());
@@ -110,7 +110,9 @@ fn funnel(args: &FunnelArgs) -> Result<u8, Failure> {
 }
 
 fn paths(args: &PathsArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("paths", &args.common)?;
+    let mut fields = Fields::of("paths", &args.common)?.narrowed(&args.narrow)?;
+    fields.list("breakdown", &args.breakdown.breakdown);
+    fields.set("top", args.top);
     match args.end.is_empty() {
         true => fields.selector("start", "--start", &args.start)?,
         false => fields.selector("end", "--end", &args.end)?,
@@ -121,7 +123,7 @@ fn paths(args: &PathsArgs) -> Result<u8, Failure> {
 }
 
 fn sessions(args: &SessionsArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("sessions", &args.common)?;
+    let mut fields = Fields::grouped("sessions", &args.common)?;
     fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
     fields.set("gap", args.gap.as_deref());
@@ -130,7 +132,7 @@ fn sessions(args: &SessionsArgs) -> Result<u8, Failure> {
 }
 
 fn value(args: &ValueArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("value", &args.common)?;
+    let mut fields = Fields::grouped("value", &args.common)?;
     fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
     fields.set("measure", args.measure.as_deref());
@@ -142,7 +144,7 @@ fn value(args: &ValueArgs) -> Result<u8, Failure> {
 }
 
 fn balance(args: &BalanceArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("balance", &args.common)?;
+    let mut fields = Fields::grouped("balance", &args.common)?;
     fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
     fields.set("property", args.property.as_deref());
@@ -150,7 +152,7 @@ fn balance(args: &BalanceArgs) -> Result<u8, Failure> {
 }
 
 fn survey(args: &SurveyArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("survey", &args.common)?;
+    let mut fields = Fields::grouped("survey", &args.common)?;
     fields.event(&args.event)?;
     fields.set("by", args.by.by.as_deref());
     fields.set("property", args.property.as_deref());
@@ -165,7 +167,7 @@ fn survey(args: &SurveyArgs) -> Result<u8, Failure> {
 }
 
 fn adoption(args: &AdoptionArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("adoption", &args.common)?;
+    let mut fields = Fields::grouped("adoption", &args.common)?;
     fields.selectors("features", "--feature", &args.features)?;
     fields.set("by", args.by.by.as_deref());
     fields.set("k", args.k);
@@ -174,7 +176,7 @@ fn adoption(args: &AdoptionArgs) -> Result<u8, Failure> {
 }
 
 fn count(args: &CountArgs) -> Result<u8, Failure> {
-    if !args.common.conditions.is_empty() {
+    if !args.conditions.is_empty() {
         return Err(Failure::input(
             "count names no event that --where could narrow: put the conditions into --users, like \
              '{\"did\": {\"event\": \"purchase\", \"where\": [...]}}'",
@@ -184,7 +186,7 @@ fn count(args: &CountArgs) -> Result<u8, Failure> {
 }
 
 fn users(args: &UsersArgs) -> Result<u8, Failure> {
-    let mut fields = Fields::of("users", &args.common)?;
+    let mut fields = Fields::of("users", &args.common)?.narrowed(&args.narrow)?;
     fields.event(&args.event)?;
     fields.set("limit", args.limit);
     fields.set("after", args.after.as_deref());

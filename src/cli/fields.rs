@@ -1,7 +1,7 @@
 //! A query being filled from flags.
 
 use super::failure::Failure;
-use super::flags::{CommonArgs, EventArgs};
+use super::flags::{CommonArgs, EventArgs, GroupedArgs, WhereArgs};
 use super::output::print;
 use super::selector::{conditions, selector, set};
 use daybit::{Db, Query};
@@ -18,20 +18,30 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The report with what every report takes.
     pub fn of(report: &str, common: &'a CommonArgs) -> Result<Fields<'a>, Failure> {
-        let conditions = conditions(&common.conditions)?;
-        let mut fields = Fields { fields: Map::new(), common, conditions };
+        let mut fields = Fields { fields: Map::new(), common, conditions: Vec::new() };
         fields.set("report", Some(report));
         fields.set("from", common.from.as_deref());
         fields.set("to", common.to.as_deref());
         fields.set("time_zone", common.time_zone.as_deref());
         fields.set("week_start", common.week_start.as_deref());
         fields.set("as_of", common.as_of.as_deref());
-        fields.set("top", common.top);
-        fields.list("breakdown", &common.breakdown);
         if let Some(users) = &common.users {
             fields.set("users", Some(set("--users", users)?));
         }
         Ok(fields)
+    }
+
+    /// The report with what every report on events takes.
+    pub fn grouped(report: &str, args: &'a GroupedArgs) -> Result<Fields<'a>, Failure> {
+        let mut fields = Fields::of(report, &args.common)?.narrowed(&args.narrow)?;
+        fields.set("top", args.top);
+        fields.list("breakdown", &args.breakdown.breakdown);
+        Ok(fields)
+    }
+
+    /// The same, of which every event is narrowed by `--where`.
+    pub fn narrowed(self, narrow: &WhereArgs) -> Result<Fields<'a>, Failure> {
+        Ok(Fields { conditions: conditions(&narrow.conditions)?, ..self })
     }
 
     /// Sets a field that was given.

@@ -10,6 +10,9 @@ const EVENTS: &str = "Events: NAME, `*` (any), NAME[CONDITION], or a selector as
     page^=/blog (starts with)  coupon (is there)  !coupon (is missing), or a condition as JSON.\n\
     Users: a set as JSON, or @NAME for a saved cohort. Durations: 90s, 30m, 12h, 14d, 2w.";
 
+/// How sets of users are named.
+const USERS: &str = "Users: a set as JSON, or @NAME for a saved cohort.";
+
 /// The reports: one command each, flags named as the fields of a query.
 #[derive(Debug, Subcommand)]
 pub enum ReportCommand {
@@ -53,7 +56,7 @@ pub enum ReportCommand {
     #[command(after_help = EVENTS)]
     Adoption(AdoptionArgs),
     /// Users in a set.
-    #[command(after_help = EVENTS)]
+    #[command(after_help = USERS)]
     Count(CountArgs),
     /// Ids of the users in a set, page by page, and what is known of each.
     #[command(after_help = EVENTS)]
@@ -83,19 +86,40 @@ pub struct CommonArgs {
     /// Only these users: a set as JSON, like '{"did": "purchase", "at_least": 2}', or @COHORT.
     #[arg(long, value_name = "SET")]
     pub users: Option<String>,
+    /// How the answer is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Conditions on events.
+#[derive(Debug, Args)]
+pub struct WhereArgs {
     /// Only events that satisfy this, like country=DE: for every event that the report names.
     /// Several must hold together, on one event.
     #[arg(long = "where", value_name = "CONDITION")]
     pub conditions: Vec<String>,
-    /// A group per value of a property; of several, per combination.
-    #[arg(long, value_name = "PROPERTY")]
-    pub breakdown: Vec<String>,
+}
+
+/// What reports on events take.
+#[derive(Debug, Args)]
+pub struct GroupedArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+    #[command(flatten)]
+    pub narrow: WhereArgs,
+    #[command(flatten)]
+    pub breakdown: BreakdownArgs,
     /// Groups kept, by size (25); the rest are one.
     #[arg(long, value_name = "N")]
     pub top: Option<u32>,
-    /// How the answer is printed.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+}
+
+/// Groups.
+#[derive(Debug, Args)]
+pub struct BreakdownArgs {
+    /// A group per value of a property; of several, per combination.
+    #[arg(long, value_name = "PROPERTY")]
+    pub breakdown: Vec<String>,
 }
 
 /// The width of buckets.
@@ -116,7 +140,7 @@ pub struct EventArgs {
 #[derive(Debug, Args)]
 pub struct ActiveArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub by: ByArgs,
     #[command(flatten)]
@@ -129,7 +153,7 @@ pub struct ActiveArgs {
 #[derive(Debug, Args)]
 pub struct FrequencyArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub event: EventArgs,
     /// What is counted: day, week, month or hour.
@@ -146,7 +170,7 @@ pub struct FrequencyArgs {
 #[derive(Debug, Args)]
 pub struct StickinessArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub by: ByArgs,
     #[command(flatten)]
@@ -159,7 +183,7 @@ pub struct StickinessArgs {
 #[derive(Debug, Args)]
 pub struct GrowthArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub by: ByArgs,
     #[command(flatten)]
@@ -181,7 +205,7 @@ pub struct GrowthArgs {
 #[derive(Debug, Args)]
 pub struct StatesArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub by: ByArgs,
     #[command(flatten)]
@@ -197,7 +221,7 @@ pub struct StatesArgs {
 #[derive(Debug, Args)]
 pub struct RetentionArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub by: ByArgs,
     /// Event that puts a user into a cohort; several mean any of them.
@@ -232,7 +256,7 @@ pub struct RetentionArgs {
 #[derive(Debug, Args)]
 pub struct FunnelArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub by: ByArgs,
     /// A step, in order: an event, like search or 'add_to_cart[platform=ios]'.
@@ -256,6 +280,10 @@ pub struct FunnelArgs {
 pub struct PathsArgs {
     #[command(flatten)]
     pub common: CommonArgs,
+    #[command(flatten)]
+    pub narrow: WhereArgs,
+    #[command(flatten)]
+    pub breakdown: BreakdownArgs,
     /// Event that paths begin with; several mean any of them.
     #[arg(long, value_name = "EVENT", conflicts_with = "end")]
     pub start: Vec<String>,
@@ -265,6 +293,9 @@ pub struct PathsArgs {
     /// Steps (5).
     #[arg(long, value_name = "N")]
     pub depth: Option<u32>,
+    /// Links named at each step, by users (25); the others are one.
+    #[arg(long, value_name = "N")]
+    pub top: Option<u32>,
     /// A longer silence ends the path (30m).
     #[arg(long, value_name = "DURATION")]
     pub within: Option<String>,
@@ -273,7 +304,7 @@ pub struct PathsArgs {
 #[derive(Debug, Args)]
 pub struct SessionsArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub by: ByArgs,
     #[command(flatten)]
@@ -289,7 +320,7 @@ pub struct SessionsArgs {
 #[derive(Debug, Args)]
 pub struct ValueArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub by: ByArgs,
     #[command(flatten)]
@@ -309,7 +340,7 @@ pub struct ValueArgs {
 #[derive(Debug, Args)]
 pub struct BalanceArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub by: ByArgs,
     #[command(flatten)]
@@ -322,7 +353,7 @@ pub struct BalanceArgs {
 #[derive(Debug, Args)]
 pub struct SurveyArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub by: ByArgs,
     #[command(flatten)]
@@ -356,7 +387,7 @@ pub struct SurveyArgs {
 #[derive(Debug, Args)]
 pub struct AdoptionArgs {
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: GroupedArgs,
     #[command(flatten)]
     pub by: ByArgs,
     /// A feature: the event of its use.
@@ -374,12 +405,17 @@ pub struct AdoptionArgs {
 pub struct CountArgs {
     #[command(flatten)]
     pub common: CommonArgs,
+    /// Kept to say where conditions go.
+    #[arg(long = "where", hide = true)]
+    pub conditions: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub struct UsersArgs {
     #[command(flatten)]
     pub common: CommonArgs,
+    #[command(flatten)]
+    pub narrow: WhereArgs,
     #[command(flatten)]
     pub event: EventArgs,
     /// Ids of one page (1000).

@@ -127,3 +127,22 @@ fn no_groups_have_all_columns() {
         assert!(table.contains("nothing was found\nfrom 2024-0"), "{table}");
     }
 }
+
+#[test]
+fn help_offers_what_is_taken() {
+    let place = Place::new();
+    let help = |report| place.good(&[report, "--help"]);
+    for (report, flags) in [
+        ("count", &["--breakdown", "--top", "--where", "--event"][..]),
+        ("users", &["--breakdown", "--top"]),
+    ] {
+        let text = help(report);
+        for flag in flags {
+            assert!(!text.contains(flag), "{report} offers {flag}");
+        }
+    }
+    assert!(help("users").contains("--where"));
+    assert!(help("active").contains("--top <N>") && help("active").contains("Groups kept"));
+    assert!(help("paths").contains("Links named at each step"));
+    assert!(!help("paths").contains("Groups kept") && help("paths").contains("--breakdown"));
+}
