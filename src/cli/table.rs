@@ -74,14 +74,10 @@ pub fn render(answer: &Answer, asked: &Asked, style: &Style) -> String {
     if incomplete(answer) {
         text.push_str("* not over yet: the figure may change\n");
     }
-    // Without a range people are counted over all history, which no range of the answer says.
-    let ranged = |series: &Series| match &series.figures {
-        Figures::Users { columns, .. } => !columns.is_empty(),
-        figures => !matches!(figures, Figures::Count(_)),
-    };
-    match answer.series.iter().any(ranged) {
-        true => text + &last_line(answer, style) + "\n",
-        false => text,
+    // Without a range people are everyone ever, which needs no words.
+    match answer.info.from {
+        Some(_) => text + &last_line(answer, style) + "\n",
+        None => text,
     }
 }
 
@@ -184,5 +180,9 @@ fn range(info: &Info) -> String {
         day => format!(", weeks from {day}"),
     };
     let Info { from, to, time_zone, as_of, .. } = info;
-    format!("from {from} to {to} ({time_zone}{week}), as of {as_of}")
+    let range = match (from, to) {
+        (Some(from), Some(to)) => format!("from {from} to {to}"),
+        _ => "over all history".to_string(),
+    };
+    format!("{range} ({time_zone}{week}), as of {as_of}")
 }

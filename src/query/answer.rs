@@ -36,10 +36,11 @@ pub struct Info {
     pub time_zone: String,
     /// First day of the week, like `monday`.
     pub week_start: &'static str,
-    /// First day of the range, widened to whole buckets.
-    pub from: NaiveDate,
-    /// The day after the last one.
-    pub to: NaiveDate,
+    /// First day of the range, widened to whole buckets; `None` where nothing in the answer is
+    /// bounded by one: `count` and `users` without `from` and `to` are about everyone ever.
+    pub from: Option<NaiveDate>,
+    /// The day after the last one; `None` with `from`.
+    pub to: Option<NaiveDate>,
     /// RFC 3339 in UTC: what lies after it is not complete.
     pub as_of: String,
     /// RFC 3339 in UTC: time of the newest event seen; `None` in an empty database.

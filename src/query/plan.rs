@@ -91,7 +91,7 @@ impl Plan {
             settle_us: query.report.settle_us(),
             axis: Arc::new(axis),
         };
-        if query.is_ranged() {
+        if query.has_figures_in_range() {
             let later = history.events_from(plan.instant(plan.to_tick));
             plan.info.warnings.extend(events_after(query, later, to));
         }
@@ -289,11 +289,12 @@ impl Asked {
 
     fn info(&self, query: &Query, history: &impl History, (from, to): (Day, Day)) -> Result<Info> {
         let zone = self.calendar.zone().name();
+        let ranged = query.has_figures_in_range();
         Ok(Info {
             time_zone: zone.to_owned(),
             week_start: query.week_start.as_str(),
-            from: time::date_of(from),
-            to: time::date_of(to),
+            from: ranged.then(|| time::date_of(from)),
+            to: ranged.then(|| time::date_of(to)),
             as_of: Zone::utc().format(self.as_of),
             watermark: history.watermark().map(|at| Zone::utc().format(at)),
             definition: query.definition((!self.native).then_some(zone)),
@@ -323,20 +324,35 @@ impl Query {
         }
     }
 
-    /// Whether the range bounds what is counted: `count` and `users` look at all history, what is
+    /// Whether the range bounds who is counted: `count` and `users` look at all history, what is
     /// after `as_of` included, unless the query names an end of it.
     pub(crate) fn is_ranged(&self) -> bool {
-        let by_set = matches!(self.report, Report::Count | Report::Users { .. });
-        !by_set || self.from.is_some() || self.to.is_some()
+        !self.is_of_people() || self.from.is_some() || self.to.is_some()
     }
 
-    /// Hash of the normalised query, its range and `as_of` left out. `zone`: where it is not the
-    /// database's own.
+    fn is_of_people(&self) -> bool {
+        matches!(self.report, Report::Count | Report::Users { .. })
+    }
+
+    /// Whether anything in the answer is about the range: of everyone ever, only the columns are.
+    fn has_figures_in_range(&self) -> bool {
+        let columns = match &self.report {
+            Report::Users { person, .. } => !person.with.is_empty() || person.order_by.is_some(),
+            _ => false,
+        };
+        self.is_ranged() || columns
+    }
+
+    /// Hash of the normalised query, its range and `as_of` left out, but not whether people need an
+    /// event in a range at all. `zone`: where it is not the database's own.
     fn definition(&self, zone: Option<&str>) -> String {
         let time_zone = zone.map(str::to_owned);
         let timeless = Query { from: None, to: None, as_of: None, time_zone, ..self.clone() };
-        let hash = xxh3_64(timeless.to_json().to_string().as_bytes());
-        format!("{:08x}", hash & 0xffff_ffff)
+        let mut text = timeless.to_json().to_string();
+        if self.is_of_people() && self.is_ranged() {
+            text.push_str(" with an event in the range");
+        }
+        format!("{:08x}", xxh3_64(text.as_bytes()) & 0xffff_ffff)
     }
 }
 

@@ -42,8 +42,8 @@ impl Serialize for Info {
         let mut out = serializer.serialize_struct("Info", 9)?;
         out.serialize_field("time_zone", &self.time_zone)?;
         out.serialize_field("week_start", self.week_start)?;
-        out.serialize_field("from", &day(self.from))?;
-        out.serialize_field("to", &day(self.to))?;
+        out.serialize_field("from", &self.from.map(day))?;
+        out.serialize_field("to", &self.to.map(day))?;
         out.serialize_field("as_of", &self.as_of)?;
         out.serialize_field("watermark", &self.watermark)?;
         out.serialize_field("definition", &self.definition)?;

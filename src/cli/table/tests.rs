@@ -25,8 +25,8 @@ fn answer(report: &'static str, starts: &[(&str, bool)], figures: Figures) -> An
         info: Info {
             time_zone: "UTC".into(),
             week_start: "monday",
-            from: "2024-01-01".parse().unwrap(),
-            to: "2024-04-01".parse().unwrap(),
+            from: Some("2024-01-01".parse().unwrap()),
+            to: Some("2024-04-01".parse().unwrap()),
             as_of: "2024-03-10T00:00:00Z".into(),
             watermark: None,
             definition: "b3c1f0a2".into(),
@@ -203,12 +203,18 @@ nobody on 5 or more (of 6)
 
 #[test]
 fn a_count_is_a_line_and_ids_are_one_each() {
-    let count = shown(&answer("count", &[], Figures::Count(1_234_567)), &WIDE);
-    assert_eq!(count, "1,234,567 users\n");
-    assert_eq!(shown(&answer("count", &[], Figures::Count(1)), &WIDE), "1 user\n");
+    let ever = |report, figures| {
+        let mut answer = answer(report, &[], figures);
+        (answer.info.from, answer.info.to) = (None, None);
+        shown(&answer, &WIDE)
+    };
+    assert_eq!(ever("count", Figures::Count(1_234_567)), "1,234,567 users\n");
+    assert_eq!(ever("count", Figures::Count(1)), "1 user\n");
+    let ranged = shown(&answer("count", &[], Figures::Count(2)), &WIDE);
+    assert_eq!(ranged, format!("2 users\n{RANGE}"));
     let ids = vec!["anna".to_string(), "\u{1b}[31mred\r".to_string(), "Åsa".to_string()];
     let figures = Figures::Users { ids, columns: vec![], next: Some("Åsa".into()) };
-    let users = shown(&answer("users", &[], figures), &WIDE);
+    let users = ever("users", figures);
     let expected = "anna\n\\u{1b}[31mred\\r\nÅsa\nmore follow: --after \"Åsa\"\n";
     assert_eq!(users, expected);
 }

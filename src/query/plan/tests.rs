@@ -3,7 +3,7 @@
 use super::*;
 use crate::day::datum::KindSet;
 use crate::event::Value;
-use crate::query::{Measure, Set, SurveyKind};
+use crate::query::{Measure, PersonColumn, Set, SurveyKind};
 use crate::scan::{Condition, Selector};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -82,7 +82,7 @@ fn plan(query: &Query) -> Plan {
 }
 
 fn range_of(plan: &Plan) -> (String, String) {
-    (plan.info.from.to_string(), plan.info.to.to_string())
+    (plan.info.from.unwrap().to_string(), plan.info.to.unwrap().to_string())
 }
 
 #[track_caller]
@@ -177,6 +177,17 @@ fn sets_look_at_all_history_unless_a_range_is_named() {
     assert_eq!((plan_all.buckets.len(), plan_all.info.warnings.len()), (0, 0));
     let since = plan(&Query::count(Set::did("purchase")).from("2024-02-01"));
     assert_eq!(since.info.warnings.len(), 1);
+    // Everyone ever, and those with an event in a range, are two figures.
+    assert_eq!((plan_all.info.from, plan_all.info.to), (None, None));
+    assert_eq!(range_of(&since), ("2024-02-01".into(), "2024-03-06".into()));
+    let until = plan(&Query::count(Set::did("purchase")).to("2024-02-01"));
+    assert_ne!(plan_all.info.definition, since.info.definition);
+    assert_eq!(until.info.definition, since.info.definition);
+    // Of everyone ever, columns are about the range, and leave out what is after it.
+    let listed = plan(&Query::users(Set::did("purchase")).with([PersonColumn::Days]));
+    assert_eq!(range_of(&listed), ("2024-01-10".into(), "2024-03-06".into()));
+    assert_eq!(listed.info.warnings.len(), 1);
+    assert_eq!(plan(&Query::users(Set::did("purchase"))).info.from, None);
 }
 
 #[test]
@@ -207,7 +218,7 @@ fn days_are_those_of_the_zone_that_the_query_names() {
     let query = Query::active("*").time_zone("America/New_York").to("today");
     let now = at("2030-01-01T02:00:00Z");
     let late = Plan::over(&query, &history(), now).unwrap();
-    assert_eq!((late.as_of, late.info.to.to_string().as_str()), (now, "2030-01-01"));
+    assert_eq!((late.as_of, late.info.to.unwrap().to_string().as_str()), (now, "2030-01-01"));
     assert!(!late.buckets.last().unwrap().complete);
     let unknown = Query::active("*").time_zone("Mars/Olympus");
     assert_eq!(Plan::over(&unknown, &history(), at(NOW)).unwrap_err().kind(), ErrorKind::Input);

@@ -231,7 +231,7 @@ pub(super) fn cut(start: Day, end: Day, as_of: i64) -> Cut {
 /// The answer's buckets.
 pub(super) fn cuts(answer: &Answer, as_of: i64) -> Vec<Cut> {
     let starts = answer.buckets.iter().map(|bucket| start_day(bucket.start));
-    let edges: Vec<Day> = starts.chain([crate::time::day_from(answer.info.to)]).collect();
+    let edges: Vec<Day> = starts.chain([crate::time::day_from(answer.info.to.unwrap())]).collect();
     let cuts: Vec<Cut> = edges.windows(2).map(|edge| cut(edge[0], edge[1], as_of)).collect();
     for (cut, bucket) in cuts.iter().zip(&answer.buckets) {
         assert_eq!(cut.complete, bucket.complete);

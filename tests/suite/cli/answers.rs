@@ -146,3 +146,19 @@ fn help_offers_what_is_taken() {
     assert!(help("paths").contains("Links named at each step"));
     assert!(!help("paths").contains("Groups kept") && help("paths").contains("--breakdown"));
 }
+
+#[test]
+fn a_range_makes_another_question_of_a_count() {
+    let place = shop();
+    let info = |more: &[&str]| {
+        let answer = place.json(&[&["count", "shop", "--format", "json"], more].concat());
+        (answer["series"][0]["count"].clone(), answer["info"].clone())
+    };
+    let (ever, of_ever) = info(&[]);
+    let (early, of_early) = info(&["--to", "2024-03-03"]);
+    assert_eq!([ever, early], [3, 2]);
+    assert_ne!(of_ever["definition"], of_early["definition"]);
+    assert_eq!([&of_ever["from"], &of_early["from"]], [&json!(null), &json!("2024-03-01")]);
+    let table = place.good(&["count", "shop", "--to", "2024-03-03"]);
+    assert!(table.starts_with("2 users\nfrom 2024-03-01 to 2024-03-03"), "{table}");
+}
