@@ -162,3 +162,54 @@ fn a_range_makes_another_question_of_a_count() {
     let table = place.good(&["count", "shop", "--to", "2024-03-03"]);
     assert!(table.starts_with("2 users\nfrom 2024-03-01 to 2024-03-03"), "{table}");
 }
+
+#[test]
+fn a_cohort_of_the_last_days_can_be_saved() {
+    let place = shop();
+    let recent = r#"{"did": "*", "from": "-2d", "to": "today"}"#;
+    place.good(&["cohort", "save", "shop", "recent", recent]);
+    let list = place.good(&["cohort", "list", "shop"]);
+    assert!(list.contains(r#""from":"-2d","to":"today""#), "{list}");
+    let count = |as_of| {
+        let flags = ["count", "shop", "--users", "@recent", "--as-of", as_of, "--format", "json"];
+        place.json(&flags)["series"][0]["count"].clone()
+    };
+    assert_eq!(count("2024-03-11T00:00:00Z"), 2);
+    assert_eq!(count("2024-03-02T12:00:00Z"), 2);
+    assert_eq!(count("2024-03-03T12:00:00Z"), 1);
+    assert_eq!(count("2024-03-05T12:00:00Z"), 0);
+}
+
+#[test]
+fn a_number_is_compared_to_its_last_digit() {
+    let event = |user: &str, v: &str| {
+        format!(
+            r#"{{"user": "{user}", "activity": "x", "time": "2024-03-01T08:00:00Z", "v": {v}}}"#
+        )
+    };
+    let place = place_of(&[
+        &event("j", "9007199254740993"),
+        &event("k", "9007199254740992.0"),
+        &event("l", "99999999999999999999999999999999999999"),
+    ]);
+    let who = |value: &str| {
+        let flags = ["users", "db", "--with", "days", "--where", value, "--users"];
+        let set = r#"{"did": "x"}"#;
+        place.json(&[&flags[..], &[set, "--format", "json"]].concat())["series"][0].clone()
+    };
+    assert_eq!(who("v=9007199254740993.0")["days"], json!([1, 0, 0]));
+    assert_eq!(who("v=9007199254740992.0")["days"], json!([0, 1, 0]));
+    let long = "99999999999999999999999999999999999999";
+    assert_eq!(who(&format!("v={long}"))["days"], json!([0, 0, 1]));
+    let query = |value: &str| {
+        json!({"report": "active", "by": "all", "event": {"event": "x", "where": ["CONDITION"]}})
+            .to_string()
+            .replace("\"CONDITION\"", &format!(r#"{{"property": "v", "is": {value}}}"#))
+    };
+    let exact = format!(r#"{{"decimal": "{long}"}}"#);
+    assert_eq!(place.json(&["query", "db", &query(&exact)])["series"][0]["users"], json!([1]));
+    place.bad(2, &["query", "db", &query(long)], &[&exact]);
+    let several = place.run(&["query", "db", &format!("[{}, {}]", query("1"), query(long))]);
+    let several = String::from_utf8(several.stdout).unwrap();
+    assert!(several.contains("\"users\":[0]") && several.contains("\"error\""), "{several}");
+}
