@@ -151,6 +151,35 @@ fn unordered_fills_the_first_step_that_is_left() {
 }
 
 #[test]
+fn few_runs_are_under_way_whatever_a_user_does() {
+    let most = crate::limits::FUNNEL_STEPS_MAX;
+    let many = 3_000;
+    let peak = |spec: &FunnelSpec, event: &dyn Fn(i64) -> (Micros, u64)| {
+        let events: Vec<RowEvent> =
+            (0..many).map(event).map(|(at, mask)| self::event(at, mask)).collect();
+        let mut matcher = Matcher::new(spec);
+        matcher.run(&events, (Micros::MIN, Micros::MAX)).unwrap();
+        matcher.open.runs.capacity() // It never shrinks.
+    };
+    for ties_forbidden in [false, true] {
+        let order = FunnelOrder::Unordered;
+        let unordered = |steps| FunnelSpec { order, ties_forbidden, ..spec(steps) };
+        assert!(peak(&unordered(3), &|_| (0, A)) <= 4);
+        assert!(peak(&unordered(3), &|at| (at, A)) <= 4);
+        assert!(peak(&unordered(3), &|n| (0, 1 << (n % 2))) <= 8);
+        assert!(peak(&unordered(3), &|n| (n, 1 << (n % 2))) <= 8);
+        // All steps but the last, in an order that looks like none.
+        let step = |n: i64| 1 << (n * n % 31 % (most as i64 - 1));
+        let bound = if ties_forbidden { most * most } else { 2 * most };
+        for alike in [1, 2, 30, many] {
+            assert!(peak(&unordered(most), &|n| (n / alike, step(n))) <= bound);
+            let two = |n| (n / alike, step(n) | step(n + 7));
+            assert!(peak(&unordered(most), &two) <= bound);
+        }
+    }
+}
+
+#[test]
 fn a_mask_holds_the_longest_funnel() {
     let most = crate::limits::FUNNEL_STEPS_MAX;
     let exclude = Exclude { event: "x".into(), after: 1, before: 2 };

@@ -1,19 +1,23 @@
 //! Steps in any order: each event fills the first step that it matches and that is left.
+//!
+//! Of the runs that have filled the same steps only the last is kept: it can still do whatever the
+//! others can, and for as long. That leaves few. Where ties are allowed, a run has filled whatever
+//! a later one has, so that there are no more runs than steps. Where they are forbidden, a later
+//! one may be ahead by one step, and there are at most as many as the square of the steps.
 
 use super::matcher::Matcher;
 use crate::limits::FUNNEL_STEPS_MAX;
 use crate::scan::RowEvent;
 use crate::time::Micros;
 
-/// The runs under way, the earliest entry first. Of those that have filled the same steps only the
-/// last is kept: it can still do whatever the others can, and for longer.
+/// The runs under way.
 #[derive(Default, Clone)]
 pub(super) struct Unordered {
-    runs: Vec<Filling>,
+    pub(super) runs: Vec<Filling>,
 }
 
 #[derive(Clone)]
-struct Filling {
+pub(super) struct Filling {
     entry: usize,
     /// Bit i: step i is filled.
     filled: u64,
@@ -22,18 +26,43 @@ struct Filling {
 }
 
 impl Filling {
-    fn count(&self) -> usize {
-        self.filled.count_ones() as usize
+    fn new(entry: usize) -> Filling {
+        Filling { entry, filled: 0, times: [0; FUNNEL_STEPS_MAX] }
+    }
+
+    fn times(&self) -> &[Micros] {
+        &self.times[..self.filled.count_ones() as usize]
     }
 
     /// Fills the first step that is left of those that an event matches.
     fn fill(&mut self, steps: u64, at: Micros) -> bool {
         let left = steps & !self.filled;
         if left != 0 {
-            self.times[self.count()] = at;
+            self.times[self.times().len()] = at;
             self.filled |= left & left.wrapping_neg();
         }
         left != 0
+    }
+
+    /// It filled a step at this time.
+    fn is_tied(&self, at: Micros) -> bool {
+        self.times().last() == Some(&at)
+    }
+}
+
+impl Unordered {
+    /// Keeps the best of those that have filled the same steps. `tied`: a run that filled one at
+    /// this time takes nothing more of it, where another may.
+    fn drop_those_alike(&mut self, tied: Option<Micros>) {
+        let state = |run: &Filling| (run.filled, tied.is_some_and(|at| run.is_tied(at)));
+        self.runs.sort_unstable_by_key(state);
+        self.runs.dedup_by(|run, kept| {
+            let alike = state(run) == state(kept);
+            if alike && run.entry > kept.entry {
+                std::mem::swap(run, kept);
+            }
+            alike
+        });
     }
 }
 
@@ -56,14 +85,12 @@ impl Matcher {
             }
             self.fill(steps, at);
             if from <= at && at < to {
-                let mut run = Filling { entry: place, filled: 0, times: [0; FUNNEL_STEPS_MAX] };
+                let mut run = Filling::new(place);
                 run.fill(steps, at);
                 self.best.offer(place, &[], 1, at);
                 self.open.runs.push(run);
             }
-            if events.get(place + 1).is_none_or(|next| next.at != at) {
-                self.drop_those_alike();
-            }
+            self.open.drop_those_alike(self.ties_forbidden.then_some(at));
         }
     }
 
@@ -72,23 +99,11 @@ impl Matcher {
         let Matcher { open, best, within_us, ties_forbidden, .. } = self;
         open.runs.retain(|run| at.saturating_sub(run.times[0]) <= *within_us);
         for run in &mut open.runs {
-            let done = run.count();
-            let tied = *ties_forbidden && run.times[done - 1] == at;
+            let tied = *ties_forbidden && run.is_tied(at);
             if !tied && run.fill(steps, at) {
-                best.offer(run.entry, &run.times[..done], done + 1, at);
-            }
-        }
-    }
-
-    /// Only once a time is over: until then the one may be tied where the other is not.
-    fn drop_those_alike(&mut self) {
-        let runs = &mut self.open.runs;
-        let mut place = runs.len();
-        while place > 0 {
-            place -= 1;
-            let filled = runs[place].filled;
-            if runs[place + 1..].iter().any(|later| later.filled == filled) {
-                runs.remove(place);
+                let times = run.times();
+                let done = &times[..times.len() - 1];
+                best.offer(run.entry, done, times.len(), at);
             }
         }
     }
