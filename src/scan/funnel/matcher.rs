@@ -1,11 +1,11 @@
 //! Matches one user's events with a funnel.
 //!
-//! One pass over the events. Of all runs that have done so many steps, only the one that was
-//! entered last needs to be kept, because what can follow does not depend on anything else. So an
-//! event costs a look at the steps that it matches.
+//! One pass over the events. Of all runs that have done so many steps, only the best needs to be
+//! kept, the one that was entered last, because what can follow does not depend on anything else.
+//! So an event costs a look at the steps that it matches.
 
 use super::instant::Instant;
-use super::runs::{Best, Run, Runs};
+use super::runs::{Best, Offer, Run, Runs};
 use super::unordered::Unordered;
 use super::{FunnelOrder, FunnelSpec};
 use crate::scan::RowEvent;
@@ -193,7 +193,7 @@ impl Matcher {
             (true, true) => self.instant.reach(done, None, self.steps),
         };
         for count in done + 1..=reach {
-            self.best.offer(entry, self.runs.times(done), count, now.at);
+            self.best.offer(&Offer { entry, done: self.runs.times(done), count, at: now.at });
             // In the way of the next step are all events of this time that did not serve.
             let clear = !strict || count == done + now.events.len();
             if clear && !self.excluded(now.mask, done, count) {
@@ -226,7 +226,7 @@ impl Matcher {
     fn enter(&mut self, now: &Moment<'_>, entry: usize, reach: usize) {
         self.runs.enter(entry);
         for count in 1..=reach {
-            self.best.offer(entry, &[], count, now.at);
+            self.best.offer(&Offer { entry, done: &[], count, at: now.at });
             self.runs.copy(0, count, now.at);
         }
     }

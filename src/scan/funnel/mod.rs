@@ -3,6 +3,8 @@
 //! A run is a choice of events, one for each step that it takes: in order, the last within the
 //! window of the first. A user's run is the one with most steps, then the one that finishes
 //! earliest, then the one that was entered latest, and of those the one whose steps come earliest.
+//! That is a matter of times: where several entries at one time lead to the very same times, the
+//! one that is the last event by ground rule 12 stands for them.
 //!
 //! At equal times any order of the events that serves the run is allowed, unless ties are
 //! forbidden: then times strictly increase, and ground rule 12 says what lies between two events.

@@ -1,6 +1,7 @@
 //! Runs under way, and the best of those that were.
 
 use crate::time::Micros;
+use std::cmp::Ordering;
 
 /// What a user has done of a funnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,8 +12,36 @@ pub(crate) struct Run<'a> {
     pub(crate) times: &'a [Micros],
 }
 
-/// Runs under way, one at most for each number of steps done: the one that was entered last, since
-/// it can still do whatever another can, and for longer. Of 0 steps: the entry that is looked at.
+/// A run that does all steps beyond those done at one time.
+#[derive(Clone, Copy)]
+pub(super) struct Offer<'a> {
+    pub(super) entry: usize,
+    /// When the steps before were done.
+    pub(super) done: &'a [Micros],
+    /// So many steps in all.
+    pub(super) count: usize,
+    pub(super) at: Micros,
+}
+
+impl Offer<'_> {
+    fn times(&self) -> impl Iterator<Item = Micros> + '_ {
+        let now = std::iter::repeat_n(self.at, self.count - self.done.len());
+        self.done.iter().copied().chain(now)
+    }
+
+    /// Whether it is better than a run of as many steps, where both finish at one time or can go on
+    /// alike: it was entered later, or its steps come earlier. Names have no say in that. Only of
+    /// runs that are the same in all times the one is kept whose entry is the later event.
+    pub(super) fn beats(&self, other: &Run<'_>) -> bool {
+        let entered = self.done.first().or((self.count > 0).then_some(&self.at));
+        let order = other.times.first().cmp(&entered);
+        let order = order.then_with(|| self.times().cmp(other.times.iter().copied()));
+        order.then(other.entry.cmp(&self.entry)) == Ordering::Less
+    }
+}
+
+/// Runs under way, one at most for each number of steps done: the best of them, since it can still
+/// do whatever another can, and for as long. Of 0 steps: the entry that is looked at.
 #[derive(Clone)]
 pub(super) struct Runs {
     steps: usize,
@@ -49,13 +78,17 @@ impl Runs {
         self.entries[done] = None;
     }
 
-    /// The run goes on to `count` steps, all further ones done now. A run that was entered at the
-    /// same event came there earlier and stays.
+    /// The run goes on to `count` steps, all further ones done now, unless a better one has come
+    /// there.
     pub(super) fn copy(&mut self, done: usize, count: usize, at: Micros) {
-        if count >= self.steps || self.entries[count] >= self.entries[done] {
-            return;
+        let (true, Some(entry)) = (count < self.steps, self.entries[done]) else { return };
+        if let Some(other) = self.entries[count] {
+            let other = Run { entry: other, times: self.times(count) };
+            if !(Offer { entry, done: self.times(done), count, at }).beats(&other) {
+                return;
+            }
         }
-        self.entries[count] = self.entries[done];
+        self.entries[count] = Some(entry);
         let (from, to) = (done * self.steps, count * self.steps);
         self.times.copy_within(from..from + done, to);
         self.times[to + done..to + count].fill(at);
@@ -79,20 +112,22 @@ impl Best {
         self.times.len() == steps && self.times.last().is_some_and(|finish| *finish < at)
     }
 
-    /// Takes the run that did `done` steps and all further ones up to `count` now, if it is better.
-    /// Runs are offered in the order of their last step, so that the first to get so far is one of
-    /// the earliest.
-    pub(super) fn offer(&mut self, entry: usize, done: &[Micros], count: usize, at: Micros) {
-        let better = match count.cmp(&self.times.len()) {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Greater => true,
-            std::cmp::Ordering::Equal => self.times.last() == Some(&at) && self.entry < entry,
+    /// Takes a run if it is better. Runs are offered in the order of their last step, so that the
+    /// first to get so far is one of the earliest.
+    pub(super) fn offer(&mut self, offer: &Offer<'_>) {
+        let better = match offer.count.cmp(&self.times.len()) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal => {
+                let best = Run { entry: self.entry, times: &self.times };
+                self.times.last() == Some(&offer.at) && offer.beats(&best)
+            }
         };
         if better {
-            self.entry = entry;
+            self.entry = offer.entry;
             self.times.clear();
-            self.times.extend_from_slice(done);
-            self.times.resize(count, at);
+            self.times.extend_from_slice(offer.done);
+            self.times.resize(offer.count, offer.at);
         }
     }
 

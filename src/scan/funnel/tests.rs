@@ -151,6 +151,28 @@ fn unordered_fills_the_first_step_that_is_left() {
 }
 
 #[test]
+fn of_entries_at_one_time_the_one_whose_steps_come_earliest_is_taken() {
+    // The first step is any event, so that the other can be done at once or later.
+    let any = A;
+    let both = [(0, any), (0, any | B)];
+    for entries in [both, [both[1], both[0]]] {
+        let later = [(100, any | B), (200, any | C)];
+        let events = [entries, later].concat();
+        assert_eq!(all(&spec(3), &events).unwrap().1, [0, 0, 200]);
+        let strict = FunnelSpec { order: FunnelOrder::Strict, ..spec(3) };
+        let at_once = [&entries[..], &later[1..]].concat();
+        assert_eq!(all(&strict, &at_once).unwrap().1, [0, 0, 200]);
+        let forbid = FunnelSpec { ties_forbidden: true, ..spec(3) };
+        assert_eq!(all(&forbid, &events).unwrap().1, [0, 100, 200]);
+    }
+    // What leads to the very same times: the later event.
+    assert_eq!(all(&spec(2), &[(0, A), (0, A | X), (1, B)]), Some((1, vec![0, 1])));
+    let unordered = FunnelSpec { order: FunnelOrder::Unordered, ..spec(3) };
+    assert_eq!(all(&unordered, &[(0, A), (0, A), (1, B)]), Some((1, vec![0, 1])));
+    assert_eq!(all(&unordered, &[(0, A | B), (0, A), (1, B)]), Some((1, vec![0, 1])));
+}
+
+#[test]
 fn few_runs_are_under_way_whatever_a_user_does() {
     let most = crate::limits::FUNNEL_STEPS_MAX;
     let many = 3_000;
@@ -214,9 +236,10 @@ impl Naive<'_> {
         let times = |run: &Vec<usize>| run.iter().map(|at| self.events[*at].at).collect::<Vec<_>>();
         let key = |run: &Vec<usize>| {
             let times = times(run);
-            (Reverse(times.len()), *times.last().unwrap(), Reverse(run[0]), times)
+            let ends = (*times.last().unwrap(), Reverse(times[0]));
+            (Reverse(times.len()), ends, times, Reverse(run[0]))
         };
-        self.found.iter().map(key).min().map(|(_, _, entry, times)| (entry.0, times))
+        self.found.iter().map(key).min().map(|(_, _, times, entry)| (entry.0, times))
     }
 
     fn go_on(&mut self, run: &mut Vec<usize>) {
@@ -342,6 +365,26 @@ proptest! {
         let entries = (from, from + width);
         let naive = Naive { spec: &spec, events: &events, found: Vec::new() };
         prop_assert_eq!(run(&spec, &events, entries), naive.best(entries));
+    }
+
+    /// At equal times events are sorted by name. Where the funnel looks at that order, an event
+    /// that fits one step at most leaves nothing to choose.
+    #[test]
+    fn names_have_no_say(
+        spec in any_spec(),
+        mut events in any_events(),
+        names in proptest::collection::vec(any::<u8>(), 10),
+    ) {
+        let by_name = spec.order != FunnelOrder::Ordered && spec.ties_forbidden;
+        if spec.order == FunnelOrder::Unordered {
+            events.iter_mut().for_each(|event| event.mask &= event.mask.wrapping_neg());
+        }
+        let spec = FunnelSpec { ties_forbidden: spec.ties_forbidden && !by_name, ..spec };
+        let mut renamed: Vec<(RowEvent, u8)> = events.iter().copied().zip(names).collect();
+        renamed.sort_by_key(|(event, name)| (event.at, *name));
+        let renamed: Vec<RowEvent> = renamed.into_iter().map(|(event, _)| event).collect();
+        let times = |events| run(&spec, events, (0, 9)).map(|(_, times)| times);
+        prop_assert_eq!(times(&events), times(&renamed));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Steps in any order: each event fills the first step that it matches and that is left.
 //!
-//! Of the runs that have filled the same steps only the last is kept: it can still do whatever the
+//! Of the runs that have filled the same steps only the best is kept: it can still do whatever the
 //! others can, and for as long. That leaves few. Where ties are allowed, a run has filled whatever
 //! a later one has, so that there are no more runs than steps. Where they are forbidden, a later
 //! one may be ahead by one step, and there are at most as many as the square of the steps.
 
 use super::matcher::Matcher;
+use super::runs::{Offer, Run};
 use crate::limits::FUNNEL_STEPS_MAX;
 use crate::scan::RowEvent;
 use crate::time::Micros;
@@ -48,6 +49,12 @@ impl Filling {
     fn is_tied(&self, at: Micros) -> bool {
         self.times().last() == Some(&at)
     }
+
+    fn beats(&self, other: &Filling) -> bool {
+        let done = self.times();
+        let all = Offer { entry: self.entry, done, count: done.len(), at: 0 };
+        all.beats(&Run { entry: other.entry, times: other.times() })
+    }
 }
 
 impl Unordered {
@@ -58,7 +65,7 @@ impl Unordered {
         self.runs.sort_unstable_by_key(state);
         self.runs.dedup_by(|run, kept| {
             let alike = state(run) == state(kept);
-            if alike && run.entry > kept.entry {
+            if alike && run.beats(kept) {
                 std::mem::swap(run, kept);
             }
             alike
@@ -87,7 +94,7 @@ impl Matcher {
             if from <= at && at < to {
                 let mut run = Filling::new(place);
                 run.fill(steps, at);
-                self.best.offer(place, &[], 1, at);
+                self.best.offer(&Offer { entry: place, done: &[], count: 1, at });
                 self.open.runs.push(run);
             }
             self.open.drop_those_alike(self.ties_forbidden.then_some(at));
@@ -103,7 +110,7 @@ impl Matcher {
             if !tied && run.fill(steps, at) {
                 let times = run.times();
                 let done = &times[..times.len() - 1];
-                best.offer(run.entry, done, times.len(), at);
+                best.offer(&Offer { entry: run.entry, done, count: times.len(), at });
             }
         }
     }

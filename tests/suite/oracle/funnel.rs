@@ -58,9 +58,11 @@ impl Search<'_, '_> {
             "unordered" => self.unordered(entry).into_iter().collect(),
             _ => self.ordered(entry),
         });
+        // The order of the events counts only for entries that lead to the very same times.
         runs.min_by_key(|run| {
-            let times: Vec<i64> = run.iter().map(|i| self.events[*i].at).collect();
-            (Reverse(run.len()), *times.last().unwrap(), Reverse(run[0]), times)
+            let times = self.times(run);
+            let ends = (*times.last().unwrap(), Reverse(times[0]));
+            (Reverse(run.len()), ends, times, Reverse(run[0]))
         })
     }
 
