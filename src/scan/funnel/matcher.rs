@@ -165,7 +165,8 @@ impl Matcher {
             && now.events.iter().filter(serving).nth(1).is_some();
         if several {
             let events = (now.place..).zip(now.events);
-            self.instant.fill(events.map(|(place, event)| (place, event.mask & self.step_bits)));
+            let events = events.map(|(place, event)| (place, event.mask & self.step_bits));
+            self.instant.fill(events, self.steps);
         }
         let plain = !strict && now.mask & self.exclude_bits == 0;
         // Downwards: a run that goes on now must not go on again from there.
@@ -179,7 +180,7 @@ impl Matcher {
             self.enter_several(now);
         } else if now.opens {
             let last = now.events.iter().rposition(|event| event.mask & 1 == 1).unwrap_or(0);
-            self.enter(now, now.place + last, 1);
+            enter(&mut self.runs, &mut self.best, now.place + last, 1, now.at);
         }
     }
 
@@ -215,19 +216,15 @@ impl Matcher {
 
     /// Every event of this time that can open a run; of those alike the last.
     fn enter_several(&mut self, now: &Moment<'_>) {
-        let mut next = 0;
-        while let Some((kind, entry)) = self.instant.entry(next) {
-            let reach = self.instant.reach(1, Some(kind), self.steps);
-            self.enter(now, entry, reach);
-            next = kind + 1;
-        }
+        let Matcher { instant, runs, best, steps, .. } = self;
+        instant.entries(*steps, &mut |entry, reach| enter(runs, best, entry, reach, now.at));
     }
+}
 
-    fn enter(&mut self, now: &Moment<'_>, entry: usize, reach: usize) {
-        self.runs.enter(entry);
-        for count in 1..=reach {
-            self.best.offer(&Offer { entry, done: &[], count, at: now.at });
-            self.runs.copy(0, count, now.at);
-        }
+fn enter(runs: &mut Runs, best: &mut Best, entry: usize, reach: usize, at: Micros) {
+    runs.enter(entry);
+    for count in 1..=reach {
+        best.offer(&Offer { entry, done: &[], count, at });
+        runs.copy(0, count, at);
     }
 }
