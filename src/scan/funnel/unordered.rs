@@ -15,6 +15,9 @@ use crate::time::Micros;
 #[derive(Default, Clone)]
 pub(super) struct Unordered {
     pub(super) runs: Vec<Filling>,
+    /// With more runs, those alike are dropped: twice as many as there were then, so that the
+    /// search costs no more than the runs entered since.
+    crowd: usize,
 }
 
 #[derive(Clone)]
@@ -58,6 +61,20 @@ impl Filling {
 }
 
 impl Unordered {
+    fn clear(&mut self) {
+        self.runs.clear();
+        self.crowd = 0;
+    }
+
+    /// `tied`: as below.
+    fn enter(&mut self, run: Filling, tied: Option<Micros>) {
+        self.runs.push(run);
+        if self.runs.len() > self.crowd {
+            self.drop_those_alike(tied);
+            self.crowd = 2 * self.runs.len();
+        }
+    }
+
     /// Keeps the best of those that have filled the same steps. `tied`: a run that filled one at
     /// this time takes nothing more of it, where another may.
     fn drop_those_alike(&mut self, tied: Option<Micros>) {
@@ -80,7 +97,7 @@ impl Matcher {
         events: &[RowEvent],
         (from, to): (Micros, Micros),
     ) {
-        self.open.runs.clear();
+        self.open.clear();
         for (place, event) in events.iter().enumerate().skip(place) {
             let (at, steps) = (event.at, event.mask & self.step_bits);
             let over = at >= to && self.open.runs.is_empty();
@@ -95,9 +112,8 @@ impl Matcher {
                 let mut run = Filling::new(place);
                 run.fill(steps, at);
                 self.best.offer(&Offer { entry: place, done: &[], count: 1, at });
-                self.open.runs.push(run);
+                self.open.enter(run, self.ties_forbidden.then_some(at));
             }
-            self.open.drop_those_alike(self.ties_forbidden.then_some(at));
         }
     }
 
