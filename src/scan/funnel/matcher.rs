@@ -4,6 +4,7 @@
 //! kept, the one that was entered last, because what can follow does not depend on anything else.
 //! So an event costs a look at the steps that it matches.
 
+use super::ahead::Ahead;
 use super::instant::Instant;
 use super::runs::{Best, Offer, Run, Runs};
 use super::unordered::Unordered;
@@ -21,19 +22,27 @@ pub(crate) struct Matcher {
     pub(super) ties_forbidden: bool,
     pub(super) best: Best,
     pub(super) open: Unordered,
-    order: FunnelOrder,
-    excludes: Vec<Excluded>,
+    pub(super) ahead: Ahead,
+    pub(super) runs: Runs,
+    pub(super) order: FunnelOrder,
+    pub(super) excludes: Vec<Excluded>,
     exclude_bits: u64,
-    runs: Runs,
     instant: Instant,
 }
 
 /// An event of this bit ends runs that have done at least `after` and fewer than `before` steps.
 #[derive(Clone)]
-struct Excluded {
-    bit: u64,
+pub(super) struct Excluded {
+    pub(super) bit: u64,
     after: usize,
     before: usize,
+}
+
+impl Excluded {
+    /// Whether it ends a run that had `before` steps done and has `now`.
+    pub(super) fn ends(&self, before: usize, now: usize) -> bool {
+        self.after <= before && now < self.before
+    }
 }
 
 /// The events of one time, or one event where their order counts.
@@ -65,6 +74,7 @@ impl Matcher {
             ties_forbidden: spec.ties_forbidden,
             best: Best::default(),
             open: Unordered::default(),
+            ahead: Ahead::default(),
             order: spec.order,
             exclude_bits: excludes.iter().fold(0, |bits, exclude| bits | exclude.bit),
             excludes,
@@ -80,6 +90,7 @@ impl Matcher {
         events: &[RowEvent],
         entries: (Micros, Micros),
     ) -> Option<Run<'_>> {
+        self.ahead.fill(events);
         self.run_from(0, events, entries)
     }
 
@@ -91,6 +102,7 @@ impl Matcher {
         edges: &[Micros],
         visit: &mut dyn FnMut(usize, Run<'_>),
     ) {
+        self.ahead.fill(events);
         let mut bucket = 0;
         while let Some(&[from, to]) = edges.get(bucket..bucket + 2) {
             let place = events.partition_point(|event| event.at < from);
@@ -129,20 +141,20 @@ impl Matcher {
         let relevant = if strict { u64::MAX } else { self.step_bits | self.exclude_bits };
         // When the last run under way is over.
         let mut over = to;
-        while let Some(first) = events.get(place) {
-            let at = first.at;
+        while let Some(next) = self.awaited(events, place, to) {
+            let at = events[next].at;
             if (at >= to && at > over) || self.best.settled(self.steps, at) {
                 return;
             }
-            let end = self.moment_end(events, place, strict);
-            let now = &events[place..end];
+            let end = self.moment_end(events, next, strict);
+            let now = &events[next..end];
             let mask = now.iter().fold(0, |mask, event| mask | event.mask);
             if mask & relevant != 0 {
                 let opens = mask & 1 != 0 && from <= at && at < to;
                 if opens {
                     over = at.saturating_add(self.within_us);
                 }
-                self.moment(&Moment { events: now, place, at, mask, opens }, strict);
+                self.moment(&Moment { events: now, place: next, at, mask, opens }, strict);
             }
             place = end;
         }
@@ -209,9 +221,7 @@ impl Matcher {
     /// Whether an event of these bits ends a run that had `before` steps done and has `now`.
     fn excluded(&self, mask: u64, before: usize, now: usize) -> bool {
         mask & self.exclude_bits != 0
-            && self.excludes.iter().any(|exclude| {
-                mask & exclude.bit != 0 && exclude.after <= before && now < exclude.before
-            })
+            && self.excludes.iter().any(|one| mask & one.bit != 0 && one.ends(before, now))
     }
 
     /// Every event of this time that can open a run; of those alike the last.

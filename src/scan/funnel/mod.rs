@@ -11,6 +11,7 @@
 //! For exclusions what lies between is strictly later than the one step and strictly earlier than
 //! the other, always.
 
+mod ahead;
 mod instant;
 mod matcher;
 mod runs;

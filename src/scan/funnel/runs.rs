@@ -78,17 +78,22 @@ impl Runs {
         self.entries[done] = None;
     }
 
+    /// Whether the run would be the best that has done `count` steps, all further ones now.
+    pub(super) fn advances(&self, done: usize, count: usize, at: Micros) -> bool {
+        let (true, Some(entry)) = (count < self.steps, self.entries[done]) else { return false };
+        self.entries[count].is_none_or(|other| {
+            let other = Run { entry: other, times: self.times(count) };
+            Offer { entry, done: self.times(done), count, at }.beats(&other)
+        })
+    }
+
     /// The run goes on to `count` steps, all further ones done now, unless a better one has come
     /// there.
     pub(super) fn copy(&mut self, done: usize, count: usize, at: Micros) {
-        let (true, Some(entry)) = (count < self.steps, self.entries[done]) else { return };
-        if let Some(other) = self.entries[count] {
-            let other = Run { entry: other, times: self.times(count) };
-            if !(Offer { entry, done: self.times(done), count, at }).beats(&other) {
-                return;
-            }
+        if !self.advances(done, count, at) {
+            return;
         }
-        self.entries[count] = Some(entry);
+        self.entries[count] = self.entries[done];
         let (from, to) = (done * self.steps, count * self.steps);
         self.times.copy_within(from..from + done, to);
         self.times[to + done..to + count].fill(at);
@@ -105,6 +110,10 @@ pub(super) struct Best {
 impl Best {
     pub(super) fn clear(&mut self) {
         self.times.clear();
+    }
+
+    pub(super) fn steps(&self) -> usize {
+        self.times.len()
     }
 
     /// It has all steps, and what comes at this time cannot make it better.

@@ -75,6 +75,12 @@ fn any_entry_may_open_within_the_range() {
     assert_eq!(run(&two, &events, (6, 10)), Some((3, vec![9])));
     assert_eq!(run(&two, &events, (5, 6)), Some((1, vec![5, 6])));
     assert_eq!(run(&two, &events, (2, 5)), None);
+    // After the range, the run entered last takes the place of one that is as far.
+    let overtaking: Vec<RowEvent> = [(1, A), (2, B), (3, A), (6, B), (7, C)]
+        .iter()
+        .map(|(at, mask)| event(*at, *mask))
+        .collect();
+    assert_eq!(run(&spec(3), &overtaking, (0, 4)), Some((2, vec![3, 6, 7])));
 }
 
 #[test]
@@ -199,6 +205,38 @@ fn few_runs_are_under_way_whatever_a_user_does() {
             assert!(peak(&unordered(most), &two) <= bound);
         }
     }
+}
+
+#[test]
+fn what_nothing_waits_for_is_passed_over() {
+    let many = 1_000;
+    let start = [(0, A), (1, B)];
+    let between = (2..many).map(|at| (at, A | B | X << 1));
+    let rest = [(many, X), (many, C), (many + 1, B)];
+    let events: Vec<_> = start.into_iter().chain(between).chain(rest).collect();
+    let events: Vec<RowEvent> = events.iter().map(|(at, mask)| event(*at, *mask)).collect();
+    let next = |spec: &FunnelSpec, events: &[RowEvent]| {
+        let mut matcher = Matcher::new(spec);
+        matcher.run(&events[..2], (0, 1)).unwrap();
+        matcher.ahead.fill(events);
+        matcher.awaited(events, 2, 1)
+    };
+    let c = many as usize + 1;
+    // All events of a time are looked at in order, since each may serve.
+    assert_eq!(next(&spec(3), &events), Some(c - 1));
+    let unordered = FunnelSpec { order: FunnelOrder::Unordered, ..spec(3) };
+    assert_eq!(next(&unordered, &events).map(|place| events[place].at), Some(many));
+    for spec in [&spec(3), &unordered] {
+        assert_eq!(next(spec, &events[..c - 1]), None);
+        assert_eq!(next(spec, &[&events[..c - 1], &events[c + 1..]].concat()), None);
+    }
+    // An excluded event ends a run, whichever of those that are in question it is.
+    let exclude = vec![Exclude { event: Selector::Any, after: 2, before: 3 }];
+    assert_eq!(next(&FunnelSpec { exclude, ..spec(3) }, &events[..c]), Some(c - 1));
+    let strict = FunnelSpec { order: FunnelOrder::Strict, ..spec(3) };
+    assert_eq!(next(&strict, &events), Some(2));
+    let broken = [&[events[0], event(1, C)], &events[2..]].concat();
+    assert_eq!(next(&strict, &broken), None);
 }
 
 #[test]

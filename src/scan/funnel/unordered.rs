@@ -66,6 +66,11 @@ impl Unordered {
         self.crowd = 0;
     }
 
+    /// The steps that any run has not filled.
+    pub(super) fn left(&self) -> u64 {
+        self.runs.iter().fold(0, |left, run| left | !run.filled)
+    }
+
     /// `tied`: as below.
     fn enter(&mut self, run: Filling, tied: Option<Micros>) {
         self.runs.push(run);
@@ -93,25 +98,25 @@ impl Unordered {
 impl Matcher {
     pub(super) fn unordered(
         &mut self,
-        place: usize,
+        mut place: usize,
         events: &[RowEvent],
         (from, to): (Micros, Micros),
     ) {
         self.open.clear();
-        for (place, event) in events.iter().enumerate().skip(place) {
-            let (at, steps) = (event.at, event.mask & self.step_bits);
-            let over = at >= to && self.open.runs.is_empty();
-            if over || self.best.settled(self.steps, at) {
+        while let Some(next) = self.awaited(events, place, to) {
+            let (at, steps) = (events[next].at, events[next].mask & self.step_bits);
+            if self.best.settled(self.steps, at) {
                 return;
             }
+            place = next + 1;
             if steps == 0 {
                 continue;
             }
             self.fill(steps, at);
             if from <= at && at < to {
-                let mut run = Filling::new(place);
+                let mut run = Filling::new(next);
                 run.fill(steps, at);
-                self.best.offer(&Offer { entry: place, done: &[], count: 1, at });
+                self.best.offer(&Offer { entry: next, done: &[], count: 1, at });
                 self.open.enter(run, self.ties_forbidden.then_some(at));
             }
         }
