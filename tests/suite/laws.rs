@@ -2,9 +2,10 @@
 
 use crate::events;
 use crate::oracle::Amount;
-use crate::questions::{Questions, ZONES};
+use crate::questions::{DAY_US, Questions, ZONES};
 use crate::same::parsed;
-use crate::support::{Random, ask, ask_json, folder, save};
+use crate::support::{Random, ask, ask_json, create, folder, save};
+use chrono::DateTime;
 use daybit::{Batch, Db, Decimal, Durability, Event, Options, Query, Value};
 use serde_json::{Value as Json, json};
 
@@ -91,6 +92,59 @@ fn the_first_step_of_a_funnel_is_everybody_with_the_event() {
         let users = &answer["series"][0]["steps"][0]["users"];
         assert_eq!(*users, counts(db, &active, "users")[0], "{query}");
     });
+}
+
+/// Names of the same four events, in other orders.
+const NAMES: [[&str; 4]; 3] = [["a", "b", "c", "d"], ["D", "c", "B", "a"], ["b", "d", "a", "c"]];
+
+/// Events with a date and no time: many are at one time, where they are sorted by name.
+fn dated(db: &Db, names: &[&str; 4], mut random: Random) {
+    let events = (0..400).map(|_| {
+        let event = Event::new(format!("user {}", random.below(25)), *random.pick(names));
+        let at = (19_780 + random.below(15) as i64) * DAY_US;
+        event.at(DateTime::from_timestamp_micros(at).unwrap())
+    });
+    db.writer().unwrap().write_batch(Batch::new().events(events.collect::<Vec<_>>())).unwrap();
+}
+
+#[test]
+fn renaming_events_changes_no_funnel() {
+    for seed in 0..DATABASES {
+        let (place, mut random) = (folder(), Random(seed + 77));
+        let dbs = NAMES.map(|names| {
+            let db = create(&place.path().join(names.concat()), "UTC");
+            dated(&db, &names, Random(seed));
+            db
+        });
+        for _ in 0..ROUNDS {
+            let steps: Vec<u64> = (0..2 + random.below(3)).map(|_| 1 + random.below(15)).collect();
+            let rules = [("ordered", "in_order"), ("ordered", "forbid"), ("strict", "in_order")];
+            let (order, ties) = *random.pick(&rules);
+            let within = random.pick(&[Json::Null, json!("1d"), json!("4d")]).clone();
+            let figures = |db: &Db, names: &[&str; 4]| {
+                let which = |step: &u64| -> Json {
+                    let of_step = (0..4).filter(|i| step >> i & 1 == 1);
+                    json!({"any": of_step.map(|i| names[i]).collect::<Vec<_>>()})
+                };
+                let asked: Vec<Json> = steps.iter().map(which).collect();
+                let mut answer = ask_json(
+                    db,
+                    json!({
+                        "report": "funnel", "steps": asked, "order": order,
+                        "ties": ties, "within": within
+                    }),
+                );
+                let steps = answer["series"][0]["steps"].as_array_mut().unwrap();
+                steps.iter_mut().for_each(|step| step["event"] = Json::Null);
+                answer["series"].clone()
+            };
+            let [first, others @ ..] = &dbs;
+            let expected = figures(first, &NAMES[0]);
+            for (db, names) in others.iter().zip(&NAMES[1..]) {
+                assert_eq!(expected, figures(db, names), "{steps:?} {order} {ties} {within}");
+            }
+        }
+    }
 }
 
 #[test]
