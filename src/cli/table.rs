@@ -66,7 +66,8 @@ impl Asked {
 pub fn render(answer: &Answer, asked: &Asked, style: &Style) -> String {
     let series = |series| render_series(answer, series, asked, style);
     if answer.series.is_empty() {
-        let head = answer.to_table().columns.join("  ");
+        let names = answer.to_table().columns;
+        let head = names.iter().map(|column| text::name(column)).collect::<Vec<_>>().join("  ");
         return format!("{}\nnothing was found\n{}\n", dim(&head, style), last_line(answer, style));
     }
     let mut text = render_groups(answer, asked, style)
