@@ -39,14 +39,17 @@ impl Ahead {
 }
 
 impl Matcher {
-    /// The next event to look at, from the first one of a time on, if runs may be entered before
-    /// `to`; `None`: nothing that follows makes any difference.
+    /// The next event to look at, if runs may be entered before `to`: with it all others of its
+    /// time, unless each is taken by itself. `None`: nothing that follows makes any difference.
     pub(super) fn awaited(&self, events: &[RowEvent], place: usize, to: Micros) -> Option<usize> {
         let at = events.get(place)?.at;
         if at < to {
             return Some(place);
         }
         let next = self.ahead.next(events, place, self.wanted(at))?;
+        if self.order == FunnelOrder::Unordered {
+            return Some(next);
+        }
         let at = events[next].at;
         Some(place + events[place..next].partition_point(|event| event.at < at))
     }
