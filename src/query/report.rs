@@ -239,6 +239,11 @@ impl Measure {
         use Measure::{Events, EventsPerUser, Share, Users};
         !matches!(self, Events | Users | EventsPerUser | Share)
     }
+
+    /// Whether the measure is of what single users did.
+    pub(crate) fn is_per_user(self) -> bool {
+        matches!(self, Measure::Users | Measure::EventsPerUser | Measure::SumPerUser)
+    }
 }
 
 /// The score that a `survey` report works out.

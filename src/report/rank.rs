@@ -87,7 +87,7 @@ impl<F: GroupsOf> RowOperator for RankUsers<F> {
         Ok(())
     }
 
-    fn nobody(&mut self, events: &[RowEvent]) -> Result<()> {
+    fn unordered(&mut self, events: &[RowEvent]) -> Result<()> {
         let RankUsers { groups_of, users, .. } = self;
         groups_of(events, &mut |group| add(users, group as usize, 0));
         Ok(())

@@ -18,7 +18,8 @@ pub(super) fn prepare<'a>(question: &Question<'a>, survey: &'a Survey) -> Prepar
         slots: Slots::of(question),
     });
     let make = move || Scores::new(Arc::clone(&rules));
-    let job = RowJob::new(input(question, survey), question.plan.users.clone(), make);
+    let input = RowInput { unordered: !survey.last_response_only, ..input(question, survey) };
+    let job = RowJob::new(input, question.plan.users.clone(), make);
     let figures = |question: &Question<'a>, mut outcome: Outcome| {
         let Some(counted) = outcome.rows.pop() else { return Ok(Vec::new()) };
         let mut counted = counted.take::<Scores>()?;
@@ -53,6 +54,7 @@ fn input(question: &Question<'_>, survey: &Survey) -> RowInput {
         numbering: question.numbering(),
         activities: false,
         nobody: true,
+        unordered: false,
     }
 }
 
@@ -232,7 +234,7 @@ impl RowOperator for Scores {
         Ok(())
     }
 
-    fn nobody(&mut self, events: &[RowEvent]) -> Result<()> {
+    fn unordered(&mut self, events: &[RowEvent]) -> Result<()> {
         self.read(events);
         self.count();
         Ok(())

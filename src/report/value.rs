@@ -99,7 +99,8 @@ fn input(question: &Question<'_>, value: &ValueReport) -> RowInput {
     };
     let number = value.property.clone().filter(|_| value.measure.reads_property());
     let numbering = question.numbering();
-    RowInput { selectors, from, to, number, numbering, activities: false, nobody: true }
+    let unordered = !value.measure.is_per_user();
+    RowInput { selectors, from, to, number, numbering, nobody: true, unordered, activities: false }
 }
 
 /// Distinct values of a property are groups of a breakdown by it.

@@ -188,6 +188,9 @@ impl Walk<'_, '_, '_> {
                 if bound.places.contains(&place) {
                     let set = bound.rows.set.map(|set| &*frame.masks[set]);
                     events.day(&bound.rows, opened(at, place, &day)?, set)?;
+                    if bound.rows.unordered {
+                        hand_out(events, bound, tallies)?;
+                    }
                 }
             }
             for (job, sizes) in &mut pass.sizing {
@@ -227,16 +230,20 @@ impl Walk<'_, '_, '_> {
                 if !wanted || !bound.places.contains(&place) {
                     continue;
                 }
-                let mut gathered = Gathered::default();
-                gathered.day(&bound.rows, &day, None)?;
-                let events = gathered.events();
-                for &job in bound.jobs.iter().filter(|_| !events.is_empty()) {
-                    tallies.rows[job].nobody(&events)?;
-                }
+                let mut events = Gathered::default();
+                events.day(&bound.rows, &day, None)?;
+                hand_out(&mut events, bound, tallies)?;
             }
         }
         Ok(())
     }
+}
+
+/// Hands out events in no order.
+fn hand_out(events: &mut Gathered, bound: &BoundRowJobs, tallies: &mut Tallies) -> Result<()> {
+    let events = events.drain();
+    let mut jobs = bound.jobs.iter().filter(|_| !events.is_empty());
+    jobs.try_for_each(|job| tallies.rows[*job].unordered(&events))
 }
 
 /// Jobs that go through the days of a chunk together.

@@ -29,7 +29,7 @@ pub(in crate::report) fn counted<T: RowOperator>(
         operators[user as usize * 7 % 3].user(user, events).unwrap();
     }
     for (place, events) in nobody.chunks(2).enumerate() {
-        operators[place % 3].nobody(events).unwrap();
+        operators[place % 3].unordered(events).unwrap();
     }
     let [mut one, two, mut three] = operators;
     three.merge(two).unwrap();

@@ -110,7 +110,7 @@ impl RowOperator for Distinct {
         Ok(())
     }
 
-    fn nobody(&mut self, events: &[RowEvent]) -> Result<()> {
+    fn unordered(&mut self, events: &[RowEvent]) -> Result<()> {
         self.read(events);
         Ok(())
     }

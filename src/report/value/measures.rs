@@ -66,8 +66,7 @@ impl Measures {
         let Some((slot, bucket)) = slot.zip(instants.bucket_of(event.at)) else { return Ok(None) };
         // A group exists even if none of its events has a number.
         let cell = self.cells.at(slot, bucket);
-        let per_user = matches!(measure, Measure::EventsPerUser | Measure::SumPerUser);
-        if per_user && !of_a_user {
+        if measure.is_per_user() && !of_a_user {
             return Ok(None);
         }
         if measure.reads_property() {
@@ -98,7 +97,7 @@ impl RowOperator for Measures {
         Ok(())
     }
 
-    fn nobody(&mut self, events: &[RowEvent]) -> Result<()> {
+    fn unordered(&mut self, events: &[RowEvent]) -> Result<()> {
         events.iter().try_for_each(|event| self.add(event, false).map(|_| ()))
     }
 

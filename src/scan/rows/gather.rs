@@ -21,12 +21,16 @@ pub(in crate::scan) struct BoundRows {
     pub(in crate::scan) numbering: Option<usize>,
     pub(in crate::scan) activities: bool,
     pub(in crate::scan) nobody: bool,
+    pub(in crate::scan) unordered: bool,
     pub(in crate::scan) set: Option<usize>,
 }
 
 impl BoundRows {
     /// What an event takes while the rest of its chunk is gathered and sorted.
     pub(in crate::scan) fn row_bytes(&self) -> usize {
+        if self.unordered {
+            return 0; // it is handed out with its day
+        }
         let mask = if self.filters.len() > 1 { size_of::<u64>() } else { 0 };
         let number = if self.property.is_some() { size_of::<Cell>() } else { 0 };
         let codes = usize::from(self.activities) + usize::from(self.numbering.is_some()) + 1;
@@ -209,9 +213,17 @@ impl Gathered {
         }
     }
 
-    /// All events in no order: those without a user.
-    pub(in crate::scan) fn events(&self) -> Vec<RowEvent> {
-        (0..self.at.len()).map(|row| self.event(row)).collect()
+    /// Takes all events out, in no order.
+    pub(in crate::scan) fn drain(&mut self) -> Vec<RowEvent> {
+        let events = (0..self.at.len()).map(|row| self.event(row)).collect();
+        self.lows.clear();
+        self.at.clear();
+        self.masks.clear();
+        self.activities.clear();
+        self.groups.clear();
+        self.numbers.clear();
+        self.wide.clear();
+        events
     }
 
     /// Calls `visit` with every user's events, in order.

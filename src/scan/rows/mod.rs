@@ -47,6 +47,8 @@ pub(crate) struct RowInput {
     pub(crate) activities: bool,
     /// Events without a user are read as well.
     pub(crate) nobody: bool,
+    /// The order of events does not matter, nor whose they are.
+    pub(crate) unordered: bool,
 }
 
 /// One event as a row job sees it.
@@ -76,8 +78,9 @@ pub(crate) trait RowOperator: Send + Sized + 'static {
     /// then by arrival. At least one; every user comes once.
     fn user(&mut self, user: u32, events: &[RowEvent]) -> Result<()>;
 
-    /// Some of the events without a user, in no order; only where the job asks for them.
-    fn nobody(&mut self, _events: &[RowEvent]) -> Result<()> {
+    /// Some events in no order: those without a user, only where the job asks for them; where it
+    /// asks for no order, those of users as well.
+    fn unordered(&mut self, _events: &[RowEvent]) -> Result<()> {
         Ok(())
     }
 
@@ -120,7 +123,7 @@ impl Counted {
 /// A row operator of any type.
 pub(super) trait Erased: Send {
     fn user(&mut self, user: u32, events: &[RowEvent]) -> Result<()>;
-    fn nobody(&mut self, events: &[RowEvent]) -> Result<()>;
+    fn unordered(&mut self, events: &[RowEvent]) -> Result<()>;
     fn merge(&mut self, other: Box<dyn Erased>) -> Result<()>;
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
@@ -130,8 +133,8 @@ impl<T: RowOperator> Erased for T {
         RowOperator::user(self, user, events)
     }
 
-    fn nobody(&mut self, events: &[RowEvent]) -> Result<()> {
-        RowOperator::nobody(self, events)
+    fn unordered(&mut self, events: &[RowEvent]) -> Result<()> {
+        RowOperator::unordered(self, events)
     }
 
     fn merge(&mut self, other: Box<dyn Erased>) -> Result<()> {

@@ -124,6 +124,7 @@ impl Needs {
             numbering: input.numbering.as_ref().map(|numbering| self.numbering(numbering)),
             activities: input.activities,
             nobody: input.nobody,
+            unordered: input.unordered,
             set: None,
         })
     }
