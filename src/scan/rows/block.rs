@@ -232,14 +232,20 @@ impl<'a> BlockRows<'a> {
 }
 
 /// What `of` says of each cell of a column. Texts that occur often are asked once.
-fn each<T: Copy>(
+fn each<T: Copy + Default>(
     column: &BlockColumn<'_>,
     mut of: impl FnMut(Datum<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let mut texts = OfTexts::new(column);
     let cells = match &column.cells {
         Cells::Texts(codes) => {
-            return codes.iter().map(|code| texts.get(column, *code, &mut of)).collect();
+            if texts.0.is_empty() {
+                return codes.iter().map(|code| texts.get(column, *code, &mut of)).collect();
+            }
+            for &code in codes {
+                texts.get(column, code, &mut of)?;
+            }
+            return Ok(texts.all_of(codes));
         }
         Cells::Any(cells) => cells,
     };
@@ -260,10 +266,18 @@ fn each<T: Copy>(
 /// What was said of a column's texts, by their codes.
 struct OfTexts<T>(Vec<Option<T>>);
 
-impl<T: Copy> OfTexts<T> {
+impl<T: Copy + Default> OfTexts<T> {
     fn new(column: &BlockColumn<'_>) -> OfTexts<T> {
         let keep = column.texts() <= column.cells.len().max(TEXTS_KEPT_MIN);
         OfTexts(vec![None; if keep { column.texts() } else { 0 }])
+    }
+
+    /// The answers to these codes, all of which were asked for before: the short loop of most
+    /// columns.
+    fn all_of(&self, codes: &[u32]) -> Vec<T> {
+        let answers: Vec<T> = self.0.iter().map(|answer| answer.unwrap_or_default()).collect();
+        let answer = |code: &u32| answers.get(*code as usize).copied();
+        codes.iter().map(|code| answer(code).unwrap_or_default()).collect()
     }
 
     #[inline]

@@ -59,6 +59,25 @@ impl Mask {
         }
     }
 
+    /// Of the block's users, the places of those whose rows all pass; a mask of rows tells nobody.
+    pub(super) fn users(&self, count: usize) -> Vec<u32> {
+        match self {
+            Mask::All => (0..count as u32).collect(), // a chunk's users fit
+            Mask::None | Mask::Rows(_) => Vec::new(),
+            Mask::Users(flags) => {
+                // Every place is written and the next one overwrites it: a branch would be guessed
+                // wrong half of the time.
+                let (mut users, mut passed) = (vec![0; flags.len()], 0);
+                for (place, passes) in (0u32..).zip(flags) {
+                    users[passed] = place;
+                    passed += usize::from(*passes);
+                }
+                users.truncate(passed);
+                users
+            }
+        }
+    }
+
     /// Whether a row passes, the row of a user at this place among the block's.
     pub(super) fn passes(&self, user: usize, row: usize) -> bool {
         match self {
@@ -97,6 +116,8 @@ mod tests {
         assert_eq!(users.clone().or(&Mask::None, &[]), users);
         assert_eq!(Mask::of(vec![true, true], false), Mask::All);
         assert_eq!(Mask::of(Vec::new(), false), Mask::None);
+        assert_eq!((users.users(3), rows.users(3)), (vec![0, 2], Vec::new()));
+        assert_eq!((Mask::All.users(3), Mask::None.users(3)), (vec![0, 1, 2], Vec::new()));
         assert!(users.passes(2, 0) && !users.passes(1, 0) && rows.passes(1, 0));
     }
 }

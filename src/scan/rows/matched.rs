@@ -201,18 +201,21 @@ impl DayBlocks<'_, '_> {
         let whole = !matches!(mask, Mask::Rows(_)) && groups.is_none_or(|(_, of)| of.per_user);
         let slot =
             |user, row| groups.map_or(0, |(groups, of)| sought.slot(groups, of.get(user, row)));
+        let rows_of = |user: usize| counts.get(user).copied().unwrap_or(1);
+        if whole {
+            for user in mask.users(users.len()) {
+                let Some(&low) = users.get(user as usize) else { return Err(unknown()) };
+                let (user, rows) = (user as usize, rows_of(user as usize));
+                visit(slot(user, 0), Hit { tick, rows, low });
+            }
+            return Ok(());
+        }
         let mut row = 0;
         for (user, &low) in users.iter().enumerate() {
-            let rows = counts.get(user).copied().unwrap_or(1);
-            if whole {
-                if mask.passes(user, row) {
-                    visit(slot(user, row), Hit { tick, rows, low });
-                }
-            } else {
-                let passing = (row..row + rows as usize).filter(|row| mask.passes(user, *row));
-                passing.for_each(|row| visit(slot(user, row), Hit { tick, rows: 1, low }));
-            }
-            row += rows as usize;
+            let end = row + rows_of(user) as usize;
+            let passing = (row..end).filter(|row| mask.passes(user, *row));
+            passing.for_each(|row| visit(slot(user, row), Hit { tick, rows: 1, low }));
+            row = end;
         }
         Ok(())
     }
