@@ -283,6 +283,16 @@ impl<'a> Container<'a> {
         }
     }
 
+    /// All values, ascending.
+    pub(crate) fn lows(&self) -> Vec<u16> {
+        if self.kind == ContainerKind::Array {
+            return self.values().iter().map(|value| u16::from_le_bytes(*value)).collect();
+        }
+        let mut lows = Vec::with_capacity(self.cardinality() as usize);
+        self.for_each(|low| lows.push(low));
+        lows
+    }
+
     /// Is the value in the container?
     #[cfg(test)]
     pub(crate) fn contains(&self, low: u16) -> bool {
@@ -343,6 +353,7 @@ mod tests {
             let mut back = Vec::new();
             container.for_each(|low| back.push(low));
             prop_assert_eq!(&back, &values);
+            prop_assert_eq!(&container.lows(), &values);
             let mut bits = Bits::EMPTY;
             container.or_into(&mut bits);
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), values.clone());

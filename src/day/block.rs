@@ -82,10 +82,10 @@ impl Section {
             Some(_) => return Ok(None),
         };
         if let Some((at, record)) = self.find(activity, chunk)? {
-            let mut users = Vec::with_capacity(record.cardinality.get() as usize);
-            if chunk != CHUNK_NONE {
-                self.container(at, record)?.for_each(|low| users.push(low));
-            }
+            let users = match chunk {
+                CHUNK_NONE => Vec::new(),
+                _ => self.container(at, record)?.lows(),
+            };
             let all = 0..users.len();
             let everyone = everyone.filter(|_| chunk != CHUNK_NONE);
             return Ok(Some(self.block_of(at, record, (users, all), everyone)?));

@@ -29,8 +29,7 @@ impl Section {
         if record.head.length.get() == 0 {
             return Ok(None);
         }
-        let mut users = Vec::with_capacity(record.cardinality.get() as usize);
-        self.container(at, record)?.for_each(|low| users.push(low));
+        let users = self.container(at, record)?.lows();
         let all = 0..users.len();
         let pages = Pages::new(self, record, &[], (&all, &all))?;
         Ok(Some(Rc::new(Everyone { users, pages, columns: RefCell::default() })))

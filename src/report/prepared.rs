@@ -171,6 +171,19 @@ impl Instants {
         (after > 0 && after < self.edges.len()).then(|| after - 1)
     }
 
+    /// The same, looked for first where the last instant was: neighbours mostly share a bucket.
+    #[inline]
+    pub(super) fn bucket_near(&self, at: Micros, last: &mut usize) -> Option<usize> {
+        if let (Some(from), Some(to)) = (self.edges.get(*last), self.edges.get(*last + 1))
+            && (*from..*to).contains(&at)
+        {
+            return Some(*last);
+        }
+        let bucket = self.bucket_of(at)?;
+        *last = bucket;
+        Some(bucket)
+    }
+
     /// How many buckets there are.
     pub(super) fn len(&self) -> usize {
         self.edges.len().saturating_sub(1)
@@ -194,5 +207,19 @@ impl Instants {
     /// The range as a whole; empty without buckets.
     pub(super) fn range(&self) -> (Micros, Micros) {
         self.edges.first().zip(self.edges.last()).map_or((0, 0), |(from, to)| (*from, *to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bucket_of_an_instant_does_not_depend_on_the_one_before() {
+        let instants = Instants::new([0, 10, 20, 25].into());
+        for (last, at) in (0..4).flat_map(|last| (-2..28).map(move |at| (last, at))) {
+            assert_eq!(instants.bucket_near(at, &mut { last }), instants.bucket_of(at), "{at}");
+        }
+        assert_eq!(Instants::new([].into()).bucket_near(3, &mut 0), None);
     }
 }

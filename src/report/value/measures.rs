@@ -50,12 +50,14 @@ pub(super) struct Measures {
     pub(super) cells: Cells<Cell>,
     /// The slots and buckets that the user at hand is in.
     met: Vec<(usize, usize)>,
+    /// The bucket of the event before.
+    last: usize,
 }
 
 impl Measures {
     pub(super) fn new(rules: Arc<Rules>) -> Measures {
         let cells = Cells::new(rules.instants.len());
-        Measures { rules, cells, met: Vec::new() }
+        Measures { rules, cells, met: Vec::new(), last: 0 }
     }
 
     /// Adds an event to its cell; answers which, where the event counts. Means per user are of
@@ -63,7 +65,8 @@ impl Measures {
     fn add(&mut self, event: &RowEvent, of_a_user: bool) -> Result<Option<(usize, usize)>> {
         let Rules { measure, instants, slots } = &*self.rules;
         let slot = slots.slot(event.group).filter(|_| event.matches(EVENT));
-        let Some((slot, bucket)) = slot.zip(instants.bucket_of(event.at)) else { return Ok(None) };
+        let bucket = instants.bucket_near(event.at, &mut self.last);
+        let Some((slot, bucket)) = slot.zip(bucket) else { return Ok(None) };
         // A group exists even if none of its events has a number.
         let cell = self.cells.at(slot, bucket);
         if measure.is_per_user() && !of_a_user {
