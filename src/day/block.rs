@@ -156,8 +156,7 @@ impl<'a> Block<'a> {
     }
 
     /// Users with one row each, without times.
-    pub(super) fn of_everyone(everyone: Rc<Everyone<'a>>) -> Block<'a> {
-        let users = everyone.users.clone();
+    pub(super) fn of_everyone(users: Vec<u16>, everyone: Rc<Everyone<'a>>) -> Block<'a> {
         let (rows, source) = (users.len(), Source::Everyone(everyone));
         Block { users, counts: Vec::new(), rows, start: 0, source }
     }

@@ -2,25 +2,29 @@
 //! agree on.
 
 use super::block::{Block, BlockColumn};
-use super::format::CHUNKS_MAX;
+use super::format::{BlockRecord, CHUNKS_MAX};
 use super::section::{ActivityCode, Section};
 use super::slices::Pages;
 use crate::error::Result;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 /// All users of a chunk in one section.
 #[derive(Debug)]
 pub(crate) struct Everyone<'a> {
-    /// Low 16 bits, ascending.
-    pub(super) users: Vec<u16>,
-    pages: Pages<'a>,
+    section: &'a Section,
+    /// Of the block of any activity, and its place in the directory.
+    record: &'a BlockRecord,
+    at: usize,
+    users: OnceCell<Vec<u16>>,
+    pages: OnceCell<Pages<'a>>,
     /// What was read already, by property.
     columns: RefCell<Vec<(String, Option<Rc<BlockColumn<'a>>>)>>,
 }
 
 impl Section {
-    /// Everyone of the chunk; `None` where the chunk has few users or their rows agree on nothing.
+    /// Everyone of the chunk, of whom nothing is read yet; `None` where the chunk has few users or
+    /// their rows agree on nothing.
     pub(crate) fn everyone(&self, chunk: u32) -> Result<Option<Rc<Everyone<'_>>>> {
         if chunk >= CHUNKS_MAX {
             return Ok(None);
@@ -29,24 +33,51 @@ impl Section {
         if record.head.length.get() == 0 {
             return Ok(None);
         }
-        let users = self.container(at, record)?.lows();
-        let all = 0..users.len();
-        let pages = Pages::new(self, record, &[], (&all, &all))?;
-        Ok(Some(Rc::new(Everyone { users, pages, columns: RefCell::default() })))
+        Ok(Some(Rc::new(Everyone {
+            section: self,
+            record,
+            at,
+            users: OnceCell::new(),
+            pages: OnceCell::new(),
+            columns: RefCell::default(),
+        })))
+    }
+}
+
+/// What a cell holds, made at its first use.
+fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    match cell.get() {
+        Some(made) => Ok(made),
+        None => {
+            let made = make()?;
+            Ok(cell.get_or_init(|| made))
+        }
     }
 }
 
 impl<'a> Everyone<'a> {
     /// As a block in which each user has one row, which tells what all of theirs share; it has no
     /// times.
-    pub(crate) fn block(self: &Rc<Everyone<'a>>) -> Block<'a> {
-        Block::of_everyone(self.clone())
+    pub(crate) fn block(self: &Rc<Everyone<'a>>) -> Result<Block<'a>> {
+        Ok(Block::of_everyone(self.users()?.to_vec(), self.clone()))
+    }
+
+    /// Low 16 bits, ascending.
+    fn users(&self) -> Result<&[u16]> {
+        Ok(once(&self.users, || Ok(self.section.container(self.at, self.record)?.lows()))?)
+    }
+
+    fn pages(&self) -> Result<&Pages<'a>> {
+        once(&self.pages, || {
+            let all = 0..self.record.cardinality.get() as usize;
+            Pages::new(self.section, self.record, &[], (&all, &all))
+        })
     }
 
     /// Whether all there is to know of the property is told here.
     pub(crate) fn tells(&self, property: &str) -> Result<bool> {
-        let code = self.pages.section.property(property)?;
-        Ok(code.is_none_or(|code| self.pages.has(code)))
+        let Some(code) = self.section.property(property)? else { return Ok(true) };
+        Ok(self.pages()?.has(code))
     }
 
     /// A cell for each user; `None` where rows of one user may differ.
@@ -58,7 +89,7 @@ impl<'a> Everyone<'a> {
         if let Some(column) = known(&self.columns.borrow()) {
             return Ok(column);
         }
-        let column = self.pages.column(property, &[])?;
+        let column = self.pages()?.column(property, &[])?;
         let column = column.map(|column| Rc::new(BlockColumn { per_user: true, ..column }));
         self.columns.borrow_mut().push((property.to_owned(), column.clone()));
         Ok(column)
@@ -71,13 +102,13 @@ impl<'a> Everyone<'a> {
         users: &[u16],
     ) -> Result<Option<Rc<BlockColumn<'a>>>> {
         let Some(column) = self.column(property)? else { return Ok(None) };
-        if users.len() == self.users.len() {
+        if users.len() == self.users()?.len() {
             return Ok(Some(column));
         }
-        match self.places(users) {
+        match self.places(users)? {
             Some(places) => Ok(Some(Rc::new(column.at(&places)))),
-            None => Err(self.pages.section.damage(
-                self.pages.record.presence.offset.get(),
+            None => Err(self.section.damage(
+                self.record.presence.offset.get(),
                 "presence",
                 "any activity lacks a user",
             )),
@@ -85,9 +116,9 @@ impl<'a> Everyone<'a> {
     }
 
     /// Where some users are, ascending; `None` where one is not.
-    fn places(&self, users: &[u16]) -> Option<Vec<usize>> {
-        let mut all = self.users.iter().enumerate();
+    fn places(&self, users: &[u16]) -> Result<Option<Vec<usize>>> {
+        let mut all = self.users()?.iter().enumerate();
         let place = |user: &u16| all.find(|(_, known)| *known == user).map(|(place, _)| place);
-        users.iter().map(place).collect()
+        Ok(users.iter().map(place).collect())
     }
 }

@@ -15,8 +15,8 @@ use std::ops::Range;
 /// The pages of a section's block that hold wanted rows.
 #[derive(Debug)]
 pub(super) struct Pages<'a> {
-    pub(super) section: &'a Section,
-    pub(super) record: &'a BlockRecord,
+    section: &'a Section,
+    record: &'a BlockRecord,
     bytes: &'a [u8],
     slices: Vec<Slice>,
 }

@@ -242,7 +242,7 @@ fn what_everyone_tells_is_what_rows_agree_on() {
     let everyone = section.everyone(0).unwrap().unwrap();
     let tells = |property| everyone.tells(property).unwrap();
     assert_eq!((tells("plan"), tells("page"), tells("nothing")), (true, false, true));
-    let block = everyone.block();
+    let block = everyone.block().unwrap();
     let column = block.column("plan").unwrap().unwrap();
     assert_eq!((block.rows(), block.users().len(), column.cells.len()), (70, 70, 70));
     assert_eq!(cells_of(&column)[..3], [0, 1, 0].map(Cell::Text));

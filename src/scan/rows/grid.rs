@@ -45,7 +45,18 @@ enum EntrySource<'a> {
 /// Everyone of a chunk in one section, and as a block.
 pub(super) struct Shared<'a> {
     pub(super) everyone: Rc<Everyone<'a>>,
-    pub(super) rows: BlockRows<'a>,
+    rows: OnceCell<BlockRows<'a>>,
+}
+
+impl<'a> Shared<'a> {
+    /// A row for each user.
+    pub(super) fn rows(&self, needs: &Needs) -> Result<&BlockRows<'a>> {
+        if let Some(rows) = self.rows.get() {
+            return Ok(rows);
+        }
+        let block = self.everyone.block()?;
+        Ok(self.rows.get_or_init(|| BlockRows::new(usize::MAX, block, None, needs)))
+    }
 }
 
 impl<'a> RowGrid<'a> {
@@ -202,10 +213,7 @@ impl<'a> DayBlocks<'_, 'a> {
         }
         let (section, chunk) = (self.entries.sections.get(place).ok_or_else(unknown)?, self.chunk);
         let everyone = chunk.map_or(Ok(None), |chunk| section.everyone(chunk))?;
-        let rows = |everyone: &Rc<Everyone<'a>>| {
-            BlockRows::new(usize::MAX, everyone.block(), None, &self.grid.needs)
-        };
-        let shared = everyone.map(|everyone| Shared { rows: rows(&everyone), everyone });
+        let shared = everyone.map(|everyone| Shared { everyone, rows: OnceCell::new() });
         Ok(cell.get_or_init(|| shared).as_ref())
     }
 

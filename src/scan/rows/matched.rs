@@ -1,7 +1,7 @@
 //! Who has rows that pass a filter, on one day in one chunk.
 
 use super::block::{BlockRows, Spread};
-use super::grid::{DayBlocks, Shared};
+use super::grid::DayBlocks;
 use super::mask::Mask;
 use super::needs::unknown;
 use crate::codec::bits::Bits;
@@ -88,13 +88,14 @@ impl DayBlocks<'_, '_> {
         let properties = needs.properties_of(sought.filter, sought.groups)?;
         let mut answered = vec![false; self.sections()];
         'sections: for (place, answered) in answered.iter_mut().enumerate() {
-            let Some(Shared { everyone, rows }) = self.shared(place)? else { continue };
+            let Some(shared) = self.shared(place)? else { continue };
             for property in &properties {
-                if !everyone.tells(needs.property_name(*property)?)? {
+                if !shared.everyone.tells(needs.property_name(*property)?)? {
                     continue 'sections;
                 }
             }
             *answered = true;
+            let rows = shared.rows(needs)?;
             let mask = rows.mask(sought.filter, needs, self.reads)?;
             if mask != Mask::None {
                 self.by_user(rows, &mask, sought, tick, visit)?;
