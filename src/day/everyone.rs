@@ -3,6 +3,7 @@
 
 use super::block::{Block, BlockColumn};
 use super::format::{BlockRecord, CHUNKS_MAX};
+use super::lazy::once;
 use super::section::{ActivityCode, Section};
 use super::slices::Pages;
 use crate::error::Result;
@@ -41,17 +42,6 @@ impl Section {
             pages: OnceCell::new(),
             columns: RefCell::default(),
         })))
-    }
-}
-
-/// What a cell holds, made at its first use.
-fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
-    match cell.get() {
-        Some(made) => Ok(made),
-        None => {
-            let made = make()?;
-            Ok(cell.get_or_init(|| made))
-        }
     }
 }
 

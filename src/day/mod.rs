@@ -12,6 +12,7 @@ mod index;
 pub(crate) mod indexed;
 mod kinds;
 mod layout;
+pub(crate) mod lazy;
 mod names;
 mod opened;
 mod order;

@@ -7,6 +7,7 @@ use super::layout::{BoundRowJobs, Layout};
 use super::rows::{Counted, DayBlocks, Erased, Gathered, RowGrid, RowJob};
 use super::sizes::{self, Sizing};
 use super::{Job, Scanned, Tally, kernels};
+use crate::day::lazy::once;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 use std::cell::{Cell, OnceCell};
@@ -267,13 +268,7 @@ pub(super) fn opened<'d, 'w, 's>(
     place: usize,
     day: &'d OnceCell<DayBlocks<'w, 's>>,
 ) -> Result<&'d DayBlocks<'w, 's>> {
-    match day.get() {
-        Some(day) => Ok(day),
-        None => {
-            let made = at.day(place)?;
-            Ok(day.get_or_init(|| made))
-        }
-    }
+    once(day, || at.day(place))
 }
 
 #[cfg(test)]

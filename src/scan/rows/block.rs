@@ -4,6 +4,7 @@ use super::mask::{Mask, spread};
 use super::needs::{Needs, unknown};
 use crate::day::block::{Block, BlockColumn, Cells};
 use crate::day::datum::Datum;
+use crate::day::lazy::once;
 use crate::day::rows::Cell;
 use crate::day::section::Section;
 use crate::error::Result;
@@ -40,17 +41,6 @@ impl<T: Copy + Default> Spread<T> {
     pub(super) fn get(&self, user: usize, row: usize) -> T {
         let place = if self.per_user { user } else { row };
         self.values.get(place).copied().unwrap_or_default()
-    }
-}
-
-/// Sets a cell at its first use.
-fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
-    match cell.get() {
-        Some(made) => Ok(made),
-        None => {
-            let made = make()?;
-            Ok(cell.get_or_init(|| made))
-        }
     }
 }
 

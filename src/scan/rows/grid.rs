@@ -3,6 +3,7 @@
 use super::block::BlockRows;
 use super::needs::{Needs, unknown};
 use crate::day::everyone::Everyone;
+use crate::day::lazy::once;
 use crate::day::section::Section;
 use crate::error::Result;
 use crate::memtable::RunDay;
@@ -44,18 +45,24 @@ enum EntrySource<'a> {
 
 /// Everyone of a chunk in one section, and as a block.
 pub(super) struct Shared<'a> {
-    pub(super) everyone: Rc<Everyone<'a>>,
+    everyone: Rc<Everyone<'a>>,
     rows: OnceCell<BlockRows<'a>>,
 }
 
 impl<'a> Shared<'a> {
+    /// Whether all there is to know of the properties is told of everyone.
+    pub(super) fn tells(&self, properties: &[usize], needs: &Needs) -> Result<bool> {
+        for property in properties {
+            if !self.everyone.tells(needs.property_name(*property)?)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// A row for each user.
     pub(super) fn rows(&self, needs: &Needs) -> Result<&BlockRows<'a>> {
-        if let Some(rows) = self.rows.get() {
-            return Ok(rows);
-        }
-        let block = self.everyone.block()?;
-        Ok(self.rows.get_or_init(|| BlockRows::new(usize::MAX, block, None, needs)))
+        once(&self.rows, || Ok(BlockRows::new(usize::MAX, self.everyone.block()?, None, needs)))
     }
 }
 
@@ -185,19 +192,19 @@ impl<'a> DayBlocks<'_, 'a> {
 
     fn block(&self, at: usize, entry: &Entry<'a>) -> Result<Option<&BlockRows<'a>>> {
         let cell = self.blocks.get(at).ok_or_else(unknown)?;
-        if let Some(block) = cell.get() {
-            return Ok(block.as_ref());
-        }
-        let (block, section) = match entry.source {
-            EntrySource::Section(place, code) => {
-                let section = *self.entries.sections.get(place).ok_or_else(unknown)?;
-                let everyone = self.shared(place)?.map(|shared| &shared.everyone);
-                (section.block(code, self.chunk, everyone)?, Some((section, code)))
-            }
-            EntrySource::Run(run, name) => (run.block(name, self.chunk), None),
-        };
-        let rows = |block| BlockRows::new(entry.activity, block, section, &self.grid.needs);
-        Ok(cell.get_or_init(|| block.map(rows)).as_ref())
+        let block = once(cell, || {
+            let (block, section) = match entry.source {
+                EntrySource::Section(place, code) => {
+                    let section = *self.entries.sections.get(place).ok_or_else(unknown)?;
+                    let everyone = self.shared(place)?.map(|shared| &shared.everyone);
+                    (section.block(code, self.chunk, everyone)?, Some((section, code)))
+                }
+                EntrySource::Run(run, name) => (run.block(name, self.chunk), None),
+            };
+            let rows = |block| BlockRows::new(entry.activity, block, section, &self.grid.needs);
+            Ok(block.map(rows))
+        });
+        Ok(block?.as_ref())
     }
 
     /// Sections of the day.
@@ -208,13 +215,12 @@ impl<'a> DayBlocks<'_, 'a> {
     /// What all rows of each user agree on in a section.
     pub(super) fn shared(&self, place: usize) -> Result<Option<&Shared<'a>>> {
         let cell = self.shared.get(place).ok_or_else(unknown)?;
-        if let Some(shared) = cell.get() {
-            return Ok(shared.as_ref());
-        }
-        let (section, chunk) = (self.entries.sections.get(place).ok_or_else(unknown)?, self.chunk);
-        let everyone = chunk.map_or(Ok(None), |chunk| section.everyone(chunk))?;
-        let shared = everyone.map(|everyone| Shared { everyone, rows: OnceCell::new() });
-        Ok(cell.get_or_init(|| shared).as_ref())
+        let shared = once(cell, || {
+            let section = self.entries.sections.get(place).ok_or_else(unknown)?;
+            let everyone = self.chunk.map_or(Ok(None), |chunk| section.everyone(chunk))?;
+            Ok(everyone.map(|everyone| Shared { everyone, rows: OnceCell::new() }))
+        });
+        Ok(shared?.as_ref())
     }
 
     pub(super) fn chunk(&self) -> Option<u32> {

@@ -87,14 +87,12 @@ impl DayBlocks<'_, '_> {
         }
         let properties = needs.properties_of(sought.filter, sought.groups)?;
         let mut answered = vec![false; self.sections()];
-        'sections: for (place, answered) in answered.iter_mut().enumerate() {
+        for (place, answered) in answered.iter_mut().enumerate() {
             let Some(shared) = self.shared(place)? else { continue };
-            for property in &properties {
-                if !shared.everyone.tells(needs.property_name(*property)?)? {
-                    continue 'sections;
-                }
+            *answered = shared.tells(&properties, needs)?;
+            if !*answered {
+                continue;
             }
-            *answered = true;
             let rows = shared.rows(needs)?;
             let mask = rows.mask(sought.filter, needs, self.reads)?;
             if mask != Mask::None {
