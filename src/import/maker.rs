@@ -19,6 +19,8 @@ pub(super) struct Settings {
     pub(super) calendar: Calendar,
     pub(super) catalog: Catalog,
     pub(super) bounds: Bounds,
+    /// What the users' ids hash with.
+    pub(super) id_seed: u64,
 }
 
 /// A row that was refused.
@@ -184,7 +186,7 @@ impl<'a> Maker<'a> {
             settings,
             coder: Coder::new(shared),
             finder: DayFinder { last: DaySpan { day: 0, start: 0, end: 0 }, known: HashMap::new() },
-            rows: EncodedRows::default(),
+            rows: EncodedRows::new(settings.id_seed),
             rejects: Vec::new(),
             cells: 0,
             met: Vec::new(),
@@ -319,7 +321,8 @@ impl<'a> Maker<'a> {
     /// What was made since the last call.
     pub(super) fn take(&mut self) -> (EncodedRows, Vec<Reject>) {
         self.met.clear();
-        (std::mem::take(&mut self.rows), std::mem::take(&mut self.rejects))
+        let rows = EncodedRows::new(self.settings.id_seed);
+        (std::mem::replace(&mut self.rows, rows), std::mem::take(&mut self.rejects))
     }
 }
 

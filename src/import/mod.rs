@@ -62,7 +62,7 @@ pub(crate) fn import(
         BulkStart::Repeated(entry) => return Ok(repeated(&entry)),
         BulkStart::Ready(bulk) => bulk,
     };
-    let settings = settings(&bulk, options)?;
+    let settings = settings(&mut bulk, options)?;
     let threads = match options.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
@@ -73,7 +73,7 @@ pub(crate) fn import(
     let reading =
         Reading { options, settings: &settings, shared: &shared, dir: &dir, threads, progress };
     let rejects = Rejects::new(options.rejects.as_deref(), options.strict);
-    let read = read_all(&reading, sources, &bulk.numbers(), partition, rejects)?;
+    let read = read_all(&reading, sources, &mut bulk, partition, rejects)?;
     if options.batch_id.is_none()
         && let Some(entry) = bulk.name(&format!("import-{:032x}", read.fingerprint))?
     {
@@ -82,7 +82,7 @@ pub(crate) fn import(
     finish(bulk, &reading, read)
 }
 
-fn settings(bulk: &Bulk<'_>, options: &ImportOptions) -> Result<Settings> {
+fn settings(bulk: &mut Bulk<'_>, options: &ImportOptions) -> Result<Settings> {
     let calendar = bulk.calendar().clone();
     let zone = match &options.time_zone {
         Some(name) => Zone::named(name)?,
@@ -91,7 +91,8 @@ fn settings(bulk: &Bulk<'_>, options: &ImportOptions) -> Result<Settings> {
     let (before, after) = (options.not_before.as_deref(), options.not_after.as_deref());
     let bounds = Bounds::new(&calendar, before, after)?;
     let times = Times::new(options.time_format, zone);
-    Ok(Settings { times, calendar, catalog: bulk.catalog().clone(), bounds })
+    let (catalog, id_seed) = (bulk.catalog().clone(), bulk.numbers().seed());
+    Ok(Settings { times, calendar, catalog, bounds, id_seed })
 }
 
 fn repeated(entry: &LedgerEntry) -> ImportReceipt {
@@ -107,13 +108,13 @@ fn repeated(entry: &LedgerEntry) -> ImportReceipt {
 
 /// Builds what was read and commits it.
 fn finish(mut bulk: Bulk<'_>, reading: &Reading<'_>, read: ReadAll) -> Result<ImportReceipt> {
-    let ReadAll { partition, mut rejects, mut warnings, users, bytes, .. } = read;
+    let ReadAll { partition, mut rejects, mut warnings, bytes, .. } = read;
     let counts = build_all(&mut bulk, reading, partition, (bytes, rejects.count))?;
     let options = reading.options;
     if options.insert_id.is_none() && options.replace_days == ReplaceDays::Off {
         warnings.extend(overlap(&bulk, &counts));
     }
-    let known = bulk.snapshot().users.count;
+    let new_users = bulk.numbers().new_ids().len() as u64;
     rejects.publish()?;
     let bulk_counts = BulkCounts {
         accepted: counts.accepted,
@@ -137,7 +138,7 @@ fn finish(mut bulk: Bulk<'_>, reading: &Reading<'_>, read: ReadAll) -> Result<Im
         repeated: false,
         removed: removed.values().flat_map(|activities| activities.values()).sum(),
         days,
-        new_users: u64::from(users.saturating_sub(known)),
+        new_users,
         warnings,
     })
 }

@@ -14,7 +14,7 @@ use super::source::{BytesRead, Opened, Packed, bytes_total};
 use super::{csv, ndjson};
 use crate::day::rows::NO_USER;
 use crate::error::{Error, Result};
-use crate::write::bulk::BulkNumbers;
+use crate::write::bulk::Bulk;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -43,8 +43,6 @@ pub(super) struct ReadAll {
     pub(super) warnings: Vec<String>,
     /// Of the decompressed bytes and what the options make of them.
     pub(super) fingerprint: u128,
-    /// Ordinals known after this, or 0 where no user was met.
-    pub(super) users: u32,
     /// Bytes of the sources as stored.
     pub(super) bytes: u64,
 }
@@ -83,7 +81,7 @@ struct Producer<'a> {
 pub(super) fn read_all(
     reading: &Reading<'_>,
     sources: Vec<Source>,
-    numbers: &BulkNumbers,
+    bulk: &mut Bulk<'_>,
     partition: Partition,
     rejects: Rejects,
 ) -> Result<ReadAll> {
@@ -97,7 +95,7 @@ pub(super) fn read_all(
     let mapping = reading.options.mapping_text(reading.settings.times.zone());
     producer.fingerprint.update(mapping.as_bytes());
     let total = bytes_total(&sources);
-    let mut consumer = Consumer { partition, rejects, numbers, rows: 0, users: 0, has_user: None };
+    let mut consumer = Consumer { partition, rejects, bulk, rows: 0, has_user: None };
     in_order(
         reading.threads,
         |emit| sources.into_iter().try_for_each(|source| producer.source(source, emit)),
@@ -123,7 +121,6 @@ pub(super) fn read_all(
         rejects: consumer.rejects,
         warnings,
         fingerprint: producer.fingerprint.digest128(),
-        users: consumer.users,
         bytes: read.load(Ordering::Relaxed),
     })
 }
@@ -271,16 +268,15 @@ fn parse(maker: &mut Maker<'_>, options: &ImportOptions, block: Block) -> Result
 }
 
 /// Takes what the parsers made, in order.
-struct Consumer<'a> {
+struct Consumer<'b, 'w> {
     partition: Partition,
     rejects: Rejects,
-    numbers: &'a BulkNumbers,
+    bulk: &'b mut Bulk<'w>,
     rows: u64,
-    users: u32,
     has_user: Option<bool>,
 }
 
-impl Consumer<'_> {
+impl Consumer<'_, '_> {
     fn take(&mut self, parsed: Parsed) -> Result<()> {
         let Parsed { source, rows, rejects, has_user } = parsed;
         for reject in rejects {
@@ -290,20 +286,14 @@ impl Consumer<'_> {
             self.has_user = Some(self.has_user.unwrap_or(false) || has_user);
         }
         self.partition.expect_properties(&rows.properties);
-        let ids: Vec<&[u8]> = rows.users().filter(|user| !user.is_empty()).collect();
-        let mut ordinals = Vec::with_capacity(ids.len());
-        self.numbers.number_many(&ids, &mut ordinals)?;
-        let mut ordinals = ordinals.into_iter();
+        let ordinals = self.bulk.number(&rows.ids)?;
         for (day, user, row) in rows.iter() {
-            let ordinal =
-                if user.is_empty() { NO_USER } else { ordinals.next().unwrap_or(NO_USER) };
-            if ordinal == NO_USER && !user.is_empty() {
+            let ordinal = ordinals.get(user as usize).copied().unwrap_or(NO_USER);
+            if ordinal == NO_USER && user != NO_USER {
                 let reason = "no more users can be numbered".to_string();
-                self.rejects.add(&source, Reject { line: 0, reason, raw: user.to_vec() })?;
+                let raw = rows.ids.at(user as usize).to_vec();
+                self.rejects.add(&source, Reject { line: 0, reason, raw })?;
                 continue;
-            }
-            if ordinal != NO_USER {
-                self.users = self.users.max(ordinal + 1);
             }
             self.partition.add(day, ordinal, row)?;
             self.rows += 1;

@@ -6,9 +6,10 @@
 //! full, and for long ones, the bytes stand in the row. Codes differ from run to run with the
 //! threads' timing; nothing that is stored depends on them.
 
-use crate::day::rows::Strings;
+use crate::day::rows::{NO_USER, Strings};
 use crate::limits::SECTION_NAMES_MAX;
 use crate::time::{Day, Micros};
+use crate::users::DistinctIds;
 use std::sync::{PoisonError, RwLock};
 
 /// Longer strings are never shared.
@@ -127,11 +128,15 @@ pub(super) struct RowHead<'a> {
     pub(super) insert_id: Option<u128>,
 }
 
-/// Rows that a parser made of one block, in order, with user ids as they came.
-#[derive(Debug, Default)]
+/// Rows that a parser made of one block, in order.
+#[derive(Debug)]
 pub(super) struct EncodedRows {
-    user_bytes: Vec<u8>,
-    user_ends: Vec<usize>,
+    /// The users' ids, in the order in which the rows meet them.
+    pub(super) ids: DistinctIds,
+    /// Of each row, which of the ids; `NO_USER`: none.
+    users: Vec<u32>,
+    /// The id of the row begun.
+    user: Vec<u8>,
     days: Vec<Day>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
@@ -150,37 +155,38 @@ const TAG_BYTES: u64 = 6;
 const TAG_CODE: u64 = 7;
 
 impl EncodedRows {
+    /// `seed`: what the ids hash with.
+    pub(super) fn new(seed: u64) -> EncodedRows {
+        EncodedRows {
+            ids: DistinctIds::new(seed),
+            users: Vec::new(),
+            user: Vec::new(),
+            days: Vec::new(),
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            properties: Vec::new(),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// User ids, empty where there is none.
-    pub(super) fn users(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.user_ends.iter().copied());
-        starts
-            .zip(&self.user_ends)
-            .map(|(start, &end)| self.user_bytes.get(start..end).unwrap_or_default())
-    }
-
-    /// Day, user id (empty: none) and bytes of a row.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Day, &[u8], &[u8])> {
-        let mut user_start = 0;
+    /// Day, user (the place of the id, or `NO_USER`) and bytes of a row.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Day, u32, &[u8])> {
         let mut start = 0;
-        self.days.iter().zip(&self.user_ends).zip(&self.ends).map(
-            move |((&day, &user_end), &end)| {
-                let user = self.user_bytes.get(user_start..user_end).unwrap_or_default();
-                let bytes = self.bytes.get(start..end).unwrap_or_default();
-                (user_start, start) = (user_end, end);
-                (day, user, bytes)
-            },
-        )
+        self.days.iter().zip(&self.users).zip(&self.ends).map(move |((&day, &user), &end)| {
+            let bytes = self.bytes.get(start..end).unwrap_or_default();
+            start = end;
+            (day, user, bytes)
+        })
     }
 
     /// Begins a row; its cells follow, then `finish` or `abandon`.
     pub(super) fn start(&mut self, day: Day, user: &[u8], head: &RowHead<'_>) {
         self.days.push(day);
-        self.user_bytes.extend_from_slice(user);
-        self.user_ends.push(self.user_bytes.len());
+        self.user.clear();
+        self.user.extend_from_slice(user);
         put_varint(&mut self.bytes, packed_time(head.time));
         match head.activity {
             Text::Code(code) => put_varint(&mut self.bytes, u64::from(code) + 1),
@@ -234,18 +240,17 @@ impl EncodedRows {
         }
     }
 
+    /// Ends the row begun: only now its user is known to be one.
     pub(super) fn finish(&mut self) {
         self.bytes.push(0);
         self.ends.push(self.bytes.len());
+        self.users.push(if self.user.is_empty() { NO_USER } else { self.ids.add(&self.user) });
     }
 
     /// Takes back the row begun, if there is one.
     pub(super) fn abandon(&mut self) {
-        let rows = self.ends.len();
         self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
-        self.days.truncate(rows);
-        self.user_ends.truncate(rows);
-        self.user_bytes.truncate(self.user_ends.last().copied().unwrap_or(0));
+        self.days.truncate(self.ends.len());
     }
 }
 
@@ -430,7 +435,7 @@ pub(super) mod tests {
             ),
             abandoned in any::<u8>(),
         ) {
-            let mut encoded = EncodedRows::default();
+            let mut encoded = EncodedRows::new(3);
             for (index, (day, user, time, insert_id, cells)) in rows.iter().enumerate() {
                 let head = RowHead { time: *time, activity: Text::Bytes(b"act"), insert_id: *insert_id };
                 if index % 8 == abandoned as usize % 8 {
@@ -445,6 +450,7 @@ pub(super) mod tests {
             prop_assert_eq!(encoded.len(), rows.len());
             let mut bytes = Vec::new();
             for ((day, user, row), expected) in encoded.iter().zip(&rows) {
+                let user = if user == NO_USER { &[] } else { encoded.ids.at(user as usize) };
                 prop_assert_eq!((day, user), (expected.0, &expected.1[..]));
                 bytes.extend_from_slice(&7u32.to_le_bytes());
                 bytes.extend_from_slice(row);

@@ -106,9 +106,13 @@ impl UsersFile {
 
     /// The ordinal of an id.
     pub(crate) fn find(&self, id: &[u8]) -> Result<Option<u32>> {
+        self.find_hashed(xxh3_64_with_seed(id, self.seed), id)
+    }
+
+    /// The ordinal of an id with this hash, by `hash_seed`.
+    pub(super) fn find_hashed(&self, hash: u64, id: &[u8]) -> Result<Option<u32>> {
         self.check_table()?;
         self.check_ids()?;
-        let hash = xxh3_64_with_seed(id, self.seed);
         let tag = hash >> 32;
         let slots = self.slots();
         let mask = slots.len().wrapping_sub(1);

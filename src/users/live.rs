@@ -1,15 +1,15 @@
 //! The table of ids seen since the last flush.
 //!
-//! Id bytes lie in arenas of 65,536 ids each; a hash table holds only their indexes and hashes
-//! through the arenas, so that an id costs its own bytes and about 14 more.
+//! A hash table holds only the indexes of the ids and hashes through them, so that an id costs its
+//! own bytes and about 14 more.
 
+use super::ids::Ids;
 use crate::limits::{USER_ID_BYTES_MAX, USERS_MAX};
 use hashbrown::HashTable;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-const ARENA_IDS: usize = 65_536;
 const FIRST_CAPACITY: usize = 1_024;
 
 /// Ids seen since the last flush: ordinals `first..first + len`. Only ever grows; a flush starts a
@@ -17,19 +17,11 @@ const FIRST_CAPACITY: usize = 1_024;
 #[derive(Debug)]
 pub(crate) struct LiveUsers {
     first: u32,
-    count: u32,
     /// Differs from table to table, so that nobody can prepare ids that collide.
     seed: u64,
-    arenas: Vec<Arena>,
+    ids: Ids,
     /// Indexes (ordinal - first).
     table: HashTable<u32>,
-}
-
-/// Up to 65,536 ids, one after the other.
-#[derive(Debug, Default)]
-struct Arena {
-    bytes: Vec<u8>,
-    ends: Vec<u32>,
 }
 
 impl Default for LiveUsers {
@@ -42,7 +34,7 @@ impl LiveUsers {
     /// An empty table that gives `first` to the first id it sees.
     pub(crate) fn new(first: u32) -> LiveUsers {
         let seed = RandomState::new().hash_one(first);
-        LiveUsers { first, count: 0, seed, arenas: Vec::new(), table: HashTable::new() }
+        LiveUsers { first, seed, ids: Ids::default(), table: HashTable::new() }
     }
 
     /// The ordinal of the first id.
@@ -52,7 +44,7 @@ impl LiveUsers {
 
     /// How many ids there are.
     pub(crate) fn len(&self) -> u32 {
-        self.count
+        self.ids.len()
     }
 
     /// The ordinal of an id.
@@ -71,38 +63,24 @@ impl LiveUsers {
         if let Some(ordinal) = self.find_hashed(hash, id) {
             return Some(ordinal);
         }
-        let ordinal = self.first.checked_add(self.count).filter(|o| *o < USERS_MAX)?;
+        let index = self.len();
+        let ordinal = self.first.checked_add(index).filter(|o| *o < USERS_MAX)?;
         if self.table.len() == self.table.capacity() {
             self.grow();
         }
-        self.store(id);
-        let (arenas, seed, index) = (&self.arenas, self.seed, self.count);
-        self.table.insert_unique(hash, index, |&i| xxh3_64_with_seed(at(arenas, i), seed));
-        self.count += 1;
+        self.ids.push(id);
+        let (ids, seed) = (&self.ids, self.seed);
+        self.table.insert_unique(hash, index, |&i| xxh3_64_with_seed(ids.at(i), seed));
         Some(ordinal)
     }
 
-    fn store(&mut self, id: &[u8]) {
-        if (self.count as usize).is_multiple_of(ARENA_IDS) {
-            if let Some(full) = self.arenas.last_mut() {
-                full.bytes.shrink_to_fit();
-            }
-            self.arenas.push(Arena::default());
-        }
-        if let Some(arena) = self.arenas.last_mut() {
-            arena.bytes.extend_from_slice(id);
-            // 65,536 ids of 1,024 bytes end at 64 MiB.
-            arena.ends.push(arena.bytes.len() as u32);
-        }
-    }
-
-    /// A table of twice the size, filled in the order of the arenas: much faster than a rehash in
+    /// A table of twice the size, filled in the order of the ids: much faster than a rehash in
     /// the order of the table, which misses the cache at every id.
     fn grow(&mut self) {
         let capacity = (self.table.capacity() * 2).max(FIRST_CAPACITY);
         self.table = HashTable::new();
         let mut table = HashTable::with_capacity(capacity);
-        for (index, id) in (0..self.count).zip(self.iter()) {
+        for (index, id) in (0..self.len()).zip(self.iter()) {
             table.insert_unique(self.hash(id), index, |&i| self.hash(self.at(i)));
         }
         self.table = table;
@@ -110,38 +88,28 @@ impl LiveUsers {
 
     /// The id of an ordinal.
     pub(crate) fn id(&self, ordinal: u32) -> Option<&[u8]> {
-        let index = ordinal.checked_sub(self.first).filter(|index| *index < self.count)?;
+        let index = ordinal.checked_sub(self.first).filter(|index| *index < self.len())?;
         Some(self.at(index))
     }
 
     /// Ids in order of their ordinals.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
-        (0..self.count).map(|index| self.at(index))
+        self.ids.iter()
     }
 
     /// Bytes of memory held.
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
-        let arenas: usize =
-            self.arenas.iter().map(|a| a.bytes.capacity() + 4 * a.ends.capacity()).sum();
-        arenas + self.table.allocation_size()
+        self.ids.memory() + self.table.allocation_size()
     }
 
     fn at(&self, index: u32) -> &[u8] {
-        at(&self.arenas, index)
+        self.ids.at(index)
     }
 
     fn hash(&self, id: &[u8]) -> u64 {
         xxh3_64_with_seed(id, self.seed)
     }
-}
-
-/// The id at an index that the table or the count vouches for.
-fn at(arenas: &[Arena], index: u32) -> &[u8] {
-    let arena = &arenas[index as usize / ARENA_IDS];
-    let i = index as usize % ARENA_IDS;
-    let start = if i == 0 { 0 } else { arena.ends[i - 1] };
-    &arena.bytes[start as usize..arena.ends[i] as usize]
 }
 
 #[cfg(test)]

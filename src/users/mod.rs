@@ -4,7 +4,9 @@
 //! ordinals, in order; ids seen since the last flush live in memory.
 
 pub(crate) mod file;
+mod ids;
 pub(crate) mod live;
+mod numbers;
 mod seal;
 
 use crate::error::Result;
@@ -12,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) use file::UsersFile;
 pub(crate) use live::LiveUsers;
+pub(crate) use numbers::{DistinctIds, NO_ORDINAL, Numbers};
 pub(crate) use seal::merge_from;
 
 /// The users that a snapshot knows: sealed files and the first part of the live table. Cheap to

@@ -18,10 +18,10 @@ use crate::fs::tmp_path;
 use crate::snapshot::SnapshotInner;
 use crate::snapshot::files::day_name;
 use crate::time::{Calendar, Day};
-use crate::users::{LiveUsers, UsersFile};
+use crate::users::{DistinctIds, NO_ORDINAL, Numbers};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 /// How a bulk import begins.
 pub(crate) enum BulkStart<'a> {
@@ -36,7 +36,7 @@ pub(crate) struct Bulk<'a> {
     core: &'a Core,
     state: MutexGuard<'a, State>,
     snapshot: Arc<SnapshotInner>,
-    numbers: BulkNumbers,
+    numbers: Numbers,
     batch_id: Option<u128>,
     /// Files handed out.
     generations: Vec<u64>,
@@ -65,47 +65,8 @@ pub(crate) struct BulkCounts {
 /// What a commit removed: rows by day and activity.
 pub(crate) type Removed = BTreeMap<Day, BTreeMap<String, u64>>;
 
-/// Numbers user ids for an import; clones share the numbering, for use on several threads.
-#[derive(Clone)]
-pub(crate) struct BulkNumbers {
-    sealed: Arc<Vec<Arc<UsersFile>>>,
-    live: Arc<Mutex<LiveUsers>>,
-}
-
-impl BulkNumbers {
-    /// The id's ordinal, new at first sight; `None` when ordinals have run out. Ids must not be
-    /// empty.
-    #[cfg(test)]
-    pub(crate) fn number(&self, id: &[u8]) -> Result<Option<u32>> {
-        let mut live = self.live();
-        self.number_in(&mut live, id)
-    }
-
-    /// Appends the ordinal of each id, in order, under one lock; `NO_USER` where they have run out.
-    pub(crate) fn number_many(&self, ids: &[&[u8]], ordinals: &mut Vec<u32>) -> Result<()> {
-        let mut live = self.live();
-        for id in ids {
-            ordinals.push(self.number_in(&mut live, id)?.unwrap_or(NO_USER));
-        }
-        Ok(())
-    }
-
-    fn number_in(&self, live: &mut LiveUsers, id: &[u8]) -> Result<Option<u32>> {
-        if let Some(ordinal) = live.find(id) {
-            return Ok(Some(ordinal));
-        }
-        for file in self.sealed.iter().rev() {
-            if let Some(ordinal) = file.find(id)? {
-                return Ok(Some(ordinal));
-            }
-        }
-        Ok(live.number(id))
-    }
-
-    fn live(&self) -> MutexGuard<'_, LiveUsers> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// What an import's numbering answers where ordinals have run out is no user.
+const _: () = assert!(NO_ORDINAL == NO_USER);
 
 impl Writer {
     /// Takes the writer for a bulk import; waits for a commit or flush in progress. `batch_id` may
@@ -117,8 +78,8 @@ impl Writer {
         // files.
         state.flush()?;
         let snapshot = core.view.snapshot().inner;
-        let live = Mutex::new(LiveUsers::new(snapshot.users.count));
-        let numbers = BulkNumbers { sealed: state.users.sealed.clone(), live: Arc::new(live) };
+        let (sealed, database) = (state.users.sealed.clone(), state.database());
+        let numbers = Numbers::new(sealed, snapshot.users.count, database);
         let mut bulk = Bulk {
             core,
             state,
@@ -157,9 +118,17 @@ impl Bulk<'_> {
         &self.snapshot
     }
 
-    /// The import's numbering, to share among threads.
-    pub(crate) fn numbers(&self) -> BulkNumbers {
-        self.numbers.clone()
+    /// The import's numbering.
+    pub(crate) fn numbers(&mut self) -> &mut Numbers {
+        &mut self.numbers
+    }
+
+    /// The ordinals of ids, new at first sight; `NO_USER` where they have run out. Ids must not be
+    /// empty.
+    pub(crate) fn number(&mut self, ids: &DistinctIds) -> Result<Vec<u32>> {
+        let mut ordinals = Vec::with_capacity(ids.len());
+        self.numbers.number(ids, &mut ordinals)?;
+        Ok(ordinals)
     }
 
     /// A new day file; its generation is the second value. The sections' sequences are
@@ -228,12 +197,12 @@ impl Bulk<'_> {
     }
 
     fn write_users(&mut self) -> Result<Option<UsersFileEntry>> {
-        let live = self.numbers.live.clone();
-        let live = live.lock().unwrap_or_else(PoisonError::into_inner);
-        if live.len() == 0 {
+        let numbers = &self.numbers;
+        if numbers.new_ids().len() == 0 {
             return Ok(None);
         }
-        self.state.writing(|state| state.write_users_file(&live)).map(Some)
+        let write = |state: &mut State| state.write_users_file(numbers.first(), numbers.new_ids());
+        self.state.writing(write).map(Some)
     }
 
     /// The commit point is the frame: whatever the durability, it is synced.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::memtable::{Run, RunDay};
 use crate::snapshot::files::{day_name, ledger_name, map, users_name, wal_dir, write_catalog};
-use crate::users::{self, LiveUsers, UsersFile};
+use crate::users::{self, UsersFile};
 use crate::wal;
 use rayon::prelude::*;
 use std::path::Path;
@@ -50,8 +50,11 @@ impl State {
         let live = self.users.live.clone();
         let live = live.read().unwrap_or_else(PoisonError::into_inner);
         if live.len() > 0 {
-            self.write_users(&live)?;
+            let entry = self.write_users_file(live.first(), live.iter())?;
+            self.draft.manifest.users.push(entry);
         }
+        drop(live);
+        self.merge_users()?;
         if self.catalog_changed {
             let number = self.take_number();
             self.draft.manifest.catalog =
@@ -89,17 +92,12 @@ impl State {
         Ok((DayFileWriter::create(&*self.env.fs, &path, identity)?, generation))
     }
 
-    /// The ids since the last flush become a users file, merged with older ones while that keeps
-    /// their number small.
-    fn write_users(&mut self, live: &LiveUsers) -> Result<()> {
-        let entry = self.write_users_file(live)?;
-        self.draft.manifest.users.push(entry.clone());
+    /// Newest users files, those of imports too, become one while that keeps their number small.
+    fn merge_users(&mut self) -> Result<()> {
         let Some(from) = users::merge_from(&self.draft.manifest.users) else { return Ok(()) };
-        let newest = self.open_users(&entry)?;
-        let mut merging: Vec<Arc<UsersFile>> =
-            self.users.sealed.iter().skip(from).cloned().collect();
-        merging.push(Arc::new(newest));
-        self.draft.manifest.users.truncate(from);
+        let merging = self.draft.manifest.users.split_off(from);
+        let open = |entry| self.open_users(entry).map(Arc::new);
+        let merging: Vec<Arc<UsersFile>> = merging.iter().map(open).collect::<Result<_>>()?;
         let generation = self.take_number();
         let path = self.root.join(users_name(generation));
         let (fs, database) = (&*self.env.fs, self.database());
@@ -108,12 +106,16 @@ impl State {
         Ok(())
     }
 
-    /// Writes a users file of these ids.
-    pub(crate) fn write_users_file(&mut self, live: &LiveUsers) -> Result<UsersFileEntry> {
+    /// Writes a users file of the ids from an ordinal on.
+    pub(crate) fn write_users_file<'i>(
+        &mut self,
+        first: u32,
+        ids: impl ExactSizeIterator<Item = &'i [u8]> + Clone,
+    ) -> Result<UsersFileEntry> {
         let generation = self.take_number();
         let path = self.root.join(users_name(generation));
         let (fs, database) = (&*self.env.fs, self.database());
-        UsersFile::write(fs, &path, database, generation, live.first(), live.iter())
+        UsersFile::write(fs, &path, database, generation, first, ids)
     }
 
     fn open_users(&self, entry: &UsersFileEntry) -> Result<UsersFile> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::day::rows::DayRows;
 use crate::time::Day;
+use crate::users::DistinctIds;
 use crate::write::bulk::{Bulk, BulkCounts, BulkStart, Replace};
 use std::collections::BTreeSet;
 
@@ -33,7 +34,11 @@ fn add(bulk: &mut Bulk<'_>, days: &mut BTreeMap<Day, DayRows>, event: &Event) {
     let time = crate::time::micros_from(event.time.unwrap());
     let span = bulk.calendar().span_of(time);
     let user = event.user.as_deref().filter(|id| !id.is_empty());
-    let user = user.map(|id| bulk.numbers().number(id.as_bytes()).unwrap().unwrap());
+    let user = user.map(|id| {
+        let mut ids = DistinctIds::new(bulk.numbers().seed());
+        ids.add(id.as_bytes());
+        bulk.number(&ids).unwrap()[0]
+    });
     let rows = days.entry(span.day).or_default();
     let user = user.unwrap_or(crate::day::rows::NO_USER);
     rows.push(user, event.activity.as_bytes(), time - span.start);

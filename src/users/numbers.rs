@@ -1,0 +1,305 @@
+//! Numbering the ids of an import, many at a time.
+//!
+//! Parsers find the distinct ids of each block and hash them, on all cores; what is left to do in
+//! order, one block after the other, is to look each of them up in a table. The table is far larger
+//! than the caches, so that lookups are done in steps over many ids at once: a step's reads of
+//! memory do not wait for each other.
+
+use super::file::{UsersFile, hash_seed};
+use super::ids::Ids;
+use crate::error::Result;
+use crate::limits::USERS_MAX;
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// In place of an ordinal where they have run out.
+pub(crate) const NO_ORDINAL: u32 = u32::MAX;
+/// Slots of the smallest table.
+const SLOTS_MIN: usize = 1_024;
+/// Ids that are looked up step by step together.
+const STEP_IDS: usize = 128;
+
+/// The distinct ids of some rows, in the order in which they were met.
+#[derive(Debug)]
+pub(crate) struct DistinctIds {
+    seed: u64,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    hashes: Vec<u64>,
+    /// Index + 1 of an id; 0: empty. At most half full.
+    slots: Vec<u32>,
+}
+
+impl DistinctIds {
+    /// `seed`: of the `Numbers` that will number them.
+    pub(crate) fn new(seed: u64) -> DistinctIds {
+        let (bytes, ends, hashes) = (Vec::new(), Vec::new(), Vec::new());
+        DistinctIds { seed, bytes, ends, hashes, slots: vec![0; SLOTS_MIN] }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The index of an id among them, the next one at first sight.
+    pub(crate) fn add(&mut self, id: &[u8]) -> u32 {
+        let hash = xxh3_64_with_seed(id, self.seed);
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        while let Some(index) = self.slots[at].checked_sub(1) {
+            if self.hashes[index as usize] == hash && self.at(index as usize) == id {
+                return index;
+            }
+            at = (at + 1) & mask;
+        }
+        let index = self.len() as u32; // a block has far fewer rows
+        self.slots[at] = index + 1;
+        self.bytes.extend_from_slice(id);
+        self.ends.push(self.bytes.len());
+        self.hashes.push(hash);
+        if 2 * self.len() > self.slots.len() {
+            self.grow();
+        }
+        index
+    }
+
+    fn grow(&mut self) {
+        let mask = 2 * self.slots.len() - 1;
+        self.slots = vec![0; mask + 1];
+        for (&hash, index) in self.hashes.iter().zip(1u32..) {
+            let mut at = hash as usize & mask;
+            while self.slots[at] != 0 {
+                at = (at + 1) & mask;
+            }
+            self.slots[at] = index;
+        }
+    }
+
+    /// The id at an index.
+    pub(crate) fn at(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start..self.ends[index]]
+    }
+}
+
+/// The numbering of one import.
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    sealed: Arc<Vec<Arc<UsersFile>>>,
+    /// Of the first new id.
+    first: u32,
+    seed: u64,
+    /// All ids met, and their ordinals.
+    met: Ids,
+    ordinals: Vec<u32>,
+    /// Indexes of those that are new, by ordinal.
+    new: Vec<u32>,
+    /// High half: of an id's hash; low half: its index + 1 (0: empty). The slots of a table are
+    /// ordered by hash, so that a larger one is filled from front to back. At most 3/4 full.
+    slots: Vec<u64>,
+}
+
+impl Numbers {
+    /// New ids get ordinals from `first` on, which follows those of the sealed ones.
+    pub(crate) fn new(sealed: Arc<Vec<Arc<UsersFile>>>, first: u32, database: u128) -> Numbers {
+        Numbers {
+            sealed,
+            first,
+            seed: hash_seed(database),
+            met: Ids::default(),
+            ordinals: Vec::new(),
+            new: Vec::new(),
+            slots: vec![0; SLOTS_MIN],
+        }
+    }
+
+    /// What the ids to be numbered hash with.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The ordinal of the first new id.
+    pub(crate) fn first(&self) -> u32 {
+        self.first
+    }
+
+    /// New ids, by ordinal.
+    pub(crate) fn new_ids(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
+        self.new.iter().map(|&index| self.met.at(index))
+    }
+
+    /// Ordinals given so far, those of sealed ids included.
+    pub(crate) fn count(&self) -> u32 {
+        self.first + self.new.len() as u32
+    }
+
+    /// Appends the ordinal of each id, in order, new at first sight; `NO_ORDINAL` where they have run
+    /// out.
+    pub(crate) fn number(&mut self, ids: &DistinctIds, ordinals: &mut Vec<u32>) -> Result<()> {
+        debug_assert_eq!(ids.seed, self.seed, "the hashes are of another table");
+        for start in (0..ids.len()).step_by(STEP_IDS) {
+            let hashes = &ids.hashes[start..ids.len().min(start + STEP_IDS)];
+            // The slots come into the cache, then the ids, then all is compared.
+            let mut heads = [0; STEP_IDS];
+            for (head, &hash) in heads.iter_mut().zip(hashes) {
+                *head = self.slots[slot_of(hash, self.slots.len())];
+            }
+            std::hint::black_box(&heads);
+            let mut known: [&[u8]; STEP_IDS] = [&[]; STEP_IDS];
+            let mut indexes = [None; STEP_IDS];
+            for ((&hash, index), known) in hashes.iter().zip(&mut indexes).zip(&mut known) {
+                *index = self.likely(hash);
+                *known = index.map_or(&[], |index| self.met.at(index));
+            }
+            let same = std::array::from_fn::<_, STEP_IDS, _>(|i| {
+                let index = indexes[i]?;
+                (known[i] == ids.at(start + i)).then_some(index)
+            });
+            for (i, (&hash, same)) in hashes.iter().zip(same).enumerate() {
+                ordinals.push(match same {
+                    Some(index) => self.ordinals[index as usize],
+                    None => self.number_one(hash, ids.at(start + i))?,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The first id met whose hash may be this one.
+    fn likely(&self, hash: u64) -> Option<u32> {
+        let mut at = slot_of(hash, self.slots.len());
+        loop {
+            let slot = self.slots[at];
+            if slot == 0 || slot >> 32 == hash >> 32 {
+                return (slot as u32).checked_sub(1);
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    fn number_one(&mut self, hash: u64, id: &[u8]) -> Result<u32> {
+        let mut at = slot_of(hash, self.slots.len());
+        while let Some(index) = (self.slots[at] as u32).checked_sub(1) {
+            if self.slots[at] >> 32 == hash >> 32 && self.met.at(index) == id {
+                return Ok(self.ordinals[index as usize]);
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        let index = self.met.len();
+        let Some(ordinal) = self.sealed_or_new(hash, id, index)? else { return Ok(NO_ORDINAL) };
+        self.met.push(id);
+        self.ordinals.push(ordinal);
+        self.slots[at] = hash >> 32 << 32 | u64::from(index + 1);
+        if 4 * self.ordinals.len() > 3 * self.slots.len() {
+            self.grow();
+        }
+        Ok(ordinal)
+    }
+
+    fn sealed_or_new(&mut self, hash: u64, id: &[u8], index: u32) -> Result<Option<u32>> {
+        for file in self.sealed.iter().rev() {
+            if let Some(ordinal) = file.find_hashed(hash, id)? {
+                return Ok(Some(ordinal));
+            }
+        }
+        let ordinal = Some(self.count()).filter(|ordinal| *ordinal < USERS_MAX);
+        self.new.extend(ordinal.map(|_| index));
+        Ok(ordinal)
+    }
+
+    fn grow(&mut self) {
+        let count = 2 * self.slots.len();
+        let old = std::mem::replace(&mut self.slots, vec![0; count]);
+        for slot in old.into_iter().filter(|slot| *slot != 0) {
+            let mut at = slot_of(slot, count);
+            while self.slots[at] != 0 {
+                at = (at + 1) & (count - 1);
+            }
+            self.slots[at] = slot;
+        }
+    }
+}
+
+/// Where the search for a hash begins: only its high half counts, which the slots hold.
+fn slot_of(hash: u64, slots: usize) -> usize {
+    ((u128::from(hash >> 32) * slots as u128) >> 32) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::file::tests::{DATABASE, open};
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    fn distinct(numbers: &Numbers, ids: &[impl AsRef<[u8]>]) -> DistinctIds {
+        let mut distinct = DistinctIds::new(numbers.seed());
+        for id in ids {
+            let index = distinct.add(id.as_ref()) as usize;
+            assert_eq!(distinct.at(index), id.as_ref());
+        }
+        distinct
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_like_a_map(blocks in prop::collection::vec(
+            prop::collection::vec("[a-d]{1,3}", 0..300), 0..4)
+        ) {
+            let sealed = [open(0, &["a", "bb"]), open(2, &["ccc"])].map(Arc::new).to_vec();
+            let mut numbers = Numbers::new(Arc::new(sealed), 3, DATABASE);
+            let known = [("a", 0), ("bb", 1), ("ccc", 2)];
+            let mut model: HashMap<_, u32> =
+                known.into_iter().map(|(id, ordinal)| (id.to_owned(), ordinal)).collect();
+            for block in &blocks {
+                let ids = distinct(&numbers, block);
+                let mut ordinals = Vec::new();
+                numbers.number(&ids, &mut ordinals).unwrap();
+                prop_assert_eq!(ordinals.len(), ids.len());
+                let (mut met, mut expected) = (Vec::new(), Vec::new());
+                for id in block {
+                    if !met.contains(id) {
+                        met.push(id.clone());
+                        let next = model.len() as u32;
+                        expected.push(*model.entry(id.clone()).or_insert(next));
+                    }
+                }
+                prop_assert_eq!(ordinals, expected);
+            }
+            prop_assert_eq!(numbers.count() as usize, model.len());
+            for (ordinal, id) in (3..).zip(numbers.new_ids()) {
+                prop_assert_eq!(model.get(std::str::from_utf8(id).unwrap()), Some(&ordinal));
+            }
+        }
+    }
+
+    #[test]
+    fn many_ids_come_again_under_their_ordinals() {
+        let mut numbers = Numbers::new(Arc::default(), 0, DATABASE);
+        let ids: Vec<String> = (0..200_000u32).map(|n| format!("u{n:016x}")).collect();
+        for round in 0..2 {
+            for (block, from) in ids.chunks(30_000).zip((0u32..).step_by(30_000)) {
+                let mut ordinals = Vec::new();
+                let ids = distinct(&numbers, block);
+                numbers.number(&ids, &mut ordinals).unwrap();
+                let expected: Vec<u32> = (from..).take(block.len()).collect();
+                assert_eq!(ordinals, expected, "{round}");
+            }
+        }
+        assert_eq!((numbers.count(), numbers.new_ids().len()), (200_000, 200_000));
+    }
+
+    #[test]
+    fn ordinals_end_at_the_limit() {
+        let mut numbers = Numbers::new(Arc::default(), USERS_MAX - 1, DATABASE);
+        let ids = distinct(&numbers, &["last", "one too many", "another"]);
+        for _ in 0..2 {
+            let mut ordinals = Vec::new();
+            numbers.number(&ids, &mut ordinals).unwrap();
+            assert_eq!(ordinals, [USERS_MAX - 1, NO_ORDINAL, NO_ORDINAL]);
+        }
+        assert_eq!(numbers.new_ids().collect::<Vec<_>>(), [b"last"]);
+    }
+}
