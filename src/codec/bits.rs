@@ -124,6 +124,13 @@ fn extend_words(words: &[u64], out: &mut Vec<u8>) {
     }
 }
 
+/// A container's values: sorted, as words of bits, or as first values and lengths less one.
+pub(super) enum Shape<'a, R> {
+    Array(&'a [[u8; 2]]),
+    Bitmap(&'a [[u8; 8]]),
+    Runs(R),
+}
+
 impl<'a> Container<'a> {
     /// Appends the smallest container that holds these sorted, distinct values; answers its kind.
     /// Runs are taken only where they save more than half, since scans are faster without.
@@ -228,6 +235,15 @@ impl<'a> Container<'a> {
     fn runs(&self) -> impl Iterator<Item = (u16, u16)> + 'a {
         let pairs: &'a [[u8; 4]] = self.bytes.get(2..).unwrap_or_default().as_chunks().0;
         pairs.iter().map(|p| (u16::from_le_bytes([p[0], p[1]]), u16::from_le_bytes([p[2], p[3]])))
+    }
+
+    /// What is in it.
+    pub(super) fn shape(&self) -> Shape<'a, impl Iterator<Item = (u16, u16)> + 'a> {
+        match self.kind {
+            ContainerKind::Array => Shape::Array(self.values()),
+            ContainerKind::Bitmap => Shape::Bitmap(self.words()),
+            ContainerKind::Runs => Shape::Runs(self.runs()),
+        }
     }
 
     #[cfg(test)]

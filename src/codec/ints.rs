@@ -20,6 +20,16 @@ pub(crate) fn encode(values: &[i64], out: &mut Vec<u8>) {
     }
 }
 
+/// Bytes that `encode` takes for the values, but for some of each frame's first ones.
+pub(crate) fn about_bytes(values: &[i64]) -> usize {
+    let bytes = |frame: &[i64]| {
+        let spread = Spread::of(frame);
+        let width = spread.width.min(spread.step_width);
+        packed_bytes(frame.len(), width)
+    };
+    values.chunks(FRAME_VALUES).map(bytes).sum()
+}
+
 /// Reads `count` values from the front of `input` and moves it on; allocates for `count` only after
 /// the bytes prove that they hold that many frames.
 pub(crate) fn decode(input: &mut &[u8], count: usize) -> Result<Vec<i64>, String> {

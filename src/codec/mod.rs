@@ -4,4 +4,5 @@ pub(crate) mod bits;
 pub(crate) mod checksum;
 pub(crate) mod cursor;
 pub(crate) mod ints;
+pub(crate) mod ranks;
 pub(crate) mod record;

@@ -2,14 +2,17 @@
 
 use super::datum::Datum;
 use super::everyone::Everyone;
+use super::firsts;
 use super::format::{BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, PACKED_BELOW};
+use super::lazy::once;
 use super::names::TextList;
 use super::rows::{Cell, DayRows, NO_USER};
-use super::section::{ActivityCode, Section};
+use super::section::{ActivityCode, Presence, Section};
 use super::slices::Pages;
 use super::strings::Strings;
 use crate::error::Result;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -28,10 +31,19 @@ pub(crate) struct Block<'a> {
 
 #[derive(Debug)]
 enum Source<'a> {
-    /// Properties that are not on the pages may be told of everyone.
-    Pages(Pages<'a>, Option<Rc<Everyone<'a>>>),
+    Stored(Stored<'a>),
     Rows(&'a DayRows, Range<usize>),
     Everyone(Rc<Everyone<'a>>),
+}
+
+/// Rows on a section's pages.
+#[derive(Debug)]
+struct Stored<'a> {
+    pages: Pages<'a>,
+    /// Who the users are, and what is told of everyone instead of on the pages.
+    everyone: Option<(Presence<'a>, Rc<Everyone<'a>>)>,
+    /// Where the users are among everyone; `None`: they are all.
+    places: OnceCell<Option<Vec<u16>>>,
 }
 
 /// One property on the rows of a block.
@@ -82,12 +94,16 @@ impl Section {
             Some(_) => return Ok(None),
         };
         if let Some((at, record)) = self.find(activity, chunk)? {
-            let users = match chunk {
-                CHUNK_NONE => Vec::new(),
-                _ => self.container(at, record)?.lows(),
+            if chunk == CHUNK_NONE {
+                return Ok(Some(self.block_of(at, record, (Vec::new(), 0..0), None)?));
+            }
+            let presence = self.users(at, record)?;
+            let (users, all) = (presence.lows(), 0..presence.cardinality());
+            let everyone = match everyone {
+                Some(everyone) => Some(everyone.clone()),
+                None => self.everyone(chunk)?,
             };
-            let all = 0..users.len();
-            let everyone = everyone.filter(|_| chunk != CHUNK_NONE);
+            let everyone = everyone.map(|everyone| (presence, everyone));
             return Ok(Some(self.block_of(at, record, (users, all), everyone)?));
         }
         let Some((at, users, of_chunk)) = self.packed(activity, chunk)? else { return Ok(None) };
@@ -110,7 +126,7 @@ impl Section {
         at: usize,
         record: &'a BlockRecord,
         (users, wanted): (Vec<u16>, Range<usize>),
-        everyone: Option<&Rc<Everyone<'a>>>,
+        everyone: Option<(Presence<'a>, Rc<Everyone<'a>>)>,
     ) -> Result<Block<'a>> {
         let all_rows = record.rows.get() as usize;
         let mut counts = match record.counts.length.get() {
@@ -132,7 +148,7 @@ impl Section {
         } else if users.len() < counts.len() {
             counts = counts.get(wanted).unwrap_or_default().to_vec();
         }
-        let source = Source::Pages(pages, everyone.cloned());
+        let source = Source::Stored(Stored { pages, everyone, places: OnceCell::new() });
         Ok(Block { users, counts, rows: rows.len(), start: self.span().start, source })
     }
 }
@@ -179,7 +195,7 @@ impl<'a> Block<'a> {
     /// When the rows happened, in microseconds since 1970, in row order: user, time, arrival.
     pub(crate) fn times(&self) -> Result<Vec<i64>> {
         match &self.source {
-            Source::Pages(pages, _) => pages.times(self.rows),
+            Source::Stored(stored) => stored.times(self),
             Source::Everyone(_) => Ok(Vec::new()),
             Source::Rows(rows, range) => {
                 let times = rows.times.get(range.clone()).unwrap_or_default();
@@ -191,16 +207,42 @@ impl<'a> Block<'a> {
     /// A property on these rows; `None` where no row has it.
     pub(crate) fn column(&self, property: &str) -> Result<Option<Rc<BlockColumn<'a>>>> {
         let column = match &self.source {
-            Source::Pages(pages, everyone) => {
-                match (pages.column(property, &self.counts)?, everyone) {
-                    (None, Some(everyone)) => everyone.column_of(property, &self.users)?,
-                    (own, _) => own.map(Rc::new),
-                }
-            }
+            Source::Stored(stored) => stored.column(property, &self.counts)?,
             Source::Rows(rows, range) => column_of(rows, property, range).map(Rc::new),
             Source::Everyone(everyone) => everyone.column(property)?,
         };
         Ok(column.filter(|column| !column.cells.all_null()))
+    }
+}
+
+impl<'a> Stored<'a> {
+    fn places(&self) -> Result<Option<&[u16]>> {
+        let Some((users, everyone)) = &self.everyone else { return Ok(None) };
+        Ok(once(&self.places, || everyone.places(users))?.as_deref())
+    }
+
+    fn times(&self, block: &Block<'_>) -> Result<Vec<i64>> {
+        let firsts = match &self.everyone {
+            Some((_, everyone)) => everyone.firsts()?,
+            None => None,
+        };
+        let mut times = self.pages.times(block.rows, block.start)?;
+        let Some(firsts) = firsts else { return Ok(times) };
+        match self.places()? {
+            None => firsts::add(firsts.iter(), &block.counts, &mut times),
+            Some(places) => {
+                let first = |place: &u16| firsts.get(usize::from(*place));
+                firsts::add(places.iter().filter_map(first), &block.counts, &mut times);
+            }
+        }
+        if self.pages.in_day(&times) { Ok(times) } else { Err(self.pages.late()) }
+    }
+
+    fn column(&self, property: &str, counts: &[u32]) -> Result<Option<Rc<BlockColumn<'a>>>> {
+        match (self.pages.column(property, counts)?, &self.everyone) {
+            (None, Some((_, everyone))) => everyone.column_of(property, self.places()?),
+            (own, _) => Ok(own.map(Rc::new)),
+        }
     }
 }
 
@@ -243,11 +285,13 @@ impl Cells<'_> {
         }
     }
 
-    fn at<'c>(&self, places: &[usize]) -> Cells<'c> {
+    fn at<'c>(&self, places: &[u16]) -> Cells<'c> {
         match self {
-            Cells::Any(_) => Cells::Any(places.iter().map(|place| self.get(*place)).collect()),
+            Cells::Any(_) => {
+                Cells::Any(places.iter().map(|place| self.get(usize::from(*place))).collect())
+            }
             Cells::Texts(codes) => {
-                let code = |place: &usize| codes.get(*place).copied();
+                let code = |place: &u16| codes.get(usize::from(*place)).copied();
                 Cells::Texts(places.iter().filter_map(code).collect())
             }
         }
@@ -256,7 +300,7 @@ impl Cells<'_> {
 
 impl<'a> BlockColumn<'a> {
     /// The cells at some places, in the same column.
-    pub(super) fn at(&self, places: &[usize]) -> BlockColumn<'a> {
+    pub(super) fn at(&self, places: &[u16]) -> BlockColumn<'a> {
         let (texts, wide) = (self.texts.clone(), self.wide.clone());
         BlockColumn { per_user: self.per_user, cells: self.cells.at(places), texts, wide }
     }

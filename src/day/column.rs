@@ -2,7 +2,8 @@
 //! by kind, packed. Encoder and decoder.
 
 use super::datum::KindSet;
-use super::format::{COLUMN_PER_USER, value_kind};
+use super::floats;
+use super::format::{COLUMN_PER_USER, FLOAT_SCALE_MAX, value_kind};
 use super::rows::{Cell, Strings};
 use crate::codec::{cursor, ints};
 use crate::event::Decimal;
@@ -88,25 +89,29 @@ pub(crate) fn same(a: Cell, b: Cell) -> bool {
     }
 }
 
-fn kind_of(cell: Cell, texts: Texts) -> Kind {
+/// `floats`: the scale with which all floats of the page are exact.
+fn kind_of(cell: Cell, texts: Texts, floats: Option<u8>) -> Kind {
     match (cell, texts) {
         (Cell::Null, _) => (value_kind::NULL, 0),
         (Cell::Bool(_), _) => (value_kind::BOOL, 0),
         (Cell::Integer(_), _) => (value_kind::INTEGER, 0),
         (Cell::Decimal(scale, _), _) => (value_kind::DECIMAL, scale),
         (Cell::WideDecimal(scale, _), _) => (value_kind::WIDE_DECIMAL, scale),
-        (Cell::Float(_), _) => (value_kind::FLOAT, 0),
+        (Cell::Float(_), _) => match floats {
+            Some(scale) => (value_kind::SCALED_FLOAT, scale),
+            None => (value_kind::FLOAT, 0),
+        },
         (Cell::Text(_), Texts::Coded(_)) => (value_kind::TEXT_CODE, 0),
         (Cell::Text(_), Texts::Plain(_)) => (value_kind::TEXT_PLAIN, 0),
     }
 }
 
 /// The kinds that occur, sorted.
-fn kinds_of(cells: &[Cell], texts: Texts) -> Vec<Kind> {
+fn kinds_of(cells: &[Cell], kind_of: impl Fn(Cell) -> Kind) -> Vec<Kind> {
     let mut kinds: Vec<Kind> = Vec::new();
     let mut last = None;
     for &cell in cells {
-        let kind = kind_of(cell, texts);
+        let kind = kind_of(cell);
         if last != Some(kind) && !kinds.contains(&kind) {
             kinds.push(kind);
         }
@@ -117,16 +122,18 @@ fn kinds_of(cells: &[Cell], texts: Texts) -> Vec<Kind> {
 }
 
 fn encode_values(cells: &[Cell], context: Context, out: &mut Vec<u8>) {
-    let kinds = kinds_of(cells, context.texts);
+    let floats = floats::scale_of(cells);
+    let kind_of = |cell: Cell| kind_of(cell, context.texts, floats);
+    let kinds = kinds_of(cells, kind_of);
     out.push(kinds.len() as u8);
     out.extend(kinds.iter().flat_map(|&(kind, scale)| [kind, scale]));
     if let [kind] = kinds.as_slice() {
         return encode_kind(*kind, cells.iter().copied(), context, out);
     }
-    let tag = |cell: &Cell| kinds.binary_search(&kind_of(*cell, context.texts)).unwrap_or(0) as u64;
+    let tag = |cell: &Cell| kinds.binary_search(&kind_of(*cell)).unwrap_or(0) as u64;
     ints::pack(cells.iter().map(tag), tag_width(kinds.len()), out);
     for &kind in &kinds {
-        let of_kind = cells.iter().copied().filter(|&cell| kind_of(cell, context.texts) == kind);
+        let of_kind = cells.iter().copied().filter(|&cell| kind_of(cell) == kind);
         encode_kind(kind, of_kind, context, out);
     }
 }
@@ -136,7 +143,7 @@ fn tag_width(kinds: usize) -> u32 {
 }
 
 fn encode_kind(
-    (kind, _): Kind,
+    (kind, scale): Kind,
     cells: impl Iterator<Item = Cell> + Clone,
     context: Context,
     out: &mut Vec<u8>,
@@ -159,6 +166,10 @@ fn encode_kind(
             Cell::Float(value) => value.to_le_bytes(),
             _ => [0; 8],
         })),
+        value_kind::SCALED_FLOAT => {
+            let numbers: Vec<i64> = cells.map(|cell| floats::unscaled(cell, scale)).collect();
+            ints::encode(&numbers, out);
+        }
         value_kind::TEXT_PLAIN => encode_plain(cells, context.texts, out),
         _ => {}
     }
@@ -279,9 +290,12 @@ fn decode_kinds(input: &mut &[u8]) -> Result<Vec<Kind>, String> {
         return Err(format!("{count} kinds of value, or out of order"));
     }
     for &(kind, scale) in &kinds {
-        let scaled = matches!(kind, value_kind::DECIMAL | value_kind::WIDE_DECIMAL);
-        let scale_max = if scaled { DECIMAL_SCALE_MAX } else { 0 };
-        if kind > value_kind::TEXT_PLAIN || scale > scale_max {
+        let scale_max = match kind {
+            value_kind::DECIMAL | value_kind::WIDE_DECIMAL => DECIMAL_SCALE_MAX,
+            value_kind::SCALED_FLOAT => FLOAT_SCALE_MAX,
+            _ => 0,
+        };
+        if kind > value_kind::SCALED_FLOAT || scale > scale_max {
             return Err(format!("unknown kind of value {kind} with scale {scale}"));
         }
     }
@@ -359,6 +373,9 @@ impl Decoder<'_, '_> {
             value_kind::TEXT_CODE => self.codes(count, wanted),
             value_kind::WIDE_DECIMAL => self.wide(scale, count, wanted),
             value_kind::FLOAT => self.floats(count, wanted),
+            value_kind::SCALED_FLOAT => {
+                self.numbers(count, wanted, |number| Cell::Float(floats::scaled(number, scale)))
+            }
             value_kind::TEXT_PLAIN => self.plain(count, wanted),
             _ => {
                 self.to.cells.extend(wanted.map(|_| Cell::Null));

@@ -97,6 +97,41 @@ impl Crowds {
         self.crowds.binary_search_by_key(&chunk, |crowd| crowd.chunk).ok()
     }
 
+    /// The places of a block's users among those of their crowd, ascending.
+    pub(crate) fn ranks(&self, crowd: usize, block: &Block) -> impl Iterator<Item = usize> {
+        let first = self.crowds[crowd].first;
+        self.ranks[block.users.clone()].iter().map(move |rank| *rank as usize - first)
+    }
+
+    /// Calls `visit` with the places among all users of the crowds, and the rows, of the users of
+    /// a block; a user of no crowd is left out.
+    pub(crate) fn each_user(
+        &self,
+        layout: &Layout,
+        block: &Block,
+        mut visit: impl FnMut(usize, Range<usize>),
+    ) {
+        let mut row = block.rows.start;
+        for user in block.users.clone() {
+            let rows = row..row + layout.counts[user] as usize;
+            row = rows.end;
+            if self.ranks[user] != NO_RANK {
+                visit(self.ranks[user] as usize, rows);
+            }
+        }
+    }
+
+    /// Users of all crowds.
+    pub(crate) fn users(&self) -> usize {
+        self.users
+    }
+
+    /// A crowd's part of what there is one of for each user of the crowds.
+    pub(crate) fn part<'t, T>(&self, crowd: usize, all: &'t [T]) -> &'t [T] {
+        let Crowd { first, lows, .. } = &self.crowds[crowd];
+        &all[*first..first + lows.len()]
+    }
+
     /// For each crowd, a cell for each of its users: where all rows of every user agree on the
     /// property, some row has it, and less is stored so. `cells`: of all laid out rows.
     pub(crate) fn agreed(&self, layout: &Layout, cells: &[Cell]) -> Vec<Option<Vec<Cell>>> {

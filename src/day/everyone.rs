@@ -4,7 +4,7 @@
 use super::block::{Block, BlockColumn};
 use super::format::{BlockRecord, CHUNKS_MAX};
 use super::lazy::once;
-use super::section::{ActivityCode, Section};
+use super::section::{ActivityCode, Presence, Section};
 use super::slices::Pages;
 use crate::error::Result;
 use std::cell::{OnceCell, RefCell};
@@ -19,6 +19,8 @@ pub(crate) struct Everyone<'a> {
     at: usize,
     users: OnceCell<Vec<u16>>,
     pages: OnceCell<Pages<'a>>,
+    /// When each user did something first, in microseconds since the day's start.
+    firsts: OnceCell<Option<Vec<i64>>>,
     /// What was read already, by property.
     columns: RefCell<Vec<(String, Option<Rc<BlockColumn<'a>>>)>>,
 }
@@ -40,6 +42,7 @@ impl Section {
             at,
             users: OnceCell::new(),
             pages: OnceCell::new(),
+            firsts: OnceCell::new(),
             columns: RefCell::default(),
         })))
     }
@@ -53,7 +56,7 @@ impl<'a> Everyone<'a> {
     }
 
     /// Low 16 bits, ascending.
-    fn users(&self) -> Result<&[u16]> {
+    pub(super) fn users(&self) -> Result<&[u16]> {
         Ok(once(&self.users, || Ok(self.section.container(self.at, self.record)?.lows()))?)
     }
 
@@ -85,30 +88,50 @@ impl<'a> Everyone<'a> {
         Ok(column)
     }
 
-    /// The column for some of the users, ascending.
+    /// When each user did something first, in microseconds since the day's start; `None` where the
+    /// times of the chunk's rows are not told from there.
+    pub(super) fn firsts(&self) -> Result<Option<&[i64]>> {
+        let firsts = once(&self.firsts, || {
+            let pages = self.pages()?;
+            let users = self.record.cardinality.get() as usize;
+            pages.timed().then(|| pages.times(users, 0)).transpose()
+        });
+        Ok(firsts?.as_deref())
+    }
+
+    /// The column for the users at these places, or for all.
     pub(super) fn column_of(
         &self,
         property: &str,
-        users: &[u16],
+        places: Option<&[u16]>,
     ) -> Result<Option<Rc<BlockColumn<'a>>>> {
         let Some(column) = self.column(property)? else { return Ok(None) };
-        if users.len() == self.users()?.len() {
-            return Ok(Some(column));
-        }
-        match self.places(users)? {
-            Some(places) => Ok(Some(Rc::new(column.at(&places)))),
-            None => Err(self.section.damage(
-                self.record.presence.offset.get(),
-                "presence",
-                "any activity lacks a user",
-            )),
+        match places {
+            None => Ok(Some(column)),
+            Some(places) => Ok(Some(Rc::new(column.at(places)))),
         }
     }
 
-    /// Where some users are, ascending; `None` where one is not.
-    fn places(&self, users: &[u16]) -> Result<Option<Vec<usize>>> {
-        let mut all = self.users()?.iter().enumerate();
-        let place = |user: &u16| all.find(|(_, known)| *known == user).map(|(place, _)| place);
-        Ok(users.iter().map(place).collect())
+    /// Where some of the users are, ascending; `None`: they are all.
+    pub(super) fn places(&self, some: &Presence<'_>) -> Result<Option<Vec<u16>>> {
+        let all = self.users()?;
+        if some.cardinality() == all.len() {
+            return Ok(None);
+        }
+        let mut places = Vec::with_capacity(some.cardinality());
+        if let Presence::Ranks(ranks) = some {
+            ranks.for_each_rank(|rank| places.push(rank));
+            return Ok(Some(places));
+        }
+        let mut all = (0u16..=u16::MAX).zip(all);
+        some.for_each(|low| {
+            let place = all.find(|(_, known)| **known == low);
+            places.extend(place.map(|(place, _)| place));
+        });
+        if places.len() == some.cardinality() {
+            return Ok(Some(places));
+        }
+        let offset = self.record.presence.offset.get();
+        Err(self.section.damage(offset, "presence", "any activity lacks a user"))
     }
 }

@@ -31,6 +31,10 @@ pub(crate) const PACKED_BELOW: usize = 64;
 pub(crate) const PRESENCE_PACKED: u8 = 3;
 /// `presence_kind` of rows without a user.
 pub(crate) const PRESENCE_NONE: u8 = 4;
+/// `presence_kind` of an activity whose users in the chunk are those of any activity.
+pub(crate) const PRESENCE_ALL: u8 = 5;
+/// `presence_kind` of some of the users of any activity: a bit for each of those.
+pub(crate) const PRESENCE_RANKS: u8 = 6;
 
 /// Set in a page-column's first byte where it has a value per user instead of per row.
 pub(crate) const COLUMN_PER_USER: u8 = 1;
@@ -45,7 +49,10 @@ pub(crate) mod value_kind {
     pub(crate) const FLOAT: u8 = 5;
     pub(crate) const TEXT_CODE: u8 = 6;
     pub(crate) const TEXT_PLAIN: u8 = 7;
+    pub(crate) const SCALED_FLOAT: u8 = 8;
 }
+/// The greatest scale of floats that are stored as integers over a power of ten.
+pub(crate) const FLOAT_SCALE_MAX: u8 = 6;
 
 /// The first bytes of a day file.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]

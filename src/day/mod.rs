@@ -7,6 +7,8 @@ mod crowds;
 pub(crate) mod datum;
 pub(crate) mod everyone;
 pub(crate) mod file;
+mod firsts;
+mod floats;
 mod format;
 mod index;
 pub(crate) mod indexed;

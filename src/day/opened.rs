@@ -2,8 +2,8 @@
 //! checked, and which blocks have been checked since.
 
 use super::format::{
-    ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, ENTITY_USER, IndexRecord,
-    PRESENCE_NONE, PRESENCE_PACKED, PartRecord, SECTION_MAGIC, SectionFooter,
+    ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, ENTITY_USER, IndexRecord, PRESENCE_ALL,
+    PRESENCE_NONE, PRESENCE_PACKED, PRESENCE_RANKS, PartRecord, SECTION_MAGIC, SectionFooter,
 };
 use super::names::StringList;
 use crate::codec::checksum::crc;
@@ -197,7 +197,11 @@ fn check_block(
     let kinds_agree = match chunk {
         CHUNK_NONE => kind == PRESENCE_NONE && users == 0 && rows > 0,
         CHUNK_PACKED => kind == PRESENCE_PACKED && users > 0,
-        _ => chunk < CHUNKS_MAX && kind < PRESENCE_PACKED && users > 0 && users <= CHUNKS_MAX,
+        _ => {
+            let own = kind < PRESENCE_PACKED;
+            let among_all = !any && (kind == PRESENCE_ALL || kind == PRESENCE_RANKS);
+            chunk < CHUNKS_MAX && (own || among_all) && (1..=CHUNKS_MAX).contains(&users)
+        }
     };
     if !kinds_agree || (any && rows > 0) || (!any && rows < users) {
         return Err(format!("{users} users and {rows} rows of kind {kind} in chunk {chunk}"));

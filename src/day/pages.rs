@@ -103,6 +103,13 @@ pub(crate) fn encode_times(times: &[i64], out: &mut Vec<u8>) {
     ints::encode(&times, out);
 }
 
+/// Bytes that these times take, but for a few.
+pub(crate) fn times_about(times: &[i64]) -> usize {
+    let (_, unit_us) = super::unit::coarsest(times);
+    let times: Vec<i64> = times.iter().map(|time| time / unit_us).collect();
+    ints::about_bytes(&times)
+}
+
 /// Appends the times at `wanted` of the page's `rows`, in microseconds since the span's start plus
 /// `base`; `end` is the length of the span.
 pub(crate) fn decode_times(

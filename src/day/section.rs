@@ -1,9 +1,12 @@
 //! Reading a day section in place.
 
-use super::format::{ANY, BlockRecord, CHUNK_PACKED, IndexRecord, PartRecord};
+use super::format::{
+    ANY, BlockRecord, CHUNK_PACKED, IndexRecord, PRESENCE_ALL, PRESENCE_RANKS, PartRecord,
+};
 use super::names::TextList;
 use super::opened::Opened;
 use crate::codec::bits::{Bits, Container};
+use crate::codec::ranks::Ranks;
 use crate::codec::{checksum::crc, ints};
 use crate::error::{Error, Result};
 use crate::fs::Bytes;
@@ -40,16 +43,39 @@ pub(crate) enum Presence<'a> {
     /// Nobody.
     None,
     Container(Container<'a>),
+    /// Some of those of any activity.
+    Ranks(Ranks<'a>),
     /// Ascending ordinals, under 64 of them, all of the chunk.
     Packed(&'a [U32]),
 }
 
 impl Presence<'_> {
+    /// How many users there are.
+    pub(crate) fn cardinality(&self) -> usize {
+        match self {
+            Presence::None => 0,
+            Presence::Container(container) => container.cardinality() as usize,
+            Presence::Ranks(ranks) => ranks.cardinality() as usize,
+            Presence::Packed(users) => users.len(),
+        }
+    }
+
+    /// The low 16 bits of all users, ascending.
+    pub(super) fn lows(&self) -> Vec<u16> {
+        if let Presence::Container(container) = self {
+            return container.lows();
+        }
+        let mut lows = Vec::with_capacity(self.cardinality());
+        self.for_each(|low| lows.push(low));
+        lows
+    }
+
     /// ORs the users into `bits`; false where there are none.
     pub(crate) fn or_into(&self, bits: &mut Bits) -> bool {
         match self {
             Presence::None => return false,
             Presence::Container(container) => container.or_into(bits),
+            Presence::Ranks(ranks) => ranks.or_into(bits),
             Presence::Packed(users) => {
                 users.iter().for_each(|user| bits.insert(user.get() as u16));
             }
@@ -62,6 +88,7 @@ impl Presence<'_> {
         match self {
             Presence::None => {}
             Presence::Container(container) => container.for_each(visit),
+            Presence::Ranks(ranks) => ranks.for_each(visit),
             Presence::Packed(users) => users.iter().for_each(|user| visit(user.get() as u16)),
         }
     }
@@ -248,13 +275,41 @@ impl Section {
         Ok(container)
     }
 
+    /// The users of a block that is not packed.
+    pub(super) fn users(&self, at: usize, record: &BlockRecord) -> Result<Presence<'_>> {
+        let kind = record.presence_kind;
+        if kind != PRESENCE_ALL && kind != PRESENCE_RANKS {
+            return Ok(Presence::Container(self.container(at, record)?));
+        }
+        let damage = |e: String| self.damage(record.presence.offset.get(), "presence", e);
+        let Some((at_all, all)) = self.find(ActivityCode::Any, record.chunk.get())? else {
+            return Err(damage("some users of nobody".to_string()));
+        };
+        let (all, cardinality) = (self.container(at_all, all)?, record.cardinality.get());
+        if kind == PRESENCE_ALL {
+            if all.cardinality() == cardinality {
+                return Ok(Presence::Container(all));
+            }
+            return Err(damage(format!("all of {} users, not {cardinality}", all.cardinality())));
+        }
+        let checked = &self.opened()?.checked;
+        let ranks = if checked.presence(at) {
+            Ranks::shaped(all, cardinality, self.unchecked(&record.presence, "presence")?)
+        } else {
+            Ranks::parse(all, cardinality, self.checked(&record.presence, "presence")?)
+        };
+        let ranks = ranks.map_err(damage)?;
+        checked.set_presence(at);
+        Ok(Presence::Ranks(ranks))
+    }
+
     /// The activity's users of the chunk, in place: arrays can be taken as arrays.
     pub(crate) fn presence(&self, activity: ActivityCode, chunk: u32) -> Result<Presence<'_>> {
         if chunk >= CHUNK_PACKED {
             return Ok(Presence::None);
         }
         if let Some((at, record)) = self.find(activity, chunk)? {
-            return Ok(Presence::Container(self.container(at, record)?));
+            return self.users(at, record);
         }
         Ok(match self.packed(activity, chunk)? {
             Some((_, users, of_chunk)) => Presence::Packed(users.get(of_chunk).unwrap_or_default()),
@@ -289,14 +344,14 @@ impl Section {
         let presence = self.presence(activity, chunk)?;
         let counts = match presence {
             Presence::None => return Ok(()),
-            Presence::Container(container) => {
-                let Some((at, record)) = self.find(activity, chunk)? else { return Ok(()) };
-                self.counts_of(at, record, 0..container.cardinality() as usize)?
-            }
             Presence::Packed(_) => {
                 let Some((at, _, of_chunk)) = self.packed(activity, chunk)? else { return Ok(()) };
                 let Some((_, record)) = self.find(activity, CHUNK_PACKED)? else { return Ok(()) };
                 self.counts_of(at, record, of_chunk)?
+            }
+            _ => {
+                let Some((at, record)) = self.find(activity, chunk)? else { return Ok(()) };
+                self.counts_of(at, record, 0..presence.cardinality())?
             }
         };
         let mut counts = counts.into_iter();

@@ -26,6 +26,8 @@ struct Reading {
 #[derive(Default)]
 struct Shared {
     users: Vec<u32>,
+    /// The first time of each, from which the times of their rows are counted, if they are.
+    firsts: Option<Vec<i64>>,
     /// Property and a cell for each of the users.
     columns: Vec<(u16, Vec<Cell>)>,
 }
@@ -85,8 +87,9 @@ impl Section {
             shared.columns.push((*property, cells.1));
         }
         if page.times.length > 0 {
-            let what = "times of everyone".to_string();
-            return Err(self.page_damage(record, &page.times, what));
+            let mut firsts = Vec::new();
+            self.read_times(record, page, bytes, &mut firsts)?;
+            shared.firsts = Some(firsts);
         }
         reading.everyone.insert(record.chunk.get(), shared);
         Ok(())
@@ -118,6 +121,11 @@ impl Section {
             let what = "any activity lacks a user";
             return Err(self.damage(record.presence.offset.get(), "presence", what));
         }
+        let (span, times) = (self.span(), &reading.rows.times[first_row..]);
+        if times.iter().any(|time| *time >= span.end - span.start) {
+            let what = "a time after the day, counted from the user's first";
+            return Err(self.damage(record.head.offset.get(), "page", what));
+        }
         let rows = &mut reading.rows;
         match record.chunk.get() {
             CHUNK_NONE => rows.users.resize(rows.times.len(), NO_USER),
@@ -140,9 +148,9 @@ impl Section {
                 Ok(self.packed_users(at, record)?.iter().map(|user| user.get()).collect())
             }
             chunk => {
-                let container = self.container(at, record)?;
-                let mut users = Vec::with_capacity(container.cardinality() as usize);
-                container.for_each(|low| users.push(chunk << 16 | u32::from(low)));
+                let presence = self.users(at, record)?;
+                let mut users = Vec::with_capacity(presence.cardinality());
+                presence.for_each(|low| users.push(chunk << 16 | u32::from(low)));
                 Ok(users)
             }
         }
@@ -180,6 +188,22 @@ impl Section {
         self.damage(pages_at.saturating_add(part.offset as u64), "page", what)
     }
 
+    fn read_times(
+        &self,
+        record: &BlockRecord,
+        page: &PagePlace,
+        bytes: &[u8],
+        times: &mut Vec<i64>,
+    ) -> Result<()> {
+        let span = self.span();
+        part_bytes(bytes, &page.times)
+            .and_then(|bytes| {
+                let span = (0, span.end - span.start);
+                decode_times(bytes, page.rows, 0..page.rows, span, times)
+            })
+            .map_err(|e| self.page_damage(record, &page.times, e))
+    }
+
     fn read_page(
         &self,
         record: &BlockRecord,
@@ -188,14 +212,8 @@ impl Section {
         users: &[usize],
         reading: &mut Reading,
     ) -> Result<()> {
-        let span = self.span();
         let first_row = reading.rows.times.len();
-        part_bytes(bytes, &page.times)
-            .and_then(|bytes| {
-                let span = (0, span.end - span.start);
-                decode_times(bytes, page.rows, 0..page.rows, span, &mut reading.rows.times)
-            })
-            .map_err(|e| self.page_damage(record, &page.times, e))?;
+        self.read_times(record, page, bytes, &mut reading.rows.times)?;
         for (property, part) in &page.columns {
             part_bytes(bytes, part)
                 .and_then(|bytes| reading.add_column(*property, bytes, page.rows, users, first_row))
@@ -346,6 +364,10 @@ impl Reading {
                     to.extend(std::iter::repeat_n(cells[place], rows as usize));
                 }
             });
+        }
+        if let Some(firsts) = &shared.firsts {
+            let firsts = places.iter().filter_map(|place| firsts.get(*place));
+            super::firsts::add(firsts, counts, &mut self.rows.times[first_row..]);
         }
         self.everyone.insert(chunk, shared);
         true

@@ -124,18 +124,35 @@ impl<'a> Pages<'a> {
         self.slices.iter().any(has)
     }
 
-    pub(super) fn times(&self, rows: usize) -> Result<Vec<i64>> {
+    /// Whether the pages have times: those of everyone may have none.
+    pub(super) fn timed(&self) -> bool {
+        self.slices.iter().all(|slice| slice.page.times.length > 0)
+    }
+
+    /// The times of so many wanted rows, counted from `start`.
+    pub(super) fn times(&self, rows: usize, start: i64) -> Result<Vec<i64>> {
         let span = self.section.span();
         let mut times = Vec::with_capacity(rows);
         for slice in &self.slices {
             let part = &slice.page.times;
             let wanted = slice.rows.clone();
-            let span = (span.start, span.end - span.start);
+            let span = (start, span.end - span.start);
             part_bytes(self.bytes, part)
                 .and_then(|bytes| decode_times(bytes, slice.page.rows, wanted, span, &mut times))
                 .map_err(|e| self.damage(part, e))?;
         }
         Ok(times)
+    }
+
+    pub(super) fn in_day(&self, times: &[i64]) -> bool {
+        let end = self.section.span().end;
+        times.iter().all(|time| *time < end)
+    }
+
+    /// Damage where a time, counted from its user's first, is not within the day.
+    pub(super) fn late(&self) -> crate::error::Error {
+        let pages_at = self.record.head.offset.get();
+        self.section.damage(pages_at, "page", "a time after the day, counted from the user's first")
     }
 
     fn damage(&self, part: &PartPlace, what: String) -> crate::error::Error {

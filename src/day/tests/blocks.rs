@@ -290,3 +290,46 @@ fn damage_is_an_error_or_changes_nothing() {
     // What is left are users of any activity, insert ids and an index that was not asked for.
     assert!(found > whole.bytes.len() / 7 * 9 / 10, "{found} of {}", whole.bytes.len());
 }
+
+/// Users who start when they like, and do other things within minutes.
+fn rows_after_first_ones() -> DayRows {
+    let mut rows = DayRows::default();
+    for user in 0..200u32 {
+        let first = i64::from(user) * 7_919 % 80_000 * 1_000_000;
+        rows.push(user, b"open", first);
+        for more in 0..i64::from(user % 4) {
+            rows.push(user, b"view", first + 3_217_000 + 1_000 * more);
+        }
+    }
+    rows.push(NO_USER, b"view", 1);
+    rows.push(9, b"rare", DAY_US - 1);
+    rows
+}
+
+#[test]
+fn times_are_told_from_the_first_of_each_user() {
+    let rows = rows_after_first_ones();
+    let (built, section) = built(&rows);
+    let everyone = section.everyone(0).unwrap().unwrap();
+    let firsts = everyone.firsts().unwrap().unwrap();
+    assert_eq!((firsts.len(), firsts[1]), (200, 7_919_000_000));
+    // 200 first times of whole seconds, and 300 of a few milliseconds since.
+    assert!(built.bytes.len() < 200 * 17 / 8 + 300 * 12 / 8 + 1_500, "{}", built.bytes.len());
+    let kinds = section.blocks().unwrap().iter().map(|record| record.presence_kind);
+    let (all, ranks) = (super::super::format::PRESENCE_ALL, super::super::format::PRESENCE_RANKS);
+    assert!(kinds.clone().any(|kind| kind == all) && kinds.clone().any(|kind| kind == ranks));
+    assert_eq!(all_rows(&section.rows().unwrap()), expected_rows(&rows));
+    check_blocks(rows);
+}
+
+#[test]
+fn times_of_any_hour_are_told_from_midnight() {
+    let mut rows = DayRows::default();
+    for row in 0..400i64 {
+        let name: &[u8] = if row % 2 == 0 { b"open" } else { b"view" };
+        rows.push((row / 2) as u32, name, row * row * 7_919_123_457 % DAY_US);
+    }
+    let (_, section) = built(&rows);
+    assert!(section.everyone(0).unwrap().is_none());
+    check_blocks(rows);
+}
