@@ -157,8 +157,8 @@ fn word_at(bytes: &[u8], from: usize) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// `width` bits from bit `at` on.
-fn bits_at(bytes: &[u8], at: usize, width: u32) -> u64 {
+/// `width` bits from bit `at` on. Bits beyond the end of `bytes` read as zeros.
+pub(crate) fn bits_at(bytes: &[u8], at: usize, width: u32) -> u64 {
     let (low, high) = (word_at(bytes, at / 8), word_at(bytes, at / 8 + 8));
     let window = u128::from(high) << 64 | u128::from(low);
     (window >> (at % 8)) as u64 & u64::MAX.checked_shr(64 - width).unwrap_or(0)

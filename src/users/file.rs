@@ -1,12 +1,15 @@
 //! Sealed users files: read in place, never changed.
 //!
-//! `[header][probe table][offsets][ids]`. The table has a power of two slots of 8 bytes: the low
-//! half is the id's index + 1 (0: empty), the high half the high half of its hash, so that an id
-//! that is not there is mostly refused without a look at any id. Linear probing, at most 3/4 full.
-//! Each part is checked against its CRC32C when it is first used.
+//! `[header][table][directory][ids]`. The ids lie in blocks of 64, packed; the directory tells where
+//! each block begins. The table has an entry for each id, in buckets by the first bits of its hash:
+//! the id's index, and as many other bits of the hash as there is room for, so that an id that is not
+//! there is mostly refused without a look at any id. Each part is checked against its CRC32C when
+//! it is first used.
 
+use super::block::{self, BLOCK_IDS};
 use crate::catalog::manifest::{FORMAT_VERSION, UsersFileEntry};
 use crate::codec::checksum::crc;
+use crate::codec::ints::width_of;
 use crate::codec::record::newer_format;
 use crate::error::{Error, Result};
 use crate::fs::Bytes;
@@ -34,7 +37,7 @@ pub(super) struct Header {
     pub(super) first_ordinal: U32,
     pub(super) count: U32,
     pub(super) table: Part,
-    pub(super) offsets: Part,
+    pub(super) directory: Part,
     pub(super) ids: Part,
     /// CRC32C of all header bytes before it.
     pub(super) checksum: U32,
@@ -48,16 +51,59 @@ pub(super) struct Part {
     pub(super) checksum: U32,
 }
 
-/// A sealed users file, mapped: a probe table, the ids, and their offsets.
+/// How the table of so many ids is laid out: `buckets + 1` numbers of 4 bytes tell where each
+/// bucket's entries begin, then the entries follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TableShape {
+    pub(super) bucket_bits: u32,
+    /// Low bits of an entry that are the id's index; the others are the low bits of its hash.
+    pub(super) index_bits: u32,
+    pub(super) entry_bytes: usize,
+}
+
+impl TableShape {
+    pub(super) fn of(count: u32) -> TableShape {
+        let index_bits = width_of(u64::from(count.saturating_sub(1)));
+        TableShape {
+            // 8 to 16 ids a bucket.
+            bucket_bits: width_of(u64::from(count) / 16),
+            index_bits,
+            // At least eight bits of the hash.
+            entry_bytes: if index_bits <= 24 { 4 } else { 5 },
+        }
+    }
+
+    pub(super) fn buckets(&self) -> usize {
+        1 << self.bucket_bits
+    }
+
+    /// Bytes of the whole table.
+    pub(super) fn bytes(&self, count: u32) -> u64 {
+        4 * (self.buckets() as u64 + 1) + self.entry_bytes as u64 * u64::from(count)
+    }
+
+    pub(super) fn bucket(&self, hash: u64) -> usize {
+        hash.checked_shr(64 - self.bucket_bits).unwrap_or(0) as usize
+    }
+
+    /// The entry of an id.
+    pub(super) fn entry(&self, hash: u64, index: u32) -> u64 {
+        let whole = hash << self.index_bits | u64::from(index);
+        whole & (u64::MAX >> (64 - 8 * self.entry_bytes))
+    }
+}
+
+/// A sealed users file, mapped.
 pub(crate) struct UsersFile {
     pub(super) name: String,
     bytes: Bytes,
     entry: UsersFileEntry,
     seed: u64,
+    shape: TableShape,
     table: Slice,
-    offsets: Slice,
+    directory: Slice,
     ids: Slice,
-    /// Offsets are 8 bytes wide where the ids pass 4 GiB.
+    /// Places in the ids are 8 bytes wide where they pass 4 GiB.
     wide: bool,
     table_checked: OnceLock<()>,
     ids_checked: OnceLock<()>,
@@ -83,15 +129,16 @@ impl UsersFile {
         if header.database.get() != database {
             return Err(damaged("it belongs to another database"));
         }
-        let [table, offsets, ids] = places(&header, bytes.len()).map_err(damaged)?;
-        let wide = offset_width(header.ids.length.get()) == 8;
+        let [table, directory, ids] = places(&header, bytes.len()).map_err(damaged)?;
+        let wide = place_bytes(header.ids.length.get()) == 8;
         Ok(UsersFile {
             name: name.to_owned(),
             bytes,
             entry: entry.clone(),
             seed: hash_seed(database),
+            shape: TableShape::of(entry.count),
             table,
-            offsets,
+            directory,
             ids,
             wide,
             table_checked: OnceLock::new(),
@@ -113,70 +160,103 @@ impl UsersFile {
     pub(super) fn find_hashed(&self, hash: u64, id: &[u8]) -> Result<Option<u32>> {
         self.check_table()?;
         self.check_ids()?;
-        let tag = hash >> 32;
-        let slots = self.slots();
-        let mask = slots.len().wrapping_sub(1);
-        let start = slot_start(hash, mask);
-        for i in 0..slots.len() {
-            let slot = slots.get(start.wrapping_add(i) & mask).map_or(0, |slot| slot.get());
-            let Some(index) = ((slot & u64::from(u32::MAX)) as u32).checked_sub(1) else {
-                return Ok(None);
-            };
-            if slot >> 32 == tag && self.at(index) == Some(id) {
+        let entries = self
+            .bucket(hash)
+            .ok_or_else(|| self.damaged(&self.table, "table", "a bucket ends before it begins"))?;
+        let index_mask = u64::MAX.checked_shr(64 - self.shape.index_bits).unwrap_or(0);
+        let wanted = self.shape.entry(hash, 0);
+        for entry in entries.chunks_exact(self.shape.entry_bytes) {
+            let mut bytes = [0; 8];
+            bytes[..entry.len()].copy_from_slice(entry);
+            let entry = u64::from_le_bytes(bytes);
+            let index = (entry & index_mask) as u32;
+            if entry & !index_mask == wanted && self.is(index, id)? {
                 return Ok(Some(self.entry.first_ordinal + index));
             }
         }
         Ok(None)
     }
 
-    /// The id of an ordinal of this file.
-    pub(crate) fn id(&self, ordinal: u32) -> Result<Option<&[u8]>> {
-        self.check_ids()?;
-        Ok(ordinal.checked_sub(self.entry.first_ordinal).and_then(|index| self.at(index)))
+    /// The entries of the hash's bucket.
+    fn bucket(&self, hash: u64) -> Option<&[u8]> {
+        let (starts, entries) =
+            self.part(&self.table).split_at_checked(4 * (self.shape.buckets() + 1))?;
+        let starts = <[U32]>::ref_from_bytes(starts).ok()?;
+        let bucket = self.shape.bucket(hash);
+        let start = |bucket: usize| Some(starts.get(bucket)?.get() as usize);
+        let width = self.shape.entry_bytes;
+        entries.get(start(bucket)? * width..start(bucket + 1)? * width)
     }
 
-    /// Reads every byte: checksums, order of offsets, and that every id finds its own ordinal.
+    /// The id of an ordinal of this file.
+    pub(crate) fn id(&self, ordinal: u32) -> Result<Option<Vec<u8>>> {
+        let index = ordinal.checked_sub(self.entry.first_ordinal);
+        let Some(index) = index.filter(|index| *index < self.entry.count) else { return Ok(None) };
+        self.check_ids()?;
+        let mut id = Vec::new();
+        self.read(index, |piece| id.extend_from_slice(piece))?;
+        Ok(Some(id))
+    }
+
+    /// Reads every byte: checksums, and that every id finds its own ordinal.
     pub(crate) fn verify(&self) -> Result<()> {
         self.check_table()?;
-        self.check_ids()?;
-        let used = self.slots().iter().filter(|slot| slot.get() & u64::from(u32::MAX) != 0).count();
-        if used != self.entry.count as usize {
-            let what = format!("{used} slots are taken by {} ids", self.entry.count);
-            return Err(self.damaged(&self.table, "probe table", what));
-        }
-        for (ordinal, id) in (self.entry.first_ordinal..).zip(self.ids()) {
+        let mut ordinal = self.entry.first_ordinal;
+        self.each(&mut |id| {
             if id.len() > USER_ID_BYTES_MAX || self.find(id)? != Some(ordinal) {
                 let what = format!("the id of ordinal {ordinal} does not lead back to it");
                 return Err(self.damaged(&self.ids, "ids", what));
             }
+            ordinal += 1;
+            Ok(())
+        })
+    }
+
+    /// Shows the ids in order of their ordinals.
+    pub(super) fn each(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        self.check_ids()?;
+        let mut id = Vec::new();
+        for index in 0..self.entry.count {
+            id.clear();
+            self.read(index, |piece| id.extend_from_slice(piece))?;
+            visit(&id)?;
         }
         Ok(())
     }
 
-    /// Ids in order of their ordinals; after `check_ids`.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        (0..self.entry.count).map(|index| self.at(index).unwrap_or_default())
-    }
-
-    fn slots(&self) -> &[U64] {
-        <[U64]>::ref_from_bytes(self.part(&self.table)).unwrap_or_default()
-    }
-
-    fn at(&self, index: u32) -> Option<&[u8]> {
+    /// Is this the id at an index?
+    fn is(&self, index: u32, id: &[u8]) -> Result<bool> {
         if index >= self.entry.count {
-            return None;
+            return Ok(false);
         }
-        let index = index as usize;
-        self.part(&self.ids).get(self.offset(index)?..self.offset(index + 1)?)
+        let (mut rest, mut equal) = (id, true);
+        self.read(index, |piece| match rest.strip_prefix(piece) {
+            Some(after) => rest = after,
+            None => equal = false,
+        })?;
+        Ok(equal && rest.is_empty())
     }
 
-    fn offset(&self, index: usize) -> Option<usize> {
-        let part = self.part(&self.offsets);
+    fn read(&self, index: u32, piece: impl FnMut(&[u8])) -> Result<()> {
+        let (block, at) = (index as usize / BLOCK_IDS, index as usize % BLOCK_IDS);
+        let ids = (self.entry.count as usize - block * BLOCK_IDS).min(BLOCK_IDS);
+        let place = self.place(block).zip(self.place(block + 1));
+        let bytes = place.and_then(|(start, end)| self.part(&self.ids).get(start..end));
+        let read = match bytes {
+            Some(bytes) => block::read(bytes, ids, at, piece),
+            None => Err("its place is beyond the ids".to_string()),
+        };
+        read.map_err(|what| self.damaged(&self.ids, "ids", format!("block {block}: {what}")))
+    }
+
+    /// Where a block begins; the one after the last where that one ends.
+    fn place(&self, block: usize) -> Option<usize> {
+        let part = self.part(&self.directory);
         if self.wide {
-            let offset = <[U64]>::ref_from_bytes(part).ok()?.get(index)?.get();
-            usize::try_from(offset).ok()
+            let place = <[U64]>::ref_from_bytes(part).ok()?.get(block)?.get();
+            usize::try_from(place).ok()
         } else {
-            Some(<[U32]>::ref_from_bytes(part).ok()?.get(index)?.get() as usize)
+            Some(<[U32]>::ref_from_bytes(part).ok()?.get(block)?.get() as usize)
         }
     }
 
@@ -186,32 +266,18 @@ impl UsersFile {
 
     fn check_table(&self) -> Result<()> {
         if self.table_checked.get().is_none() {
-            self.check_sum(&self.table, "probe table")?;
+            self.check_sum(&self.table, "table")?;
             let _ = self.table_checked.set(());
         }
         Ok(())
     }
 
-    /// Checksums of offsets and ids, and that each offset is at or above the one before and the
-    /// last is the end: after this every index below `count` has its id.
-    pub(super) fn check_ids(&self) -> Result<()> {
-        if self.ids_checked.get().is_some() {
-            return Ok(());
+    fn check_ids(&self) -> Result<()> {
+        if self.ids_checked.get().is_none() {
+            self.check_sum(&self.directory, "directory")?;
+            self.check_sum(&self.ids, "ids")?;
+            let _ = self.ids_checked.set(());
         }
-        self.check_sum(&self.offsets, "offsets")?;
-        self.check_sum(&self.ids, "ids")?;
-        let mut last = 0;
-        for index in 0..=self.entry.count as usize {
-            let offset =
-                self.offset(index).filter(|offset| *offset >= last && (index > 0 || *offset == 0));
-            last = offset.ok_or_else(|| {
-                self.damaged(&self.offsets, "offsets", format!("offset {index} is out of order"))
-            })?;
-        }
-        if last != self.ids.range.len() {
-            return Err(self.damaged(&self.offsets, "offsets", "the last is not the ids' end"));
-        }
-        let _ = self.ids_checked.set(());
         Ok(())
     }
 
@@ -264,18 +330,17 @@ pub(super) fn header_checksum(header: &Header) -> u32 {
 
 /// The three parts: one after the other, and to the end of the file.
 fn places(header: &Header, length: usize) -> Result<[Slice; 3], &'static str> {
-    let count = u64::from(header.count.get());
-    let slots = header.table.length.get() / 8;
-    if !header.table.length.get().is_multiple_of(8) || !slots.is_power_of_two() || slots <= count {
-        return Err("the probe table has an impossible size");
+    let count = header.count.get();
+    if header.table.length.get() != TableShape::of(count).bytes(count) {
+        return Err("the table has an impossible size");
     }
-    let offsets_length = (count + 1) * offset_width(header.ids.length.get());
-    if header.offsets.length.get() != offsets_length {
-        return Err("the offsets have an impossible size");
+    let blocks = u64::from(count).div_ceil(BLOCK_IDS as u64);
+    if header.directory.length.get() != (blocks + 1) * place_bytes(header.ids.length.get()) {
+        return Err("the directory has an impossible size");
     }
     let mut at = HEADER_BYTES;
     let mut slices = Vec::with_capacity(3);
-    for part in [&header.table, &header.offsets, &header.ids] {
+    for part in [&header.table, &header.directory, &header.ids] {
         let end = usize::try_from(part.length.get()).ok().and_then(|bytes| at.checked_add(bytes));
         let end = end.filter(|end| *end <= length && part.offset.get() == at as u64);
         let end = end.ok_or("a part lies outside of the file")?;
@@ -288,19 +353,14 @@ fn places(header: &Header, length: usize) -> Result<[Slice; 3], &'static str> {
     slices.try_into().map_err(|_| "it has not three parts")
 }
 
-/// Bytes of one offset where the ids have so many bytes.
-pub(super) fn offset_width(ids_length: u64) -> u64 {
+/// Bytes of a place in ids of so many bytes.
+pub(super) fn place_bytes(ids_length: u64) -> u64 {
     if ids_length <= u64::from(u32::MAX) { 4 } else { 8 }
 }
 
 /// Ids hash with the database's own random id, so that nobody can prepare ids that collide.
 pub(super) fn hash_seed(database: u128) -> u64 {
     (database & u128::from(u64::MAX)) as u64
-}
-
-pub(super) fn slot_start(hash: u64, mask: usize) -> usize {
-    // Only the bits under the mask count.
-    hash as usize & mask
 }
 
 #[cfg(test)]
@@ -313,10 +373,13 @@ pub(super) mod tests {
 
     pub(in crate::users) const DATABASE: u128 = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;
 
-    pub(in crate::users) fn written(first: u32, ids: &[&str]) -> (Vec<u8>, UsersFileEntry) {
+    pub(in crate::users) fn written(
+        first: u32,
+        ids: &[impl AsRef<[u8]>],
+    ) -> (Vec<u8>, UsersFileEntry) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("7.users");
-        let ids = ids.iter().map(|id| id.as_bytes());
+        let ids = ids.iter().map(|id| id.as_ref());
         let entry = UsersFile::write(&RealFs::default(), &path, DATABASE, 7, first, ids).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "the .tmp file is gone");
@@ -327,7 +390,7 @@ pub(super) mod tests {
         UsersFile::open("users/7.users", Bytes::from_vec(bytes.to_vec()), DATABASE, entry)
     }
 
-    pub(in crate::users) fn open(first: u32, ids: &[&str]) -> UsersFile {
+    pub(in crate::users) fn open(first: u32, ids: &[impl AsRef<[u8]>]) -> UsersFile {
         let (bytes, entry) = written(first, ids);
         opened(&bytes, &entry).unwrap()
     }
@@ -336,16 +399,22 @@ pub(super) mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn ids_lead_to_ordinals_and_back(
-            ids in prop::collection::btree_set("[a-z]{0,4}|[a-z0-9]{300}", 0..120),
+            ids in prop::collection::btree_set(
+                prop_oneof![
+                    "[a-z]{0,4}|[a-z0-9]{300}|[0-9]{1,9}".prop_map(String::into_bytes),
+                    prop::collection::vec(any::<u8>(), 0..20),
+                ],
+                0..300,
+            ),
             first in 0u32..1_000,
         ) {
-            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let ids: Vec<Vec<u8>> = ids.into_iter().collect();
             let file = open(first, &ids);
             for (ordinal, id) in (first..).zip(&ids) {
-                prop_assert_eq!(file.find(id.as_bytes()).unwrap(), Some(ordinal));
-                prop_assert_eq!(file.id(ordinal).unwrap(), Some(id.as_bytes()));
+                prop_assert_eq!(file.find(id).unwrap(), Some(ordinal));
+                prop_assert_eq!(&file.id(ordinal).unwrap(), &Some(id.clone()));
             }
-            prop_assert_eq!(file.find(b"ABSENT").unwrap(), None);
+            prop_assert_eq!(file.find(&[b'Y'; 21]).unwrap(), None);
             prop_assert_eq!(file.id(first + ids.len() as u32).unwrap(), None);
             prop_assert_eq!(first.checked_sub(1).and_then(|o| file.id(o).unwrap()), None);
             file.verify().unwrap();
@@ -375,7 +444,7 @@ pub(super) mod tests {
         };
         let (table, ids) = (flipped(HEADER_BYTES), flipped(bytes.len() - 1));
         assert!(table.find(b"anna").is_err() && table.find(b"anna").is_err());
-        assert_eq!(table.id(0).unwrap(), Some(&b"anna"[..]));
+        assert_eq!(table.id(0).unwrap(), Some(b"anna".to_vec()));
         assert!(ids.find(b"anna").is_err() && ids.id(0).is_err() && ids.id(0).is_err());
     }
 
@@ -436,8 +505,8 @@ pub(super) mod tests {
             |h| h.count = u32::MAX.into(),
             |h| h.table.length = 0.into(),
             |h| h.table.length = (h.table.length.get() * 2).into(),
-            |h| h.offsets.offset = (h.offsets.offset.get() + 1).into(),
-            |h| h.offsets.length = u64::MAX.into(),
+            |h| h.directory.offset = (h.directory.offset.get() + 1).into(),
+            |h| h.directory.length = u64::MAX.into(),
             |h| h.ids.length = u64::MAX.into(),
             |h| h.ids.checksum = 0.into(),
         ];
@@ -447,57 +516,95 @@ pub(super) mod tests {
         }
     }
 
-    #[test]
-    fn offsets_out_of_order_are_refused_though_their_checksum_is_right() {
-        let (mut bytes, mut entry) = written(0, &["anna", "bob", "carol"]);
+    /// The file of some ids with a part's bytes changed and all checksums put right.
+    fn with_part(
+        ids: &[&str],
+        part: fn(&mut Header) -> &mut Part,
+        change: impl FnOnce(&mut [u8]),
+    ) -> UsersFile {
+        let (mut bytes, mut entry) = written(0, ids);
         let mut header = Header::read_from_prefix(&bytes).unwrap().0;
-        let at = header.offsets.offset.get() as usize;
-        let end = header.ids.offset.get() as usize;
-        bytes[at + 4..at + 8].copy_from_slice(&9u32.to_le_bytes());
-        header.offsets.checksum = crc(&bytes[at..end]).into();
+        let changed = part(&mut header);
+        let start = changed.offset.get() as usize;
+        let range = start..start + changed.length.get() as usize;
+        change(&mut bytes[range.clone()]);
+        changed.checksum = crc(&bytes[range]).into();
         header.checksum = header_checksum(&header).into();
         bytes[..HEADER_BYTES].copy_from_slice(header.as_bytes());
         entry.checksum = header.checksum.get();
-        let error = opened(&bytes, &entry).unwrap().find(b"bob").unwrap_err();
-        assert!(error.to_string().contains("offset 2 is out of order"), "{error}");
+        opened(&bytes, &entry).unwrap()
+    }
+
+    #[test]
+    fn wrong_places_are_refused_though_their_checksums_are_right() {
+        let ids = ["anna", "bob", "carol"];
+        let places = |at: usize, to: u32| {
+            let change = |part: &mut [u8]| part[at..at + 4].copy_from_slice(&to.to_le_bytes());
+            with_part(&ids, |header| &mut header.directory, change)
+        };
+        for file in [places(0, u32::MAX), places(4, u32::MAX), places(0, 30)] {
+            let error = file.find(b"bob").unwrap_err();
+            assert!(error.to_string().contains("block 0"), "{error}");
+            assert!(file.id(1).is_err() && file.verify().is_err());
+        }
+        let buckets = |start: u32| {
+            let change = |part: &mut [u8]| part[..4].copy_from_slice(&start.to_le_bytes());
+            with_part(&ids, |header| &mut header.table, change)
+        };
+        for file in [buckets(4), buckets(u32::MAX)] {
+            let error = file.find(b"bob").unwrap_err();
+            assert!(error.to_string().contains("a bucket ends"), "{error}");
+        }
+        assert!(buckets(1).verify().is_err(), "an id is not in its bucket");
     }
 
     #[test]
     fn an_id_with_the_hash_of_another_is_still_unknown() {
-        let (mut bytes, mut entry) = written(0, &["anna"]);
-        let mut header = Header::read_from_prefix(&bytes).unwrap().0;
         let hash = xxh3_64_with_seed(b"bob", hash_seed(DATABASE));
-        // Both slots lead from bob's hash to anna.
-        let slot = U64::new(hash >> 32 << 32 | 1);
-        bytes[HEADER_BYTES..HEADER_BYTES + 16].copy_from_slice([slot, slot].as_bytes());
-        header.table.checksum = crc(&bytes[HEADER_BYTES..HEADER_BYTES + 16]).into();
-        header.checksum = header_checksum(&header).into();
-        bytes[..HEADER_BYTES].copy_from_slice(header.as_bytes());
-        entry.checksum = header.checksum.get();
-        let file = opened(&bytes, &entry).unwrap();
+        let entry = TableShape::of(1).entry(hash, 0).to_le_bytes();
+        let change = |part: &mut [u8]| part[8..12].copy_from_slice(&entry[..4]);
+        let file = with_part(&["anna"], |header| &mut header.table, change);
         assert_eq!(file.find(b"bob").unwrap(), None);
         assert_eq!(file.verify().unwrap_err().kind(), ErrorKind::Corruption);
+        // An index beyond the ids is nobody's.
+        let change = |part: &mut [u8]| part[12..].fill(u8::MAX);
+        let file = with_part(&["anna", "bob", "carol"], |header| &mut header.table, change);
+        assert!(file.find(b"anna").unwrap().is_none_or(|ordinal| ordinal == 0));
+    }
+
+    #[test]
+    fn tables_leave_room_for_bits_of_the_hash() {
+        for count in [0, 1, 2, 15, 16, 17, 1 << 24, (1 << 24) + 1, 100_000_000, u32::MAX - 1] {
+            let shape = TableShape::of(count);
+            assert!(8 * shape.entry_bytes as u32 >= shape.index_bits + 8, "{count}");
+            let buckets = shape.buckets() as u64;
+            assert!(buckets * 16 >= u64::from(count) && buckets <= u64::from(count) / 8 + 1);
+        }
+        assert_eq!([place_bytes(u64::from(u32::MAX)), place_bytes(1 << 32)], [4, 8]);
     }
 
     /// What `docs/file-format.md` says.
     #[test]
     fn bytes_lie_where_the_format_says() {
-        let (bytes, entry) = written(3, &["anna"]);
+        let (bytes, entry) = written(3, &["anna", "bert"]);
         let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
         let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
         assert_eq!((HEADER_BYTES, &bytes[..8]), (112, b"DAYBITU\0".as_slice()));
         assert_eq!((u32_at(8), u32_at(12)), (0, 0));
         assert_eq!(bytes[16..32], DATABASE.to_le_bytes());
-        assert_eq!((u64_at(32), u32_at(40), u32_at(44)), (7, 3, 1));
-        assert_eq!([u64_at(48), u64_at(56)], [112, 16], "two slots");
-        assert_eq!([u64_at(68), u64_at(76)], [128, 8], "two offsets of four bytes");
-        assert_eq!([u64_at(88), u64_at(96)], [136, 4], "the id");
+        assert_eq!((u64_at(32), u32_at(40), u32_at(44)), (7, 3, 2));
+        assert_eq!([u64_at(48), u64_at(56)], [112, 16], "one bucket, two entries");
+        assert_eq!([u64_at(68), u64_at(76)], [128, 8], "two places of four bytes");
+        assert_eq!([u64_at(88), u64_at(96)], [136, 12], "the block");
         assert_eq!([u32_at(64), u32_at(84)], [crc(&bytes[112..128]), crc(&bytes[128..136])]);
-        assert_eq!(u32_at(104), crc(b"anna"));
+        assert_eq!(u32_at(104), crc(&bytes[136..]));
         assert_eq!((u32_at(108), entry.checksum), (crc(&bytes[..108]), crc(&bytes[..108])));
-        let hash = xxh3_64_with_seed(b"anna", 0x0011_2233_4455_6677);
-        let slot = 112 + 8 * (hash as usize % 2);
-        assert_eq!(u64_at(slot), hash >> 32 << 32 | 1);
-        assert_eq!((u32_at(128), u32_at(132), &bytes[136..]), (0, 4, b"anna".as_slice()));
+        assert_eq!([u32_at(112), u32_at(116)], [0, 2], "where the bucket begins and ends");
+        let entry = |id: &[u8], index: u32| {
+            (xxh3_64_with_seed(id, 0x0011_2233_4455_6677) as u32) << 1 | index
+        };
+        assert_eq!([u32_at(120), u32_at(124)], [entry(b"anna", 0), entry(b"bert", 1)]);
+        assert_eq!([u32_at(128), u32_at(132)], [0, 12]);
+        assert_eq!(&bytes[136..], b"\0\0\x04\0annabert".as_slice());
     }
 }

@@ -3,6 +3,7 @@
 //! Ordinals are given in first-seen order and never reused. Sealed files each hold a range of
 //! ordinals, in order; ids seen since the last flush live in memory.
 
+mod block;
 pub(crate) mod file;
 mod ids;
 pub(crate) mod live;
@@ -55,7 +56,7 @@ impl UsersView {
             None => None,
         };
         if let Some(id) = sealed {
-            return Ok(Some(id.to_vec()));
+            return Ok(Some(id));
         }
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         Ok(live.id(ordinal).map(<[u8]>::to_vec))
