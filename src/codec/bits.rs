@@ -1,8 +1,11 @@
 //! Sets of users in one chunk: roaring's three containers in the portable layout, and plain bits.
 
+use super::level::vectorized;
+
 /// One chunk as bits: word `w`, bit `b` is the user `w * 64 + b` of the chunk. 8 KiB: it fits in
-/// L1.
+/// L1, and vectors of words do not cross its lines.
 #[derive(Clone, PartialEq, Eq)]
+#[repr(align(64))]
 pub(crate) struct Bits(pub(crate) [u64; 1_024]);
 
 /// How a container is laid out. Codes are those of the file format.
@@ -258,16 +261,16 @@ impl<'a> Container<'a> {
     /// ORs the container into `bits`.
     pub(crate) fn or_into(&self, bits: &mut Bits) {
         match self.kind {
-            ContainerKind::Array => {
+            ContainerKind::Array => vectorized!({
                 for value in self.values() {
                     bits.insert(u16::from_le_bytes(*value));
                 }
-            }
-            ContainerKind::Bitmap => {
+            }),
+            ContainerKind::Bitmap => vectorized!({
                 for (to, from) in bits.0.iter_mut().zip(self.words()) {
                     *to |= u64::from_le_bytes(*from);
                 }
-            }
+            }),
             ContainerKind::Runs => {
                 for (first, more) in self.runs() {
                     bits.insert_range(first, first.saturating_add(more));
@@ -336,6 +339,7 @@ fn run_count(bytes: &[u8]) -> u16 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::codec::level::on_each_level;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -370,9 +374,11 @@ mod tests {
             container.for_each(|low| back.push(low));
             prop_assert_eq!(&back, &values);
             prop_assert_eq!(&container.lows(), &values);
-            let mut bits = Bits::EMPTY;
-            container.or_into(&mut bits);
-            prop_assert_eq!(bits.iter().collect::<Vec<_>>(), values.clone());
+            on_each_level(|| {
+                let mut bits = Bits::EMPTY;
+                container.or_into(&mut bits);
+                assert_eq!(bits.iter().collect::<Vec<_>>(), values);
+            });
             for low in probes.into_iter().chain(values.iter().copied().take(50)) {
                 prop_assert_eq!(container.contains(low), values.binary_search(&low).is_ok());
             }

@@ -4,5 +4,6 @@ pub(crate) mod bits;
 pub(crate) mod checksum;
 pub(crate) mod cursor;
 pub(crate) mod ints;
+pub(crate) mod level;
 pub(crate) mod ranks;
 pub(crate) mod record;

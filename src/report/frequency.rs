@@ -43,11 +43,10 @@ impl BucketOperator for Intervals {
     }
 
     fn finish(&mut self, tally: &mut Tally) {
-        let add = |intervals| {
+        self.counters.each_number(|intervals, users| {
             if let Some(sum) = usize::try_from(intervals).ok().and_then(|k| k.checked_sub(1)) {
-                tally.add(sum, 1);
+                tally.add(sum, users);
             }
-        };
-        self.counters.for_each(add);
+        });
     }
 }

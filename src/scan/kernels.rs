@@ -1,14 +1,13 @@
 //! Word operations on one chunk's bits: the hot loops of every report.
 //!
-//! Each is a plain loop over 1,024 words. `pulp` compiles it for AVX2, AVX-512 and NEON as well and
-//! picks when the program runs, so that the code stays safe and a bit count is one instruction.
+//! Each is a plain loop over 1,024 words, which runs with the best instructions of the machine.
 
 use crate::codec::bits::Bits;
-use pulp::Arch;
+use crate::codec::level::vectorized;
 
 #[inline(always)]
 fn zip_into(into: &mut Bits, from: &Bits, f: impl Fn(u64, u64) -> u64) {
-    Arch::new().dispatch(|| {
+    vectorized!({
         for (a, &b) in into.0.iter_mut().zip(&from.0) {
             *a = f(*a, b);
         }
@@ -40,13 +39,12 @@ pub(crate) fn is_empty(bits: &Bits) -> bool {
 }
 
 pub(crate) fn count(bits: &Bits) -> u64 {
-    Arch::new().dispatch(|| bits.0.iter().map(|word| u64::from(word.count_ones())).sum())
+    vectorized!(bits.0.iter().map(|word| u64::from(word.count_ones())).sum())
 }
 
 #[inline(always)]
 fn count_zip(a: &Bits, b: &Bits, f: impl Fn(u64, u64) -> u64) -> u64 {
-    Arch::new()
-        .dispatch(|| a.0.iter().zip(&b.0).map(|(&a, &b)| u64::from(f(a, b).count_ones())).sum())
+    vectorized!(a.0.iter().zip(&b.0).map(|(&a, &b)| u64::from(f(a, b).count_ones())).sum())
 }
 
 /// `|a & b|`
@@ -66,7 +64,7 @@ pub(crate) fn count_and_not(a: &Bits, b: &Bits) -> u64 {
 
 /// `into = a | b`
 pub(crate) fn union(into: &mut Bits, a: &Bits, b: &Bits) {
-    Arch::new().dispatch(|| {
+    vectorized!({
         for ((into, &a), &b) in into.0.iter_mut().zip(&a.0).zip(&b.0) {
             *into = a | b;
         }
@@ -75,7 +73,7 @@ pub(crate) fn union(into: &mut Bits, a: &Bits, b: &Bits) {
 
 /// `into |= bits`, answering the bits that were not there: `bits & !into`.
 pub(crate) fn first_seen(into: &mut Bits, bits: &Bits, new: &mut Bits) {
-    Arch::new().dispatch(|| {
+    vectorized!({
         for ((seen, &now), new) in into.0.iter_mut().zip(&bits.0).zip(&mut new.0) {
             *new = now & !*seen;
             *seen |= now;
@@ -98,7 +96,7 @@ pub(crate) struct Flows {
 
 /// What `now` brings, given everybody `seen` earlier and those active `before`.
 pub(crate) fn flows(now: &Bits, seen: &Bits, before: &Bits) -> Flows {
-    Arch::new().dispatch(|| {
+    vectorized!({
         let mut flows = Flows::default();
         for ((&now, &seen), &before) in now.0.iter().zip(&seen.0).zip(&before.0) {
             flows.active += u64::from(now.count_ones());
@@ -132,38 +130,25 @@ pub(crate) struct StateInputs<'a> {
     pub(crate) tomorrow: &'a Bits,
 }
 
-/// One plain loop per figure: eleven of these run faster than one that the compiler cannot turn
-/// into vectors.
-#[inline(always)]
-fn count_words(word: impl Fn(usize) -> u64) -> u64 {
-    (0..1_024).map(|at| u64::from(word(at).count_ones())).sum()
-}
-
 /// Sorts everybody who was ever seen into the seven states.
 pub(crate) fn states(inputs: &StateInputs<'_>) -> States {
     let [today, seen, week, month, tomorrow] =
         [inputs.today, inputs.seen, inputs.week, inputs.month, inputs.tomorrow].map(|bits| &bits.0);
-    let new = |w: usize| today[w] & !seen[w];
-    let current = |w: usize| today[w] & seen[w] & week[w];
-    let reactivated = |w: usize| today[w] & seen[w] & !week[w] & month[w];
-    let resurrected = |w: usize| today[w] & seen[w] & !month[w];
-    let silent = |w: usize| seen[w] & !today[w];
-    Arch::new().dispatch(|| States {
-        users: [
-            count_words(new),
-            count_words(current),
-            count_words(reactivated),
-            count_words(resurrected),
-            count_words(|w| silent(w) & week[w]),
-            count_words(|w| silent(w) & !week[w] & month[w]),
-            count_words(|w| silent(w) & !month[w]),
-        ],
-        back: [
-            count_words(|w| new(w) & tomorrow[w]),
-            count_words(|w| current(w) & tomorrow[w]),
-            count_words(|w| reactivated(w) & tomorrow[w]),
-            count_words(|w| resurrected(w) & tomorrow[w]),
-        ],
+    vectorized!({
+        let mut states = States::default();
+        for at in 0..1_024 {
+            let (now, silent) = (today[at] & seen[at], seen[at] & !today[at]);
+            let (week, month) = (week[at], month[at]);
+            let present = [today[at] & !seen[at], now & week, now & !week & month, now & !month];
+            let absent = [silent & week, silent & !week & month, silent & !month];
+            for (count, word) in states.users.iter_mut().zip(present.iter().chain(&absent)) {
+                *count += u64::from(word.count_ones());
+            }
+            for (count, word) in states.back.iter_mut().zip(present) {
+                *count += u64::from((word & tomorrow[at]).count_ones());
+            }
+        }
+        states
     })
 }
 
@@ -178,6 +163,10 @@ pub(crate) fn for_each(bits: &Bits, mut visit: impl FnMut(u16)) {
         }
     }
 }
+
+/// Up to so many planes users are parted by each of them; with more, there may be more numbers than
+/// users.
+const HALVED_MAX: usize = 9;
 
 /// Counters of one number per user, bit-sliced: plane `p` holds bit `p` of everybody's number.
 pub(crate) struct SlicedCounters {
@@ -199,8 +188,20 @@ impl SlicedCounters {
         self.planes.push(bits.clone());
     }
 
+    /// Calls `visit` with numbers above 0 and how many users have them; a number may come several
+    /// times.
+    pub(crate) fn each_number(&self, mut visit: impl FnMut(u64, u64)) {
+        if self.planes.len() <= HALVED_MAX {
+            let mut users = Bits::EMPTY;
+            self.planes.iter().for_each(|plane| or(&mut users, plane));
+            halve(&users, &self.planes, 0, &mut visit);
+        } else {
+            self.each_user(|number| visit(number, 1));
+        }
+    }
+
     /// Calls `visit` with the number of each user who has one above 0.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(u64)) {
+    fn each_user(&self, mut visit: impl FnMut(u64)) {
         for word in 0..1_024 {
             let planes = self.planes.iter().map(|plane| plane.0[word]);
             let mut left = planes.clone().fold(0, |any, plane| any | plane);
@@ -213,9 +214,23 @@ impl SlicedCounters {
     }
 }
 
+/// Parts users who share the upper bits of their numbers by the bits of the lower planes.
+fn halve(users: &Bits, planes: &[Bits], upper: u64, visit: &mut impl FnMut(u64, u64)) {
+    if is_empty(users) {
+        return;
+    }
+    let Some((plane, lower)) = planes.split_last() else { return visit(upper, count(users)) };
+    let mut half = users.clone();
+    and(&mut half, plane);
+    halve(&half, lower, upper << 1 | 1, visit);
+    half.0 = users.0;
+    and_not(&mut half, plane);
+    halve(&half, lower, upper << 1, visit);
+}
+
 /// Adds `carry` to one plane and leaves the next carry in it; false when nothing is left to carry.
 fn carry_into(plane: &mut Bits, carry: &mut Bits) -> bool {
-    Arch::new().dispatch(|| {
+    vectorized!({
         let mut left = 0;
         for (plane, carry) in plane.0.iter_mut().zip(&mut carry.0) {
             let both = *plane & *carry;
@@ -229,7 +244,10 @@ fn carry_into(plane: &mut Bits, carry: &mut Bits) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+    use crate::codec::level::on_each_level;
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -250,49 +268,98 @@ mod tests {
         proptest::collection::btree_set(near, 0..60)
     }
 
+    fn check_word_operations(a: &BTreeSet<u16>, b: &BTreeSet<u16>, c: &BTreeSet<u16>) {
+        let (x, y, z) = (bits(a), bits(b), bits(c));
+        let apply = |f: fn(&mut Bits, &Bits)| {
+            let mut into = x.clone();
+            f(&mut into, &y);
+            users(&into)
+        };
+        assert_eq!(apply(or), a | b);
+        assert_eq!(apply(and), a & b);
+        assert_eq!(apply(and_not), a - b);
+        assert_eq!(count(&x), a.len() as u64);
+        assert_eq!(is_empty(&x), a.is_empty());
+        assert_eq!(count_and(&x, &y), (a & b).len() as u64);
+        assert_eq!(count_or(&x, &y), (a | b).len() as u64);
+        assert_eq!(count_and_not(&x, &y), (a - b).len() as u64);
+        let (mut both, mut seen, mut new) = (z.clone(), x.clone(), z.clone());
+        union(&mut both, &x, &y);
+        assert_eq!(users(&both), a | b);
+        first_seen(&mut seen, &y, &mut new);
+        assert_eq!(users(&new), b - a);
+        assert_eq!(users(&seen), a | b);
+        let flows = flows(&x, &y, &z);
+        assert_eq!(flows.active, a.len() as u64);
+        assert_eq!(flows.new, (a - b).len() as u64);
+        assert_eq!(flows.retained, (a & c).len() as u64);
+        assert_eq!(flows.before, c.len() as u64);
+        not(&mut both);
+        assert_eq!(count(&both), 65_536 - (a | b).len() as u64);
+    }
+
+    fn check_states([today, seen, week, month, tomorrow]: [&BTreeSet<u16>; 5]) {
+        let [x, y, z, u, v] = [today, seen, week, month, tomorrow].map(bits);
+        let inputs = StateInputs { today: &x, seen: &y, week: &z, month: &u, tomorrow: &v };
+        let (now, silent) = (today & seen, seen - today);
+        let present = [today - seen, &now & week, &(&now - week) & month, &now - month];
+        let absent = [&silent & week, &(&silent - week) & month, &silent - month];
+        let users = present.iter().chain(&absent).map(|users| users.len() as u64);
+        let states = states(&inputs);
+        assert_eq!(states.users.to_vec(), users.collect::<Vec<_>>());
+        let back = present.iter().map(|users| (users & tomorrow).len() as u64);
+        assert_eq!(states.back.to_vec(), back.collect::<Vec<_>>());
+    }
+
+    fn check_counters(days: &[BTreeSet<u16>]) {
+        let mut counters = SlicedCounters::new();
+        let mut model: BTreeMap<u16, u64> = BTreeMap::new();
+        for day in days {
+            counters.increment(&mut bits(day));
+            day.iter().for_each(|&user| *model.entry(user).or_default() += 1);
+        }
+        let mut numbers = Vec::new();
+        counters.each_user(|number| numbers.push(number));
+        assert_eq!(numbers, model.into_values().collect::<Vec<_>>());
+        let mut users = BTreeMap::new();
+        counters.each_number(|number, more| *users.entry(number).or_insert(0) += more);
+        numbers.into_iter().for_each(|number| {
+            let left = users.get_mut(&number);
+            *left.unwrap() -= 1;
+        });
+        assert!(users.values().all(|left| *left == 0), "{users:?}");
+    }
+
     proptest! {
         #[test]
         fn word_operations_are_those_of_sets(a in any_users(), b in any_users(), c in any_users()) {
-            let (x, y, z) = (bits(&a), bits(&b), bits(&c));
-            let apply = |f: fn(&mut Bits, &Bits)| {
-                let mut into = x.clone();
-                f(&mut into, &y);
-                users(&into)
-            };
-            prop_assert_eq!(apply(or), &a | &b);
-            prop_assert_eq!(apply(and), &a & &b);
-            prop_assert_eq!(apply(and_not), &a - &b);
-            prop_assert_eq!(count(&x), a.len() as u64);
-            prop_assert_eq!(is_empty(&x), a.is_empty());
-            prop_assert_eq!(count_and(&x, &y), (&a & &b).len() as u64);
-            prop_assert_eq!(count_or(&x, &y), (&a | &b).len() as u64);
-            prop_assert_eq!(count_and_not(&x, &y), (&a - &b).len() as u64);
-            let (mut both, mut seen, mut new) = (z.clone(), x.clone(), z.clone());
-            union(&mut both, &x, &y);
-            prop_assert_eq!(users(&both), &a | &b);
-            first_seen(&mut seen, &y, &mut new);
-            prop_assert_eq!(users(&new), &b - &a);
-            prop_assert_eq!(users(&seen), &a | &b);
-            let flows = flows(&x, &y, &z);
-            prop_assert_eq!(flows.active, a.len() as u64);
-            prop_assert_eq!(flows.new, (&a - &b).len() as u64);
-            prop_assert_eq!(flows.retained, (&a & &c).len() as u64);
-            prop_assert_eq!(flows.before, c.len() as u64);
-            not(&mut both);
-            prop_assert_eq!(count(&both), 65_536 - (&a | &b).len() as u64);
+            on_each_level(|| check_word_operations(&a, &b, &c));
+        }
+
+        #[test]
+        fn states_are_those_of_sets(users in proptest::array::uniform5(any_users())) {
+            // The longer window holds the shorter one.
+            let [today, seen, week, month, tomorrow] = &users;
+            on_each_level(|| check_states([today, seen, week, &(week | month), tomorrow]));
         }
 
         #[test]
         fn sliced_counters_count(days in proptest::collection::vec(any_users(), 0..40)) {
-            let mut counters = SlicedCounters::new();
-            let mut model: BTreeMap<u16, u64> = BTreeMap::new();
-            for day in &days {
-                counters.increment(&mut bits(day));
-                day.iter().for_each(|&user| *model.entry(user).or_default() += 1);
-            }
-            let mut counted = Vec::new();
-            counters.for_each(|number| counted.push(number));
-            prop_assert_eq!(counted, model.into_values().collect::<Vec<_>>());
+            on_each_level(|| check_counters(&days));
         }
+    }
+
+    #[test]
+    fn many_planes_count_like_few() {
+        let mut counters = SlicedCounters::new();
+        let some = bits(&BTreeSet::from([3, 70]));
+        for times in 1..=1_100 {
+            counters.increment(&mut some.clone());
+            let mut numbers = Vec::new();
+            counters.each_number(|number, users| numbers.push((number, users)));
+            let users: u64 = numbers.iter().map(|(_, users)| users).sum();
+            assert_eq!((users, numbers[0].0), (2, times));
+        }
+        assert!(counters.planes.len() > HALVED_MAX);
     }
 }
