@@ -20,6 +20,7 @@ mod rows;
 mod selector;
 mod sets;
 mod sizes;
+mod slice;
 mod walk;
 mod window;
 
@@ -34,6 +35,7 @@ pub(crate) use rows::{Counted, RowEvent, RowInput, RowJob, RowOperator};
 pub use selector::Selector;
 pub(crate) use sets::{FunnelSet, SetKind};
 pub(crate) use sizes::SizeJob;
+pub(crate) use slice::Slice;
 pub(crate) use window::Window;
 
 use crate::codec::bits::Bits;

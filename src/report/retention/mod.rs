@@ -1,5 +1,6 @@
 //! `retention`: of the people of each cohort, who comes back how much later.
 
+mod by_first;
 mod operator;
 mod rows;
 
@@ -13,12 +14,12 @@ use crate::query::plan::Span;
 use crate::query::{CohortKind, CountKind, Retention};
 use crate::scan::{ByBucket, Edges, Input, Operator, Tally, Threshold};
 use crate::time::{Micros, Tick};
-use operator::{ByFirst, Pairs, Starts};
+use by_first::ByFirst;
+use operator::{Pairs, Starts};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// Up to so many cohorts or columns every pair of bitmaps is met; above, users are looked up one by
-/// one.
+/// Up to so many cohorts or columns every pair of bitmaps is met.
 const PAIRS_MAX: usize = 32;
 
 /// The table: cohorts down, cells across, and the buckets after the cohort's that a cell is about.
@@ -86,9 +87,10 @@ fn of_presence<'a>(question: &Question<'a>, retention: &'a Retention) -> Prepare
     let recurring = retention.cohort == CohortKind::Recurring;
     let returns = Threshold { at_least: retention.at_least.into(), at_most: None };
     let pairs = recurring || shape.columns().min(shape.cohorts) <= PAIRS_MAX;
+    let same = retention.start == *retention.returning() && returns.is_presence();
     let table = Arc::clone(&shape);
     let job = question.job(inputs, shape.sums(), move |_| -> Box<dyn Operator> {
-        let starts = Starts::new(recurring, table.cohorts);
+        let starts = Starts::new(recurring, same, table.cohorts);
         let shape = Arc::clone(&table);
         if pairs {
             let operator = Pairs::new(shape, starts, returns);

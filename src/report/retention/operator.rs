@@ -1,13 +1,10 @@
-//! The two ways to fill a retention table.
-//!
-//! Few cohorts or columns: every cohort's bits meet every return bucket's bits. Many: an array
-//! holds each user's cohort, and every user of a return bucket looks up their cell. Both add a
-//! person to one cell a row only, the first ("or before") or the last ("or after") or the bracket.
+//! Who starts when; and a retention table of few cohorts or columns, in which a user may start
+//! several times: every cohort's bits meet every return bucket's bits. A person is added to one cell
+//! a row only, the first ("or before") or the last ("or after") or the bracket.
 
 use super::Shape;
 use crate::codec::bits::Bits;
 use crate::error::Result;
-use crate::limits::CHUNK_USERS;
 use crate::query::CountKind;
 use crate::scan::{BucketOperator, Gather, Step, Tally, Threshold, kernels};
 use std::collections::VecDeque;
@@ -19,26 +16,30 @@ const RETURN: usize = 1;
 /// Makes the cohorts, bucket by bucket.
 pub(super) struct Starts {
     cohorts: usize,
-    now: Gather,
+    /// `None`: whoever returns in a bucket starts in it as well.
+    now: Option<Gather>,
     /// Users of earlier cohorts or buckets, who do not start again; `None` when they do.
     seen: Option<Box<Bits>>,
     new: Box<Bits>,
 }
 
 impl Starts {
-    pub(super) fn new(recurring: bool, cohorts: usize) -> Starts {
+    /// `same`: to start and to return are the same.
+    pub(super) fn new(recurring: bool, same: bool, cohorts: usize) -> Starts {
         let empty = || Box::new(Bits::EMPTY);
         Starts {
             cohorts,
-            now: Gather::presence(START),
+            now: (!same).then(|| Gather::presence(START)),
             seen: (!recurring).then(empty),
             new: empty(),
         }
     }
 
-    fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>) -> Result<()> {
-        if bucket.is_some() {
-            return self.now.day(step);
+    pub(super) fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>) -> Result<()> {
+        match (bucket, &mut self.now) {
+            (Some(_), Some(now)) => return now.day(step),
+            (Some(_), None) => return Ok(()),
+            (None, _) => {}
         }
         if let (Some(seen), Some(bits)) = (&mut self.seen, step.users(START)) {
             kernels::or(seen, bits);
@@ -46,22 +47,34 @@ impl Starts {
         Ok(())
     }
 
-    /// The cohort of the bucket that is over; its size goes into its sum.
-    fn close(&mut self, bucket: usize, tally: &mut Tally) -> Option<&Bits> {
-        let now = self.now.take()?;
-        let cohort = match &mut self.seen {
-            Some(seen) => {
-                kernels::first_seen(seen, now, &mut self.new);
-                &*self.new
-            }
-            None => now,
+    /// The cohort of the bucket that is over, and its size, which goes into its sum. `returned`: the
+    /// bucket's users of the return event.
+    pub(super) fn close<'a>(
+        &'a mut self,
+        bucket: usize,
+        returned: Option<&'a Bits>,
+        tally: &mut Tally,
+    ) -> Option<(&'a Bits, u64)> {
+        let now = match &mut self.now {
+            Some(now) => now.take().map(|bits| &*bits),
+            None => returned,
+        }?;
+        let (cohort, size) = match &mut self.seen {
+            // Most buckets bring few users to a chunk, or none.
+            Some(seen) => match kernels::count_and_not(now, seen) {
+                0 => return None,
+                new => {
+                    kernels::first_seen(seen, now, &mut self.new);
+                    (&*self.new, new)
+                }
+            },
+            None => (now, kernels::count(now)),
         };
-        let size = kernels::count(cohort);
         if size == 0 || bucket >= self.cohorts {
             return None;
         }
         tally.add(bucket, size);
-        Some(cohort)
+        Some((cohort, size))
     }
 }
 
@@ -180,11 +193,12 @@ impl BucketOperator for Pairs {
 
     fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
         let copy = |bits: &Bits| Box::new(bits.clone());
-        let cohort = self.starts.close(bucket, tally).map(copy);
+        let returned = self.now.take().map(|bits| copy(bits));
+        let cohort = self.starts.close(bucket, returned.as_deref(), tally);
         if bucket < self.shape.cohorts {
-            self.cohorts.push_back(cohort);
+            self.cohorts.push_back(cohort.map(|(users, _)| copy(users)));
         }
-        self.returns.push_back(self.now.take().map(|bits| copy(bits)));
+        self.returns.push_back(returned);
         if self.returns.len() > self.shape.columns() {
             self.settle(tally);
         }
@@ -195,93 +209,5 @@ impl BucketOperator for Pairs {
         while !self.cohorts.is_empty() {
             self.settle(tally);
         }
-    }
-}
-
-/// Nobody's cohort.
-const NONE: u32 = u32::MAX;
-
-/// Every user of a return bucket looks up their one cohort.
-pub(super) struct ByFirst {
-    shape: Arc<Shape>,
-    starts: Starts,
-    now: Gather,
-    /// Who has a cohort, and which.
-    assigned: Box<Bits>,
-    first: Box<[u32]>,
-    /// The cell after the one where each user was counted last, or will be; 0 before that.
-    mark: Box<[u32]>,
-    /// Offset to cell.
-    cell_of: Vec<u32>,
-    /// A user may come back several times for what is counted once. False where every cell is
-    /// about one bucket of its own: then nothing needs to be marked.
-    once: bool,
-}
-
-impl ByFirst {
-    pub(super) fn new(shape: Arc<Shape>, starts: Starts, returns: Threshold) -> ByFirst {
-        let cells = shape.cells.iter().zip(0_u32..);
-        let cell_of =
-            cells.flat_map(|(offsets, cell)| offsets.clone().map(move |_| cell)).collect();
-        let once = shape.count != CountKind::On || shape.columns() >= shape.cells.len();
-        ByFirst {
-            once,
-            starts,
-            now: Gather::new(RETURN, returns),
-            assigned: Box::new(Bits::EMPTY),
-            first: vec![NONE; CHUNK_USERS].into_boxed_slice(),
-            mark: vec![0; CHUNK_USERS].into_boxed_slice(),
-            cell_of,
-            shape,
-        }
-    }
-
-    fn assign(&mut self, bucket: usize, tally: &mut Tally) {
-        let Some(cohort) = self.starts.close(bucket, tally) else { return };
-        kernels::or(&mut self.assigned, cohort);
-        let bucket = u32::try_from(bucket).unwrap_or(NONE);
-        kernels::for_each(cohort, |low| self.first[usize::from(low)] = bucket);
-    }
-}
-
-impl BucketOperator for ByFirst {
-    fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>, _: &mut Tally) -> Result<()> {
-        self.starts.collect(step, bucket)?;
-        if bucket.is_some() { self.now.day(step) } else { Ok(()) }
-    }
-
-    fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
-        self.assign(bucket, tally);
-        let Some(returned) = self.now.take() else { return Ok(()) };
-        kernels::and(returned, &self.assigned);
-        let (count, once) = (self.shape.count, self.once);
-        kernels::for_each(returned, |low| {
-            let first = self.first[usize::from(low)] as usize;
-            let Some(cell) = self.cell_of.get(bucket - first).copied() else { return };
-            let counted = once && {
-                let mark = std::mem::replace(&mut self.mark[usize::from(low)], cell + 1);
-                match count {
-                    CountKind::On => mark == cell + 1,
-                    CountKind::OnOrBefore => mark != 0,
-                    CountKind::OnOrAfter => true,
-                }
-            };
-            if !counted {
-                tally.add(self.shape.sum(first, cell as usize), 1);
-            }
-        });
-        Ok(())
-    }
-
-    fn finish(&mut self, tally: &mut Tally) {
-        if self.shape.count != CountKind::OnOrAfter {
-            return;
-        }
-        kernels::for_each(&self.assigned, |low| {
-            let place = usize::from(low);
-            if let Some(cell) = self.mark[place].checked_sub(1) {
-                tally.add(self.shape.sum(self.first[place] as usize, cell as usize), 1);
-            }
-        });
     }
 }
