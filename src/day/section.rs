@@ -212,16 +212,7 @@ impl Section {
         let records: &[BlockRecord] = records(self.data(), opened.blocks.clone());
         let of_activity = opened.of_activity(activity.key());
         let Some(records) = records.get(of_activity.clone()) else { return Ok(None) };
-        let Some(first) = records.first() else { return Ok(None) };
-        // Most activities have users in every chunk from the first on: then the place is known.
-        let guess = chunk.wrapping_sub(first.chunk.get()) as usize;
-        let at = match records.get(guess) {
-            Some(record) if record.chunk.get() == chunk => guess,
-            _ => match records.binary_search_by_key(&chunk, |record| record.chunk.get()) {
-                Ok(at) => at,
-                Err(_) => return Ok(None),
-            },
-        };
+        let Some(at) = place_of(records, chunk) else { return Ok(None) };
         Ok(records.get(at).map(|record| (of_activity.start + at, record)))
     }
 
@@ -424,6 +415,22 @@ impl Section {
     pub(super) fn texts_damage(&self, what: impl fmt::Display) -> Error {
         let offset = self.opened().map_or(0, |opened| opened.footer.texts.offset.get());
         self.damage(offset, "texts", what)
+    }
+}
+
+/// The place of a chunk among the records of an activity, which ascend by chunk.
+fn place_of(records: &[BlockRecord], chunk: u32) -> Option<usize> {
+    // Most activities have users in every chunk from the first on.
+    let guess = chunk.checked_sub(records.first()?.chunk.get())? as usize;
+    let is_at = |at: usize| records.get(at).is_some_and(|record| record.chunk.get() == chunk);
+    if is_at(guess) {
+        return Some(guess);
+    }
+    // Chunks of users yet to come are beyond all but packed users and rows of nobody.
+    let (most, last) = records.split_at(records.len().saturating_sub(3));
+    match last.iter().rposition(|record| record.chunk.get() <= chunk) {
+        Some(at) => Some(most.len() + at).filter(|at| is_at(*at)),
+        None => most.binary_search_by_key(&chunk, |record| record.chunk.get()).ok(),
     }
 }
 
