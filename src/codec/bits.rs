@@ -261,11 +261,7 @@ impl<'a> Container<'a> {
     /// ORs the container into `bits`.
     pub(crate) fn or_into(&self, bits: &mut Bits) {
         match self.kind {
-            ContainerKind::Array => vectorized!({
-                for value in self.values() {
-                    bits.insert(u16::from_le_bytes(*value));
-                }
-            }),
+            ContainerKind::Array => vectorized!(insert_all(self.values(), bits)),
             ContainerKind::Bitmap => vectorized!({
                 for (to, from) in bits.0.iter_mut().zip(self.words()) {
                     *to |= u64::from_le_bytes(*from);
@@ -277,6 +273,18 @@ impl<'a> Container<'a> {
                 }
             }
         }
+    }
+
+    /// Makes `bits` hold these values only.
+    pub(crate) fn copy_into(&self, bits: &mut Bits) {
+        if self.kind == ContainerKind::Bitmap {
+            for (to, from) in bits.0.iter_mut().zip(self.words()) {
+                *to = u64::from_le_bytes(*from);
+            }
+            return;
+        }
+        *bits = Bits::EMPTY;
+        self.or_into(bits);
     }
 
     /// Calls `visit` with each value, ascending.
@@ -331,6 +339,23 @@ impl<'a> Container<'a> {
     }
 }
 
+/// Sets the bits of sorted values. Neighbours mostly share a word, which has to be written before it
+/// can be changed again: so stretches of the values take turns.
+#[inline(always)]
+fn insert_all(values: &[[u8; 2]], bits: &mut Bits) {
+    const STRETCHES: usize = 8;
+    let length = values.len() / STRETCHES;
+    let (most, rest) = values.split_at(STRETCHES * length);
+    let stretches: [_; STRETCHES] =
+        std::array::from_fn(|stretch| &most[stretch * length..(stretch + 1) * length]);
+    for at in 0..length {
+        for stretch in stretches {
+            bits.insert(u16::from_le_bytes(stretch[at]));
+        }
+    }
+    rest.iter().for_each(|value| bits.insert(u16::from_le_bytes(*value)));
+}
+
 fn run_count(bytes: &[u8]) -> u16 {
     bytes.first_chunk().map_or(0, |count| u16::from_le_bytes(*count))
 }
@@ -377,6 +402,9 @@ mod tests {
             on_each_level(|| {
                 let mut bits = Bits::EMPTY;
                 container.or_into(&mut bits);
+                assert_eq!(bits.iter().collect::<Vec<_>>(), values);
+                bits.0.fill(u64::MAX);
+                container.copy_into(&mut bits);
                 assert_eq!(bits.iter().collect::<Vec<_>>(), values);
             });
             for low in probes.into_iter().chain(values.iter().copied().take(50)) {
