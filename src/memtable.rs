@@ -155,7 +155,12 @@ impl RunDay {
     }
 
     /// Calls `visit` with the sorted users of each block of the chunk.
-    fn each_block(&self, activity: Option<&[u8]>, chunk: u32, visit: &mut dyn FnMut(&[u32])) {
+    pub(crate) fn each_block<'r>(
+        &'r self,
+        activity: Option<&[u8]>,
+        chunk: u32,
+        visit: &mut dyn FnMut(&'r [u32]),
+    ) {
         let Ok(chunk) = u16::try_from(chunk) else { return };
         let one = activity.map(|name| self.activity(name));
         let wanted = match &one {

@@ -111,9 +111,9 @@ impl Trailing {
 
 impl BucketOperator for Trailing {
     fn collect(&mut self, step: &Step<'_>, _: Option<usize>, _: &mut Tally) -> Result<()> {
-        if let Some(bits) = step.users(0) {
+        if let Some(users) = step.users(0) {
             self.window.evict_before(step.day - self.ticks + 1);
-            self.window.push(step.day, bits);
+            self.window.push(step.day, users);
         }
         Ok(())
     }

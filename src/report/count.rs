@@ -47,8 +47,8 @@ impl People {
 
 impl Operator for People {
     fn day(&mut self, step: &Step<'_>, _: &mut Tally) -> Result<()> {
-        if let Some(bits) = step.users(0) {
-            kernels::or(&mut self.users, bits);
+        if let Some(users) = step.users(0) {
+            users.or_into(&mut self.users);
         }
         Ok(())
     }

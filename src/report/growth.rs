@@ -7,7 +7,7 @@ use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::query::answer::{Column, Figures};
 use crate::scan::{
-    BucketOperator, ByBucket, Edges, Gather, Input, Operator, Selector, Step, Tally, Window,
+    BucketOperator, ByBucket, Edges, Gather, Input, Operator, Selector, Step, Tally, Users, Window,
     kernels,
 };
 use crate::time::Tick;
@@ -146,11 +146,11 @@ impl BucketOperator for Calendar {
             }
             return self.now.day(step);
         }
-        if let Some(bits) = step.users(EVENT) {
-            kernels::or(&mut self.seen, bits);
+        if let Some(users) = step.users(EVENT) {
+            users.or_into(&mut self.seen);
         }
-        if let (Some((_, seen)), Some(bits)) = (&mut self.any, step.users(ANY)) {
-            kernels::or(seen, bits);
+        if let (Some((_, seen)), Some(users)) = (&mut self.any, step.users(ANY)) {
+            users.or_into(seen);
         }
         Ok(())
     }
@@ -252,10 +252,10 @@ impl Sliding {
 impl BucketOperator for Sliding {
     fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>, _: &mut Tally) -> Result<()> {
         let start = self.start(bucket.unwrap_or(0));
-        if let (Some(any), Some(bits)) = (&mut self.any, step.users(ANY)) {
-            any.push(step.day, bits, start);
+        if let (Some(any), Some(users)) = (&mut self.any, step.users(ANY)) {
+            any.push(step.day, users.bits(), start);
         }
-        let Some(bits) = step.users(EVENT) else { return Ok(()) };
+        let Some(bits) = step.users(EVENT).map(Users::bits) else { return Ok(()) };
         self.advance(start);
         if step.day < start {
             self.pass(step.day, bits, start);

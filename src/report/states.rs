@@ -4,7 +4,7 @@ use super::{Prepared, Question, share};
 use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::query::answer::{Column, Figures};
-use crate::scan::{BucketOperator, ByBucket, Edges, Selector, Step, Tally, Window, kernels};
+use crate::scan::{BucketOperator, ByBucket, Edges, Selector, Step, Tally, Users, Window, kernels};
 use crate::time::{Day, Tick};
 
 const STATES: [&str; 7] =
@@ -57,30 +57,38 @@ struct States {
     week: Window,
     month: Window,
     seen: Box<Bits>,
-    /// The latest day with an event.
-    today: Option<(Day, Box<Bits>)>,
+    /// The latest day with an event, until it is one of the days before.
+    today: Option<Day>,
+    today_users: Box<Bits>,
+    /// Room for the unions of the windows.
+    week_users: Box<Bits>,
+    month_users: Box<Bits>,
 }
 
 impl States {
     fn new(edges: Edges, week_days: Day, month_days: Day) -> States {
         let (week, month) = (Window::new(), Window::new());
+        let empty = || Box::new(Bits::EMPTY);
         States {
             edges,
             week_days,
             month_days,
             week,
             month,
-            seen: Box::new(Bits::EMPTY),
+            seen: empty(),
             today: None,
+            today_users: empty(),
+            week_users: empty(),
+            month_users: empty(),
         }
     }
 
     /// Today becomes one of the days before.
     fn settle(&mut self) {
-        if let Some((day, bits)) = self.today.take() {
-            self.week.push(day, &bits);
-            self.month.push(day, &bits);
-            kernels::or(&mut self.seen, &bits);
+        if let Some(day) = self.today.take() {
+            self.week.push(day, &*self.today_users);
+            self.month.push(day, &*self.today_users);
+            kernels::or(&mut self.seen, &self.today_users);
         }
     }
 
@@ -92,30 +100,30 @@ impl States {
 
 impl BucketOperator for States {
     fn collect(&mut self, step: &Step<'_>, _: Option<usize>, _: &mut Tally) -> Result<()> {
-        if let Some(bits) = step.users(0) {
+        if let Some(users) = step.users(0) {
             self.settle();
             self.advance(step.day);
-            self.today = Some((step.day, Box::new(bits.clone())));
+            self.today = Some(step.day);
+            users.copy_into(&mut self.today_users);
         }
         Ok(())
     }
 
     fn close(&mut self, bucket: usize, next: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
         let day = self.edges[bucket + 1] - 1;
-        if self.today.as_ref().is_some_and(|(today, _)| *today < day) {
+        if self.today.is_some_and(|today| today < day) {
             self.settle();
         }
         self.advance(day);
-        let (mut week, mut month) = (Box::new(Bits::EMPTY), Box::new(Bits::EMPTY));
-        self.week.union_into(&mut week);
-        self.month.union_into(&mut month);
+        self.week.union_into(&mut self.week_users);
+        self.month.union_into(&mut self.month_users);
         let tomorrow = next.filter(|step| step.day == day + 1).and_then(|step| step.users(0));
         let states = kernels::states(&kernels::StateInputs {
-            today: self.today.as_ref().map_or(&Bits::EMPTY, |(_, bits)| bits),
+            today: self.today.map_or(&Bits::EMPTY, |_| &self.today_users),
             seen: &self.seen,
-            week: &week,
-            month: &month,
-            tomorrow: tomorrow.unwrap_or(&Bits::EMPTY),
+            week: &self.week_users,
+            month: &self.month_users,
+            tomorrow: tomorrow.map_or(&Bits::EMPTY, Users::bits),
         });
         for (place, users) in states.users.into_iter().chain(states.back).enumerate() {
             tally.add(bucket * SUMS + place, users);

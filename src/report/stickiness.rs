@@ -7,7 +7,7 @@ use super::{Prepared, Question, share};
 use crate::error::Result;
 use crate::query::answer::{Column, Figures};
 use crate::query::plan::Span;
-use crate::scan::{BucketOperator, ByBucket, Edges, Operator, Selector, Step, Tally, kernels};
+use crate::scan::{BucketOperator, ByBucket, Edges, Operator, Selector, Step, Tally};
 use crate::time::Tick;
 
 /// Ticks of one stretch, of a window by the hour.
@@ -153,8 +153,8 @@ impl<T> Daily<T> {
 
 impl<T: BucketOperator> BucketOperator for Daily<T> {
     fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>, tally: &mut Tally) -> Result<()> {
-        if let (Some(bits), Ok(day)) = (step.users(0), usize::try_from(step.day - self.first)) {
-            tally.add(self.offset + day, kernels::count(bits));
+        if let (Some(users), Ok(day)) = (step.users(0), usize::try_from(step.day - self.first)) {
+            tally.add(self.offset + day, users.count());
         }
         self.window.collect(step, bucket, tally)
     }

@@ -4,10 +4,10 @@ use super::frame::Frame;
 use super::layout::{BoundInput, BoundJob, Layout, Origin};
 use super::rows::{DayBlocks, Hit};
 use super::walk::{InChunk, opened};
-use super::{Job, Operator, Step, Tally};
+use super::{Job, Operator, Step, Tally, Users};
 use crate::codec::bits::Bits;
 use crate::error::Result;
-use crate::time::Tick;
+use crate::time::{DaySpan, Tick};
 use std::cell::OnceCell;
 
 /// A job in one chunk.
@@ -34,18 +34,15 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
     }
 
     /// Takes in a day of the database.
-    pub(super) fn day<'d, 's>(
+    pub(super) fn load<'d, 's>(
         &mut self,
         at: &InChunk<'d, 's>,
         place: usize,
         blocks: &OnceCell<DayBlocks<'d, 's>>,
         frame: &mut Frame<'_, '_>,
         layout: &Layout,
-        tallies: &mut [Tally],
     ) -> Result<()> {
-        let (Some(span), true) = (layout.span(place), self.bound.places.contains(&place)) else {
-            return Ok(());
-        };
+        let Some(span) = self.span(place, layout) else { return Ok(()) };
         for (at_input, input) in self.bound.inputs.iter().enumerate() {
             let by_day = self.bound.axis.is_none();
             if by_day && !(input.from <= span.day && span.day < input.to) {
@@ -59,6 +56,24 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The day's span, if the job wants it.
+    fn span(&self, place: usize, layout: &Layout) -> Option<DaySpan> {
+        layout.span(place).filter(|_| self.bound.places.contains(&place))
+    }
+
+    /// Hands out what is over with a day that was taken in.
+    pub(super) fn day(
+        &mut self,
+        at: &InChunk<'_, '_>,
+        place: usize,
+        frame: &Frame<'_, '_>,
+        layout: &Layout,
+        tallies: &mut [Tally],
+    ) -> Result<()> {
+        let Some(span) = self.span(place, layout) else { return Ok(()) };
         match &self.bound.axis {
             None => self.step(at, place, span.day, frame, layout, tallies),
             Some(axis) => {
@@ -93,15 +108,15 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
             fill(bits, pending);
         }
         let inputs = self.bound.inputs.iter().enumerate();
-        let bits: Vec<Option<&Bits>> = inputs
+        let users: Vec<Option<Users<'_>>> = inputs
             .map(|(place, input)| match input.origin {
                 _ if !(input.from <= day && day < input.to) => None,
-                Origin::Stream(stream) => frame.bits(stream),
+                Origin::Stream(stream) => frame.users(stream),
                 Origin::Derived(..) if self.pending[place].is_empty() => None,
-                Origin::Derived(..) => Some(&*self.bits[place]),
+                Origin::Derived(..) => Some(Users::Bits(&self.bits[place])),
             })
             .collect();
-        if bits.iter().all(Option::is_none) {
+        if users.iter().all(Option::is_none) {
             return Ok(());
         }
         let counts = |input: usize, visit: &mut dyn FnMut(u16, u32)| {
@@ -117,7 +132,7 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
             Ok(())
         };
         let operator = self.operator.get_or_insert_with(|| (self.job.operator)(at.chunk));
-        operator.day(&Step { day, bits: &bits, counts: &counts }, &mut tallies[self.place])?;
+        operator.day(&Step { day, users: &users, counts: &counts }, &mut tallies[self.place])?;
         self.pending.iter_mut().for_each(Vec::clear);
         Ok(())
     }
@@ -161,15 +176,15 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
             .map(|(hits, (from, end))| hits.get(*from..*end).unwrap_or_default())
             .collect();
         self.bits.iter_mut().zip(&hits).for_each(|(bits, hits)| fill(bits, hits));
-        let bits = self.bits.iter().zip(&hits);
-        let bits: Vec<Option<&Bits>> =
-            bits.map(|(bits, hits)| (!hits.is_empty()).then_some(&**bits)).collect();
+        let users = self.bits.iter().zip(&hits);
+        let users: Vec<Option<Users<'_>>> =
+            users.map(|(bits, hits)| (!hits.is_empty()).then_some(Users::Bits(bits))).collect();
         let counts = |input: usize, visit: &mut dyn FnMut(u16, u32)| {
             hits[input].iter().for_each(|hit| visit(hit.low, hit.rows));
             Ok(())
         };
         let operator = self.operator.get_or_insert_with(|| (self.job.operator)(chunk));
-        operator.day(&Step { day: tick, bits: &bits, counts: &counts }, &mut tallies[self.place])
+        operator.day(&Step { day: tick, users: &users, counts: &counts }, &mut tallies[self.place])
     }
 
     /// After the last day.

@@ -1,12 +1,15 @@
 //! The bits of one chunk: masks for all of its days, streams and derived users for one day.
 
+use super::grid::Unread;
 use super::kernels;
 use super::layout::{Layout, Stream};
 use super::rows::{DayBlocks, Hit, Sought};
+use super::users::Users;
 use super::walk::InChunk;
 use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::time::Tick;
+use std::cell::{Cell, OnceCell};
 
 /// What was read of the day that the walk is at.
 pub(super) struct Frame<'w, 's> {
@@ -14,18 +17,27 @@ pub(super) struct Frame<'w, 's> {
     layout: &'w Layout,
     pub(super) masks: Vec<Box<Bits>>,
     /// By selector.
-    raw: Vec<Loaded>,
+    raw: Vec<Loaded<'w>>,
     /// By stream; unused for those without a set.
-    masked: Vec<Loaded>,
+    masked: Vec<Masked>,
     /// By derived one.
     derived: Vec<DerivedDay>,
 }
 
-/// Bits that are read when first asked for.
-struct Loaded {
+/// A selector's users on the day at hand: found, and read when somebody asks for their bits.
+pub(crate) struct Loaded<'w> {
+    /// `None`: not looked for yet on this day.
+    unread: Option<Unread<'w>>,
+    /// Inputs that are about to ask.
+    readers: u32,
+    bits: OnceCell<Box<Bits>>,
+    /// Room for them, with rubbish in it.
+    spare: Cell<Option<Box<Bits>>>,
+}
+
+/// A stream's users on the day at hand, those of its set only.
+struct Masked {
     bits: Box<Bits>,
-    /// The bits hold something from an earlier day.
-    dirty: bool,
     /// `None`: not read yet on this day.
     present: Option<bool>,
 }
@@ -37,13 +49,58 @@ struct DerivedDay {
     by_slot: Vec<Vec<Hit>>,
 }
 
-impl Loaded {
-    fn new() -> Loaded {
-        Loaded { bits: Box::new(Bits::EMPTY), dirty: false, present: None }
+impl<'w> Loaded<'w> {
+    fn new() -> Loaded<'w> {
+        Loaded { unread: None, readers: 0, bits: OnceCell::new(), spare: Cell::new(None) }
     }
 
-    fn present(&self) -> bool {
-        self.present == Some(true)
+    fn clear(&mut self) {
+        (self.unread, self.readers) = (None, 0);
+        if let Some(bits) = self.bits.take() {
+            self.spare.set(Some(bits));
+        }
+    }
+
+    fn unread(&self) -> Option<&Unread<'w>> {
+        self.unread.as_ref().filter(|unread| !unread.is_empty())
+    }
+
+    /// Nobody has asked for the bits or is going to after the one at hand.
+    fn is_alone(&self) -> bool {
+        self.readers <= 1 && self.bits.get().is_none()
+    }
+
+    pub(super) fn bits(&self) -> &Bits {
+        self.bits.get_or_init(|| {
+            let mut bits = self.spare.take().unwrap_or_else(|| Box::new(Bits::EMPTY));
+            match self.unread() {
+                Some(unread) => unread.copy_into(&mut bits),
+                None => *bits = Bits::EMPTY,
+            }
+            bits
+        })
+    }
+
+    /// ORs the users into `into`: from where they lie if that is less work.
+    pub(super) fn or_into(&self, into: &mut Bits) {
+        let Some(unread) = self.unread() else { return };
+        if unread.are_few() || self.is_alone() {
+            unread.or_into(into);
+        } else {
+            kernels::or(into, self.bits());
+        }
+    }
+
+    pub(super) fn copy_into(&self, into: &mut Bits) {
+        match self.unread() {
+            Some(unread) if self.is_alone() => unread.copy_into(into),
+            _ => into.0 = self.bits().0,
+        }
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        let known = self.unread().and_then(Unread::count);
+        known.map_or_else(|| kernels::count(self.bits()), |users| users as u64)
     }
 }
 
@@ -54,18 +111,20 @@ impl<'w, 's> Frame<'w, 's> {
             set.evaluate(chunk, &mut mask)?;
             Ok(mask)
         };
+        let masked = |_| Masked { bits: Box::new(Bits::EMPTY), present: None };
         Ok(Frame {
             chunk,
             layout,
             masks: layout.sets.iter().map(mask).collect::<Result<_>>()?,
             raw: layout.selectors().iter().map(|_| Loaded::new()).collect(),
-            masked: layout.streams.iter().map(|_| Loaded::new()).collect(),
+            masked: layout.streams.iter().map(masked).collect(),
             derived: layout.derived.iter().map(|_| DerivedDay::default()).collect(),
         })
     }
 
     pub(super) fn next_day(&mut self) {
-        self.raw.iter_mut().chain(&mut self.masked).for_each(|loaded| loaded.present = None);
+        self.raw.iter_mut().for_each(Loaded::clear);
+        self.masked.iter_mut().for_each(|masked| masked.present = None);
         for derived in &mut self.derived {
             if std::mem::take(&mut derived.read) {
                 derived.by_slot.iter_mut().for_each(Vec::clear);
@@ -73,37 +132,39 @@ impl<'w, 's> Frame<'w, 's> {
         }
     }
 
-    /// Reads a stream at a day.
+    /// Looks for the users of a stream at a day; an input is about to ask for them.
     pub(super) fn load(&mut self, place: usize, stream: usize) -> Result<()> {
         let Stream { selector, set } = self.layout.streams[stream];
         let raw = &mut self.raw[selector];
-        if raw.present.is_none() {
-            if std::mem::take(&mut raw.dirty) {
-                *raw.bits = Bits::EMPTY;
-            }
-            let chunk = self.chunk;
-            let present = chunk.grid.presence_into(place, selector, chunk.chunk, &mut raw.bits)?;
-            (raw.present, raw.dirty) = (Some(present), present);
+        if raw.unread.is_none() {
+            raw.unread = Some(self.chunk.grid.find(place, selector, self.chunk.chunk)?);
         }
-        let Some(set) = set else { return Ok(()) };
+        let Some(set) = set else {
+            raw.readers += 1;
+            return Ok(());
+        };
         let masked = &mut self.masked[stream];
         if masked.present.is_none() {
-            masked.present = Some(
-                raw.present() && {
-                    masked.bits.0 = raw.bits.0;
-                    kernels::and(&mut masked.bits, &self.masks[set]);
-                    !kernels::is_empty(&masked.bits)
-                },
-            );
+            raw.readers += 1;
+            let some = raw.unread().is_some() && {
+                raw.copy_into(&mut masked.bits);
+                kernels::and(&mut masked.bits, &self.masks[set]);
+                !kernels::is_empty(&masked.bits)
+            };
+            masked.present = Some(some);
         }
         Ok(())
     }
 
     /// The stream's users on the loaded day, `None` where there is nobody.
-    pub(super) fn bits(&self, stream: usize) -> Option<&Bits> {
+    pub(super) fn users(&self, stream: usize) -> Option<Users<'_>> {
         let Stream { selector, set } = self.layout.streams[stream];
-        let loaded = if set.is_some() { &self.masked[stream] } else { &self.raw[selector] };
-        loaded.present().then_some(&*loaded.bits)
+        if set.is_none() {
+            let raw = &self.raw[selector];
+            return raw.unread().map(|_| Users::Loaded(raw));
+        }
+        let masked = &self.masked[stream];
+        (masked.present == Some(true)).then_some(Users::Bits(&masked.bits))
     }
 
     /// Reads a derived one at a day.

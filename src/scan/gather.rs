@@ -1,6 +1,6 @@
 //! Who was active in an interval: by presence, or by a number of events.
 
-use super::{Step, kernels};
+use super::Step;
 use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::limits::CHUNK_USERS;
@@ -65,13 +65,13 @@ impl Gather {
 
     /// Takes in one day.
     pub(crate) fn day(&mut self, step: &Step<'_>) -> Result<()> {
-        let Some(bits) = step.users(self.input) else { return Ok(()) };
+        let Some(users) = step.users(self.input) else { return Ok(()) };
         match &mut self.counted {
             Some((_, rows)) => {
                 step.counts(self.input, &mut |low, count| add_rows(rows, low, count))?;
             }
-            None if self.empty => self.bits.0 = bits.0,
-            None => kernels::or(&mut self.bits, bits),
+            None if self.empty => users.copy_into(&mut self.bits),
+            None => users.or_into(&mut self.bits),
         }
         self.empty = false;
         Ok(())

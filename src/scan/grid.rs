@@ -3,23 +3,30 @@
 use super::layout::SelectorUse;
 use super::selector::Selector;
 use crate::codec::bits::Bits;
-use crate::day::section::{ActivityCode, Section};
+use crate::day::section::{ActivityCode, Presence, Section};
 use crate::error::Result;
 use crate::memtable::RunDay;
 use crate::snapshot::{SnapshotDay, SnapshotInner, Source};
 use rayon::prelude::*;
 
+const FEW_USERS: usize = 200;
+
 /// Days, chunks and selectors; days and selectors are named by their place in the lists.
 pub(super) trait Grid: Sync {
     fn chunks(&self) -> u32;
-    /// ORs the selector's users into `bits`; false where there are none.
+    /// The selector's users, which are not read yet.
+    fn find(&self, day: usize, selector: usize, chunk: u32) -> Result<Unread<'_>>;
+    /// ORs the selector's users into `bits`.
     fn presence_into(
         &self,
         day: usize,
         selector: usize,
         chunk: u32,
         bits: &mut Bits,
-    ) -> Result<bool>;
+    ) -> Result<()> {
+        self.find(day, selector, chunk)?.or_into(bits);
+        Ok(())
+    }
     /// Rows of the selector per user; a user may come several times.
     fn counts(
         &self,
@@ -28,6 +35,80 @@ pub(super) trait Grid: Sync {
         chunk: u32,
         visit: &mut dyn FnMut(u16, u32),
     ) -> Result<()>;
+}
+
+/// Users of a selector on a day in a chunk, where they lie.
+#[derive(Debug, Default)]
+pub(super) struct Unread<'a> {
+    first: Option<Part<'a>>,
+    /// Of other activities, sections or runs.
+    more: Vec<Part<'a>>,
+}
+
+#[derive(Debug)]
+pub(super) enum Part<'a> {
+    Stored(Presence<'a>),
+    /// Users of a run's rows, ascending; one may come several times.
+    Fresh(&'a [u32]),
+}
+
+impl Part<'_> {
+    fn or_into(&self, bits: &mut Bits) {
+        match self {
+            Part::Stored(presence) => _ = presence.or_into(bits),
+            Part::Fresh(users) => {
+                users.iter().for_each(|user| bits.insert((user & 0xffff) as u16));
+            }
+        }
+    }
+}
+
+impl<'a> Unread<'a> {
+    pub(super) fn add(&mut self, part: Part<'a>) {
+        match (part, &self.first) {
+            (Part::Stored(Presence::None), _) => {}
+            (first, None) => self.first = Some(first),
+            (more, _) => self.more.push(more),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// How many users there are, where that is known without reading them.
+    pub(super) fn count(&self) -> Option<usize> {
+        match (&self.first, &self.more[..]) {
+            (None, _) => Some(0),
+            (Some(Part::Stored(only)), []) => Some(only.cardinality()),
+            _ => None,
+        }
+    }
+
+    /// Whether they are set one by one in less time than 1,024 words are gone through.
+    pub(super) fn are_few(&self) -> bool {
+        match (&self.first, &self.more[..]) {
+            // Those are found among all of the day.
+            (Some(Part::Stored(Presence::Ranks(_))), _) => false,
+            _ => self.count().is_some_and(|users| users < FEW_USERS),
+        }
+    }
+
+    /// ORs the users into `bits`.
+    pub(super) fn or_into(&self, bits: &mut Bits) {
+        self.first.iter().chain(&self.more).for_each(|part| part.or_into(bits));
+    }
+
+    /// Makes `bits` hold these users only.
+    pub(super) fn copy_into(&self, bits: &mut Bits) {
+        match (&self.first, &self.more[..]) {
+            (Some(Part::Stored(Presence::Container(only))), []) => only.copy_into(bits),
+            _ => {
+                *bits = Bits::EMPTY;
+                self.or_into(bits);
+            }
+        }
+    }
 }
 
 /// A snapshot's days, with the names of the selectors looked up in each section once.
@@ -117,29 +198,22 @@ impl Grid for SnapshotGrid<'_> {
         self.chunks
     }
 
-    fn presence_into(
-        &self,
-        day: usize,
-        selector: usize,
-        chunk: u32,
-        bits: &mut Bits,
-    ) -> Result<bool> {
-        let mut any = false;
+    fn find(&self, day: usize, selector: usize, chunk: u32) -> Result<Unread<'_>> {
+        let mut found = Unread::default();
         for place in self.places(day, selector) {
             match place {
                 Place::Section { section, codes } => {
                     for code in codes {
-                        any |= section.presence_into(*code, chunk, bits)?;
+                        found.add(Part::Stored(section.presence(*code, chunk)?));
                     }
                 }
                 Place::Run { run, names } => {
-                    for name in names.each() {
-                        any |= run.presence_into(name, chunk, bits);
-                    }
+                    let mut add = |users| found.add(Part::Fresh(users));
+                    names.each().for_each(|name| run.each_block(name, chunk, &mut add));
                 }
             }
         }
-        Ok(any)
+        Ok(found)
     }
 
     fn counts(

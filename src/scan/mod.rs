@@ -21,6 +21,7 @@ mod selector;
 mod sets;
 mod sizes;
 mod slice;
+mod users;
 mod walk;
 mod window;
 
@@ -36,6 +37,7 @@ pub use selector::Selector;
 pub(crate) use sets::{FunnelSet, SetKind};
 pub(crate) use sizes::SizeJob;
 pub(crate) use slice::Slice;
+pub(crate) use users::Users;
 pub(crate) use window::Window;
 
 use crate::codec::bits::Bits;
@@ -73,7 +75,7 @@ pub(crate) struct Job<'a> {
 pub(crate) struct Step<'a> {
     pub(crate) day: Tick,
     /// Per input of the job; `None` where nobody was active.
-    bits: &'a [Option<&'a Bits>],
+    users: &'a [Option<Users<'a>>],
     counts: &'a Counts<'a>,
 }
 
@@ -82,13 +84,13 @@ type Counts<'a> = dyn Fn(usize, &mut dyn FnMut(u16, u32)) -> Result<()> + 'a;
 
 impl Step<'_> {
     /// The users of an input; `None` where nobody was active, or the job has no such input.
-    pub(crate) fn users(&self, input: usize) -> Option<&Bits> {
-        self.bits.get(input).copied().flatten()
+    pub(crate) fn users(&self, input: usize) -> Option<Users<'_>> {
+        self.users.get(input).copied().flatten()
     }
 
     /// Rows of the input on this day for each user in its bits; a user may come several times.
     pub(crate) fn counts(&self, input: usize, visit: &mut dyn FnMut(u16, u32)) -> Result<()> {
-        let Some(bits) = self.users(input) else { return Ok(()) };
+        let Some(bits) = self.users(input).map(Users::bits) else { return Ok(()) };
         (self.counts)(input, &mut |low, rows| {
             if bits.contains(low) {
                 visit(low, rows);

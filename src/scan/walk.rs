@@ -182,7 +182,10 @@ impl Walk<'_, '_, '_> {
             frame.next_day();
             let day = OnceCell::new();
             for active in &mut pass.active {
-                active.day(at, place, &day, frame, layout, &mut tallies.bits)?;
+                active.load(at, place, &day, frame, layout)?;
+            }
+            for active in &mut pass.active {
+                active.day(at, place, frame, layout, &mut tallies.bits)?;
             }
             for (job, events) in &mut pass.gathered {
                 let bound = &layout.row_jobs[*job];

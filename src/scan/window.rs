@@ -1,6 +1,6 @@
 //! The union of the last days, moved on day by day.
 
-use super::kernels;
+use super::{Users, kernels};
 use crate::codec::bits::Bits;
 use crate::time::Day;
 
@@ -12,10 +12,12 @@ use crate::time::Day;
 #[derive(Default)]
 pub(crate) struct Window {
     /// Oldest last; each with the union of the days from it to the front's newest.
-    front: Vec<(Day, Bits)>,
+    front: Vec<(Day, Box<Bits>)>,
     /// Newest last; each with its own bits.
-    back: Vec<(Day, Bits)>,
+    back: Vec<(Day, Box<Bits>)>,
     back_union: Option<Box<Bits>>,
+    /// Bits of days that have left.
+    spare: Vec<Box<Bits>>,
 }
 
 impl Window {
@@ -24,18 +26,28 @@ impl Window {
     }
 
     /// Takes in a day later than all in the queue.
-    pub(crate) fn push(&mut self, day: Day, bits: &Bits) {
-        self.back.push((day, bits.clone()));
+    pub(crate) fn push<'u>(&mut self, day: Day, users: impl Into<Users<'u>>) {
+        let mut bits = self.spare();
+        users.into().copy_into(&mut bits);
         match &mut self.back_union {
-            Some(union) => kernels::or(union, bits),
-            None => self.back_union = Some(Box::new(bits.clone())),
+            Some(union) => kernels::or(union, &bits),
+            None => {
+                let mut union = self.spare();
+                union.0 = bits.0;
+                self.back_union = Some(union);
+            }
         }
+        self.back.push((day, bits));
+    }
+
+    fn spare(&mut self) -> Box<Bits> {
+        self.spare.pop().unwrap_or_else(|| Box::new(Bits::EMPTY))
     }
 
     /// Drops the days before `day`.
     pub(crate) fn evict_before(&mut self, day: Day) {
-        while self.front.last().is_some_and(|(oldest, _)| *oldest < day) {
-            self.front.pop();
+        while let Some((_, bits)) = self.front.pop_if(|(oldest, _)| *oldest < day) {
+            self.spare.push(bits);
         }
         if self.front.is_empty() && self.back.first().is_some_and(|(oldest, _)| *oldest < day) {
             self.turn_over(day);
@@ -43,15 +55,17 @@ impl Window {
     }
 
     fn turn_over(&mut self, day: Day) {
-        for (pushed, bits) in self.back.drain(..).rev().take_while(|(pushed, _)| *pushed >= day) {
-            let later = self.front.len().checked_sub(1);
-            self.front.push((pushed, bits));
-            if let Some(later) = later {
-                let (done, added) = self.front.split_at_mut(later + 1);
-                kernels::or(&mut added[0].1, &done[later].1);
+        for (pushed, mut bits) in self.back.drain(..).rev() {
+            if pushed < day {
+                self.spare.push(bits);
+                continue;
             }
+            if let Some((_, later)) = self.front.last() {
+                kernels::or(&mut bits, later);
+            }
+            self.front.push((pushed, bits));
         }
-        self.back_union = None;
+        self.spare.extend(self.back_union.take());
     }
 
     /// Users of any day in the queue.

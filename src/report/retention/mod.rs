@@ -82,12 +82,12 @@ fn of_presence<'a>(question: &Question<'a>, retention: &'a Retention) -> Prepare
     let known = Known::new(question, retention, None);
     let first = known.spans.first().map(|span| span.start).into_iter();
     let edges: Edges = first.chain(known.spans.iter().map(|span| span.end)).collect();
-    let inputs =
-        inputs(question, retention, edges.last().copied().unwrap_or(question.plan.to_tick));
+    let returns_to = edges.last().copied().unwrap_or(question.plan.to_tick);
     let recurring = retention.cohort == CohortKind::Recurring;
     let returns = Threshold { at_least: retention.at_least.into(), at_most: None };
     let pairs = recurring || shape.columns().min(shape.cohorts) <= PAIRS_MAX;
     let same = retention.start == *retention.returning() && returns.is_presence();
+    let inputs = inputs(question, retention, same, returns_to);
     let table = Arc::clone(&shape);
     let job = question.job(inputs, shape.sums(), move |_| -> Box<dyn Operator> {
         let starts = Starts::new(recurring, same, table.cohorts);
@@ -104,16 +104,23 @@ fn of_presence<'a>(question: &Question<'a>, retention: &'a Retention) -> Prepare
     Prepared::new(job, figures)
 }
 
-/// Start events, then return events, which count after the range as well.
-fn inputs(question: &Question<'_>, retention: &Retention, returns_to: Tick) -> Vec<Input> {
+/// Start events, then return events, which count after the range as well. `same`: in the range,
+/// return events tell who starts.
+fn inputs(
+    question: &Question<'_>,
+    retention: &Retention,
+    same: bool,
+    returns_to: Tick,
+) -> Vec<Input> {
     let plan = &question.plan;
+    let to = if same { plan.from_tick } else { plan.to_tick };
     let from = match retention.cohort {
         // Without conditions the first event of the name always matches.
         CohortKind::First | CohortKind::FirstEver => Tick::MIN,
         CohortKind::Recurring | CohortKind::FirstInRange => plan.from_tick,
     };
     vec![
-        question.input(&retention.start, from, plan.to_tick),
+        question.input(&retention.start, from, to),
         question.input(retention.returning(), plan.from_tick, returns_to),
     ]
 }

@@ -41,8 +41,8 @@ impl Starts {
             (Some(_), None) => return Ok(()),
             (None, _) => {}
         }
-        if let (Some(seen), Some(bits)) = (&mut self.seen, step.users(START)) {
-            kernels::or(seen, bits);
+        if let (Some(seen), Some(users)) = (&mut self.seen, step.users(START)) {
+            users.or_into(seen);
         }
         Ok(())
     }

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::ErrorKind;
-use crate::codec::bits::Bits;
+use crate::scan::grid::{Part, Unread};
 use crate::scan::rows::Needs;
-use crate::scan::{Input, Operator, Selector, SetKind, Step};
+use crate::scan::{Input, Operator, Selector, SetKind, Step, Users};
 use crate::time::{Day, DaySpan, Micros};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -27,20 +27,14 @@ impl Grid for Fake {
         40
     }
 
-    fn presence_into(
-        &self,
-        day: usize,
-        selector: usize,
-        chunk: u32,
-        bits: &mut Bits,
-    ) -> Result<bool> {
+    fn find(&self, day: usize, selector: usize, chunk: u32) -> Result<Unread<'_>> {
         *self.reads.lock().unwrap().entry((day, selector, chunk)).or_default() += 1;
         if self.damaged == Some((chunk, day)) {
             return Err(Error::corruption("days/7.day", 12, "block", "bad checksum"));
         }
-        bits.insert(1);
-        bits.insert(2);
-        Ok(true)
+        let mut found = Unread::default();
+        found.add(Part::Fresh(&[1, 2]));
+        Ok(found)
     }
 
     fn counts(&self, _: usize, _: usize, _: u32, visit: &mut dyn FnMut(u16, u32)) -> Result<()> {
@@ -55,7 +49,7 @@ struct Adding;
 
 impl Operator for Adding {
     fn day(&mut self, step: &Step<'_>, tally: &mut Tally) -> Result<()> {
-        tally.add(0, step.users(0).map_or(0, kernels::count));
+        tally.add(0, step.users(0).map_or(0, Users::count));
         step.counts(0, &mut |_, rows| tally.add(1, rows.into()))
     }
 
