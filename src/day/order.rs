@@ -98,7 +98,7 @@ fn radix_sort<K: Copy + Ord>(
 struct KeyBits {
     index: u32,
     time: u32,
-    /// Times are divided by this, which divides all of them.
+    /// Times are divided by this: it divides all of them, or is greater where they do not count.
     time_unit: u64,
     user: u32,
     /// Greatest ordinal plus one stands for "no user".
@@ -112,7 +112,13 @@ fn bits_of(value: u64) -> u32 {
 
 impl KeyBits {
     fn of(rows: &DayRows, ranks: &[u32]) -> KeyBits {
-        let time_unit = super::unit::coarsest(&rows.times).1 as u64;
+        // Rows that came in the order of their times keep it, since the sort is stable.
+        let came_in_order = rows.times.is_sorted();
+        let time_unit = if came_in_order {
+            1 << TIME_BITS
+        } else {
+            super::unit::coarsest(&rows.times).1 as u64
+        };
         let time_max = rows.times.iter().copied().max().unwrap_or(0).max(0) as u64;
         let user_max = rows.users.iter().copied().filter(|&u| u != NO_USER).max().unwrap_or(0);
         let no_user = user_max.saturating_add(1);
@@ -162,7 +168,12 @@ mod tests {
             ),
             user_bits in 1u32..32,
             unit in prop::sample::select(vec![1i64, 1_000, 1_000_000]),
+            in_order: bool,
         ) {
+            let mut rows = rows;
+            if in_order {
+                rows.sort_by_key(|(_, _, time)| *time / unit);
+            }
             let mut day = DayRows::default();
             for (at, (activity, user, time)) in rows.iter().enumerate() {
                 let user = if at % 17 == 0 { NO_USER } else { user >> user_bits };
