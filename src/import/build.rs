@@ -1,18 +1,15 @@
-//! Rows by day to sections and files, days in parallel, in order, within bounded memory.
+//! The rows of a day, or of a part of it, to a section.
 
-use super::partition::{Part, Spill};
-use super::pipeline::in_order;
-use super::rows::{RowCell, RowReader, Tables, Text};
+use super::partition::{Part, Piece, Spill};
+use super::rows::{RowCell, RowReader, Shared, Text};
 use crate::day::build::{BuiltSection, build_section};
 use crate::day::rows::{Cell, DayRows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Decimal;
-use crate::time::{Calendar, Day, DaySpan};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use crate::snapshot::SnapshotSection;
+use crate::time::DaySpan;
+use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-
-/// Is this insert id stored on the day?
-pub(super) type StoredIds<'a> = dyn Fn(Day, u128) -> Result<bool> + Sync + 'a;
 
 /// A section for a file.
 pub(super) struct DaySection {
@@ -21,123 +18,69 @@ pub(super) struct DaySection {
     pub(super) is_cut: bool,
 }
 
-/// What the builders are given.
-pub(super) struct BuildInput<'a> {
-    pub(super) parts: BTreeMap<Day, Vec<Part>>,
-    pub(super) spill: Option<Spill>,
-    pub(super) tables: &'a Tables,
-    /// Distinct properties that rows may have.
-    pub(super) properties: usize,
-    pub(super) calendar: &'a Calendar,
-    /// Ids that are stored: rows with them are duplicates. `None`: there are none to look for.
-    pub(super) stored: Option<&'a StoredIds<'a>>,
-    pub(super) threads: usize,
-    /// For all parts under way.
-    pub(super) memory: usize,
-}
-
-/// What a build made.
-#[derive(Debug, Default)]
-pub(super) struct BuildCounts {
-    pub(super) accepted: u64,
-    pub(super) without_user: u64,
-    pub(super) duplicates: u64,
-    /// Activities that each day has rows of.
-    pub(super) activities: BTreeMap<Day, BTreeSet<String>>,
-}
+/// Sections whose rows are there already.
+pub(super) type StoredSections = Arc<[Arc<SnapshotSection>]>;
 
 /// A part on its way through a builder.
-struct Job<'a> {
-    span: DaySpan,
-    bytes: Vec<u8>,
-    rows: u64,
-    is_cut: bool,
-    turn: Turn,
-    permit: Permit<'a>,
+pub(super) struct PartJob {
+    pub(super) span: DaySpan,
+    pub(super) part: Part,
+    pub(super) spill: Option<Arc<Spill>>,
+    pub(super) is_cut: bool,
+    pub(super) turn: Turn,
+    /// Rows whose insert ids are stored there are duplicates.
+    pub(super) stored: Option<StoredSections>,
 }
 
-struct Built<'a> {
+pub(super) struct Built {
     /// `None` where all rows were duplicates.
-    section: Option<DaySection>,
-    rows: u64,
-    duplicates: u64,
-    permit: Permit<'a>,
+    pub(super) section: Option<DaySection>,
+    pub(super) rows: u64,
+    pub(super) duplicates: u64,
 }
 
-/// Builds all parts and hands each section to `take`, by day and part; `tell` hears of rows done.
-pub(super) fn build(
-    input: BuildInput<'_>,
-    mut take: impl FnMut(DaySection) -> Result<()>,
-    tell: &dyn Fn(u64),
-) -> Result<BuildCounts> {
-    let BuildInput { parts, spill, tables, properties, calendar, stored, threads, memory } = input;
-    let gate = Gate { free: Mutex::new(memory), total: memory, freed: Condvar::new() };
-    let mut counts = BuildCounts::default();
-    in_order(
-        threads,
-        |emit| {
-            for (day, parts) in parts {
-                let seen = Arc::new(Seen::default());
-                let is_cut = parts.len() > 1;
-                for (index, part) in parts.into_iter().enumerate() {
-                    let permit = gate.acquire(part.memory(properties));
-                    let turn = Turn { seen: Arc::clone(&seen), index };
-                    let (span, rows) = (calendar.span(day), part.rows);
-                    let bytes = part.read(spill.as_ref())?;
-                    if !emit(Job { span, bytes, rows, is_cut, turn, permit }) {
-                        return Ok(());
-                    }
-                }
-            }
-            Ok(())
-        },
-        || |job: Job<'_>| build_part(job, tables, stored),
-        |built: Built<'_>| {
-            counts.duplicates += built.duplicates;
-            if let Some(section) = built.section {
-                let totals = &section.built.totals;
-                counts.accepted += totals.rows;
-                counts.without_user += totals.rows_without_user;
-                let names = totals.activities.iter().map(|a| a.name.clone());
-                counts.activities.entry(totals.day).or_default().extend(names);
-                take(section)?;
-            }
-            drop(built.permit);
-            tell(built.rows);
-            Ok(())
-        },
-    )?;
-    Ok(counts)
-}
-
-fn build_part<'a>(
-    job: Job<'a>,
-    tables: &Tables,
-    stored: Option<&StoredIds<'_>>,
-) -> Result<Built<'a>> {
-    let Job { span, bytes, rows: count, is_cut, turn, permit } = job;
-    let mut duplicates = 0;
+/// Builds the section of a part.
+pub(super) fn build_part(job: PartJob, shared: &Shared) -> Result<Built> {
+    let PartJob { span, part, spill, is_cut, turn, stored } = job;
+    let (count, mut duplicates) = (part.rows, 0);
     let rows = {
         let mut seen = turn.wait();
-        let mut decoder = Decoder::new(tables, &bytes, count);
-        decoder.decode(&mut |id| {
-            let is_stored = || stored.map_or(Ok(false), |stored| stored(span.day, id));
-            let is_new = !is_stored()? && seen.ids.insert(id);
+        let mut decoder = Decoder::new(shared, count);
+        let mut is_new = |id| {
+            let is_new = !is_stored(stored.as_ref(), id)? && seen.ids.insert(id);
             duplicates += u64::from(!is_new);
             Ok(is_new)
-        })?;
+        };
+        for piece in part.pieces {
+            match piece {
+                Piece::Table(rows) => rows.add_to(&mut decoder.rows, &mut is_new)?,
+                Piece::Encoded(bytes) => decoder.decode(&bytes, &mut is_new)?,
+                Piece::Spilled(start, length) => {
+                    let spill = spill.as_ref().ok_or_else(damaged)?;
+                    decoder.decode(&spill.read(start, length)?, &mut is_new)?;
+                }
+            }
+        }
         decoder.rows
     };
-    drop((bytes, turn));
+    drop(turn);
     let built = if rows.is_empty() { None } else { Some(build_section(span, &rows)?) };
     let section = built.map(|built| DaySection { built, is_cut });
-    Ok(Built { section, rows: count, duplicates, permit })
+    Ok(Built { section, rows: count, duplicates })
+}
+
+fn is_stored(stored: Option<&StoredSections>, id: u128) -> Result<bool> {
+    for section in stored.into_iter().flat_map(|stored| stored.iter()) {
+        if section.section.has_insert_id(id)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Encoded rows back to the columns of a day.
 struct Decoder<'a> {
-    tables: &'a Tables,
-    reader: RowReader<'a>,
+    shared: &'a Shared,
     rows: DayRows,
     /// By shared code: the day's code.
     texts: Vec<Option<u32>>,
@@ -146,29 +89,24 @@ struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    fn new(tables: &'a Tables, bytes: &'a [u8], rows: u64) -> Decoder<'a> {
-        let count = usize::try_from(rows).unwrap_or(0).min(bytes.len());
+    fn new(shared: &'a Shared, rows: u64) -> Decoder<'a> {
+        let count = usize::try_from(rows).unwrap_or(0);
         let rows = DayRows {
             users: Vec::with_capacity(count),
             activities: Vec::with_capacity(count),
             times: Vec::with_capacity(count),
             ..DayRows::default()
         };
-        Decoder {
-            tables,
-            reader: RowReader::new(bytes),
-            rows,
-            texts: Vec::new(),
-            columns: Vec::new(),
-        }
+        Decoder { shared, rows, texts: Vec::new(), columns: Vec::new() }
     }
 
     /// Decodes all rows, but for those whose insert id `is_new` refuses.
-    fn decode(&mut self, is_new: &mut dyn FnMut(u128) -> Result<bool>) -> Result<()> {
-        while let Some((user, head)) = self.reader.row() {
+    fn decode(&mut self, bytes: &[u8], is_new: &mut dyn FnMut(u128) -> Result<bool>) -> Result<()> {
+        let mut reader = RowReader::new(bytes);
+        while let Some((user, head)) = reader.row() {
             if let Some(id) = head.insert_id {
                 if !is_new(id)? {
-                    self.pass_over()?;
+                    while reader.cell().ok_or_else(damaged)?.is_some() {}
                     continue;
                 }
                 self.rows.insert_ids.push(id);
@@ -177,16 +115,11 @@ impl<'a> Decoder<'a> {
             self.rows.users.push(user);
             self.rows.activities.push(activity);
             self.rows.times.push(head.time);
-            while let Some((property, cell)) = self.reader.cell().ok_or_else(damaged)? {
+            while let Some((property, cell)) = reader.cell().ok_or_else(damaged)? {
                 self.cell(property, cell)?;
             }
         }
-        if self.reader.is_done() { Ok(()) } else { Err(damaged()) }
-    }
-
-    fn pass_over(&mut self) -> Result<()> {
-        while self.reader.cell().ok_or_else(damaged)?.is_some() {}
-        Ok(())
+        if reader.is_done() { Ok(()) } else { Err(damaged()) }
     }
 
     fn cell(&mut self, property: u32, cell: RowCell<'_>) -> Result<()> {
@@ -213,17 +146,17 @@ impl<'a> Decoder<'a> {
         match text {
             Text::Bytes(bytes) => self.rows.strings.code(bytes),
             Text::Code(code) => {
-                let (tables, strings) = (self.tables, &mut self.rows.strings);
-                let code_of = || strings.code(tables.texts.get(code));
+                let (shared, strings) = (self.shared, &mut self.rows.strings);
+                let code_of = || shared.with_text(code, |text| strings.code(text));
                 *known(&mut self.texts, code).get_or_insert_with(code_of)
             }
         }
     }
 
     fn column(&mut self, property: u32) -> usize {
-        let (tables, rows) = (self.tables, &mut self.rows);
+        let (shared, rows) = (self.shared, &mut self.rows);
         *known(&mut self.columns, property).get_or_insert_with(|| {
-            let name = rows.strings.code(tables.properties.get(property));
+            let name = shared.with_property(property, |name| rows.strings.code(name));
             rows.column(name)
         })
     }
@@ -245,7 +178,7 @@ fn damaged() -> Error {
 
 /// Insert ids of one day's parts so far. Parts are built at once, but look for duplicates in turn.
 #[derive(Debug, Default)]
-struct Seen {
+pub(super) struct Seen {
     state: Mutex<SeenState>,
     next: Condvar,
 }
@@ -259,9 +192,9 @@ struct SeenState {
 
 /// A part's place among those of its day; dropping it lets the next one look.
 #[derive(Debug)]
-struct Turn {
-    seen: Arc<Seen>,
-    index: usize,
+pub(super) struct Turn {
+    pub(super) seen: Arc<Seen>,
+    pub(super) index: usize,
 }
 
 impl Turn {
@@ -278,39 +211,5 @@ impl Drop for Turn {
         let mut state = self.seen.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done = state.done.max(self.index + 1);
         self.seen.next.notify_all();
-    }
-}
-
-/// Bytes that parts under way may take together.
-#[derive(Debug)]
-struct Gate {
-    free: Mutex<usize>,
-    total: usize,
-    freed: Condvar,
-}
-
-/// Gives its bytes back when it goes.
-#[derive(Debug)]
-struct Permit<'a> {
-    gate: &'a Gate,
-    bytes: usize,
-}
-
-impl Gate {
-    /// Waits until that much is free; more than all there is counts as all.
-    fn acquire(&self, bytes: usize) -> Permit<'_> {
-        let bytes = bytes.min(self.total);
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let too_few = |free: &mut usize| *free < bytes;
-        let mut free = self.freed.wait_while(free, too_few).unwrap_or_else(PoisonError::into_inner);
-        *free -= bytes;
-        Permit { gate: self, bytes }
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        *self.gate.free.lock().unwrap_or_else(PoisonError::into_inner) += self.bytes;
-        self.gate.freed.notify_all();
     }
 }

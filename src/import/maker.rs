@@ -23,6 +23,15 @@ pub(super) struct Settings {
     pub(super) id_seed: u64,
 }
 
+impl Settings {
+    /// The keyed hash of an insert id, checked; none for an empty one.
+    pub(super) fn insert_id(&self, id: &str) -> Result<Option<u128>, String> {
+        check_id("insert id", id, INSERT_ID_BYTES_MAX)?;
+        let hash = || self.catalog.hash(HashDomain::InsertId, id.as_bytes());
+        Ok((!id.is_empty()).then(hash))
+    }
+}
+
 /// A row that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reject {
@@ -199,20 +208,20 @@ impl<'a> Maker<'a> {
         Ok(self.text_of(name))
     }
 
+    /// The day of an instant that is taken.
+    pub(super) fn span(&mut self, at: Micros) -> Result<DaySpan, String> {
+        let calendar = &self.settings.calendar;
+        self.settings.bounds.check(at, calendar.zone())?;
+        Ok(self.finder.find(calendar, at))
+    }
+
     /// Begins a row. Cells follow, then `end`; after an error, `reject`.
     pub(super) fn start(&mut self, fields: RowFields<'_>) -> Result<(), String> {
         check_id("user id", fields.user, USER_ID_BYTES_MAX)?;
-        check_id("insert id", fields.insert_id, INSERT_ID_BYTES_MAX)?;
-        let calendar = &self.settings.calendar;
-        self.settings.bounds.check(fields.time, calendar.zone())?;
-        let span = self.finder.find(calendar, fields.time);
-        let id = fields.insert_id.as_bytes();
-        let head = RowHead {
-            time: fields.time - span.start,
-            activity: fields.activity,
-            insert_id: (!id.is_empty())
-                .then(|| self.settings.catalog.hash(HashDomain::InsertId, id)),
-        };
+        let insert_id = self.settings.insert_id(fields.insert_id)?;
+        let span = self.span(fields.time)?;
+        let time = fields.time - span.start;
+        let head = RowHead { time, activity: fields.activity, insert_id };
         self.cells = 0;
         self.rows.start(span.day, fields.user.as_bytes(), &head);
         Ok(())

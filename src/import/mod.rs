@@ -2,14 +2,18 @@
 //!
 //! One thread opens the sources in order, takes their fingerprint and cuts them into blocks of
 //! whole rows; some parse blocks into compact rows or reasons; the caller's own thread takes their
-//! results in order, numbers the users and lays each row to its day, in memory up to a limit and in
-//! a temporary file beyond it. When all is read, days are built in parallel and written in order.
+//! results in order, numbers the users and lays each row to its day. Days that the input has left
+//! behind, and all of them at its end, are built by the same threads and written in order; what does
+//! not fit into memory before goes to a temporary file.
 //! Nothing of it is seen before the one commit at the end, and so nothing happened when a source is
 //! damaged, a row is bad under `strict`, or the same import was applied before.
 
+#[cfg(feature = "parquet")]
+mod batch;
 mod blocks;
 mod build;
 mod columns;
+mod consume;
 mod csv;
 mod files;
 mod maker;
@@ -23,24 +27,20 @@ mod read;
 mod rejects;
 mod rows;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
 
 use crate::catalog::ledger::LedgerEntry;
 use crate::error::{Error, Result};
-use crate::snapshot::SnapshotSection;
 use crate::time::{Day, Zone, format_day};
 use crate::write::Writer;
 use crate::write::bulk::{Bulk, BulkCounts, BulkStart, Replace};
-use build::{BuildCounts, BuildInput, StoredIds, build};
-use files::Files;
+use consume::BuildCounts;
 use maker::{Bounds, Settings, Times};
-use partition::Partition;
-use read::{ReadAll, Reading, read_all};
+use read::{BuiltAll, Loaded, Reading, load};
 use rejects::Rejects;
 use rows::Shared;
-use std::collections::HashMap;
-use std::sync::Arc;
 
 pub use options::{
     ImportFormat, ImportOptions, ImportReceipt, ImportStage, ImportTime, Progress, RejectedRow,
@@ -69,17 +69,13 @@ pub(crate) fn import(
     };
     let shared = Shared::default();
     let dir = bulk.temp_dir()?;
-    let partition = Partition::new(options.memory_bytes, dir.clone());
     let reading =
         Reading { options, settings: &settings, shared: &shared, dir: &dir, threads, progress };
     let rejects = Rejects::new(options.rejects.as_deref(), options.strict);
-    let read = read_all(&reading, sources, &mut bulk, partition, rejects)?;
-    if options.batch_id.is_none()
-        && let Some(entry) = bulk.name(&format!("import-{:032x}", read.fingerprint))?
-    {
-        return Ok(repeated(&entry));
+    match load(&reading, sources, &mut bulk, rejects)? {
+        Loaded::Repeated(entry) => Ok(repeated(&entry)),
+        Loaded::Built(built) => finish(bulk, options, *built),
     }
-    finish(bulk, &reading, read)
 }
 
 fn settings(bulk: &mut Bulk<'_>, options: &ImportOptions) -> Result<Settings> {
@@ -106,11 +102,9 @@ fn repeated(entry: &LedgerEntry) -> ImportReceipt {
     }
 }
 
-/// Builds what was read and commits it.
-fn finish(mut bulk: Bulk<'_>, reading: &Reading<'_>, read: ReadAll) -> Result<ImportReceipt> {
-    let ReadAll { partition, mut rejects, mut warnings, bytes, .. } = read;
-    let counts = build_all(&mut bulk, reading, partition, (bytes, rejects.count))?;
-    let options = reading.options;
+/// Commits what was built.
+fn finish(mut bulk: Bulk<'_>, options: &ImportOptions, built: BuiltAll) -> Result<ImportReceipt> {
+    let BuiltAll { counts, mut rejects, mut warnings } = built;
     if options.insert_id.is_none() && options.replace_days == ReplaceDays::Off {
         warnings.extend(overlap(&bulk, &counts));
     }
@@ -141,69 +135,6 @@ fn finish(mut bulk: Bulk<'_>, reading: &Reading<'_>, read: ReadAll) -> Result<Im
         new_users,
         warnings,
     })
-}
-
-fn build_all(
-    bulk: &mut Bulk<'_>,
-    reading: &Reading<'_>,
-    partition: Partition,
-    (bytes, rejected): (u64, u64),
-) -> Result<BuildCounts> {
-    let properties = partition.properties();
-    let (parts, spill) = partition.into_parts();
-    // On replaced days what is stored goes away: it makes no duplicates.
-    let is_asked =
-        reading.options.insert_id.is_some() && reading.options.replace_days == ReplaceDays::Off;
-    let stored =
-        stored_sections(bulk, is_asked.then_some(&parts).into_iter().flatten().map(|p| *p.0));
-    let is_stored = |day: Day, id: u128| match stored.get(&day) {
-        Some(sections) => any_has(sections, id),
-        None => Ok(false),
-    };
-    let is_stored: &StoredIds<'_> = &is_stored;
-    let input = BuildInput {
-        parts,
-        spill,
-        tables: &reading.shared.take_tables(),
-        properties,
-        calendar: &reading.settings.calendar,
-        stored: is_asked.then_some(is_stored),
-        threads: reading.threads,
-        memory: reading.options.memory_bytes.saturating_mul(2),
-    };
-    let rows = std::cell::Cell::new(0);
-    let tell = |done| {
-        rows.set(rows.get() + done);
-        let (stage, bytes_total) = (ImportStage::Building, Some(bytes));
-        (reading.progress)(Progress { stage, bytes, bytes_total, rows: rows.get(), rejected });
-    };
-    let mut files = Files::new(bulk);
-    let counts = build(input, |section| files.add(section), &tell)?;
-    files.finish()?;
-    Ok(counts)
-}
-
-type StoredSections = Arc<[Arc<SnapshotSection>]>;
-
-fn stored_sections(
-    bulk: &Bulk<'_>,
-    days: impl Iterator<Item = Day>,
-) -> HashMap<Day, StoredSections> {
-    let snapshot = bulk.snapshot();
-    days.filter_map(|day| {
-        let stored = snapshot.days_in(day, day.saturating_add(1)).first()?;
-        Some((day, Arc::clone(&stored.sections)))
-    })
-    .collect()
-}
-
-fn any_has(sections: &StoredSections, id: u128) -> Result<bool> {
-    for section in sections.iter() {
-        if section.section.has_insert_id(id)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Rows that nothing tells from those stored before, on the same days.

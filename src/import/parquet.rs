@@ -4,13 +4,11 @@
 //! looked at once a batch. Timestamps become whole microseconds; those without a zone are local
 //! times of the import's zone, but for the old INT96 form, which is UTC by custom.
 
-use super::columns::{Columns, PropertyColumn};
-use super::maker::{Maker, RowFields, Times, forced};
-use super::options::ValueType;
+use super::columns::Columns;
+use super::maker::Times;
 use super::rejects::Refused;
-use super::rows::{RowCell, Text};
 use crate::error::{Error, Result};
-use crate::event::{Decimal, Value};
+use crate::event::Decimal;
 use crate::time::{Local, Micros, Zone, format_day};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -28,6 +26,7 @@ use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::ParquetMetaData;
 use std::fmt::Write;
 use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows of a batch.
@@ -119,21 +118,44 @@ impl Table {
         let mut next = 0..;
         let places = wanted.iter().map(|&on| on.then(|| next.next()).flatten()).collect();
         let places: Arc<Vec<Option<usize>>> = Arc::new(places);
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file, self.metadata)
-            .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|error| not_whole(&self.name, &error))?;
         let mut first_row = 1;
-        for batch in reader {
-            let batch = batch.map_err(|error| not_whole(&self.name, &error))?;
-            let rows = batch.num_rows() as u64;
-            if !emit(TableBlock { batch, places: Arc::clone(&places), first_row }) {
-                break;
+        for groups in self.groups() {
+            let file = self.file.try_clone().map_err(|error| not_whole(&self.name, &error))?;
+            let reader =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+                    .with_projection(mask.clone())
+                    .with_row_groups(groups.collect())
+                    .with_batch_size(BATCH_ROWS)
+                    .build()
+                    .map_err(|error| not_whole(&self.name, &error))?;
+            for batch in reader {
+                let batch = batch.map_err(|error| not_whole(&self.name, &error))?;
+                let rows = batch.num_rows() as u64;
+                if !emit(TableBlock { batch, places: Arc::clone(&places), first_row }) {
+                    return Ok(());
+                }
+                first_row += rows;
             }
-            first_row += rows;
         }
         Ok(())
+    }
+
+    /// Row groups that are read together: each has dictionaries of its own, and a batch over two
+    /// of them would have to be coded anew; but small ones make batches of a fair size.
+    fn groups(&self) -> Vec<Range<usize>> {
+        let mut groups: Vec<Range<usize>> = Vec::new();
+        let mut rows = 0;
+        for (at, group) in self.metadata.metadata().row_groups().iter().enumerate() {
+            rows += group.num_rows().unsigned_abs();
+            match groups.last_mut() {
+                Some(last) if rows <= BATCH_ROWS as u64 => last.end = at + 1,
+                _ => {
+                    rows = group.num_rows().unsigned_abs();
+                    groups.push(at..at + 1);
+                }
+            }
+        }
+        groups
     }
 }
 
@@ -205,13 +227,13 @@ impl Kind {
 }
 
 /// The values of one column of a batch.
-enum Cells<'a> {
+pub(super) enum Cells<'a> {
     Null,
     Text(&'a StringArray),
     /// Bytes that say nothing about being text.
     Binary(&'a BinaryArray),
     /// Codes, and the texts that they stand for.
-    Codes(&'a Int32Array, &'a StringArray, Vec<Text<'a>>),
+    Codes(&'a Int32Array, &'a StringArray),
     Boolean(&'a BooleanArray),
     Whole(Vec<i64>),
     /// Unscaled values; those of whole numbers beyond 63 bits have no scale.
@@ -226,9 +248,11 @@ enum Cells<'a> {
     },
 }
 
-struct Column<'a> {
-    array: &'a dyn Array,
-    cells: Cells<'a>,
+/// A column of a batch.
+pub(super) struct Column<'a> {
+    /// Of each row: has it a value? `None`: all have.
+    valid: Option<Vec<bool>>,
+    pub(super) cells: Cells<'a>,
 }
 
 fn gathered<T: ArrowPrimitiveType, V>(array: &dyn Array, to: impl Fn(T::Native) -> V) -> Vec<V> {
@@ -236,7 +260,7 @@ fn gathered<T: ArrowPrimitiveType, V>(array: &dyn Array, to: impl Fn(T::Native) 
 }
 
 impl<'a> Column<'a> {
-    fn new(array: &'a dyn Array, maker: &mut Maker<'_>) -> Option<Column<'a>> {
+    pub(super) fn new(array: &'a dyn Array) -> Option<Column<'a>> {
         let cells = match array.data_type() {
             DataType::Null => Cells::Null,
             DataType::Utf8 => Cells::Text(array.as_string()),
@@ -244,8 +268,7 @@ impl<'a> Column<'a> {
             DataType::Dictionary(_, _) => {
                 let dictionary = array.as_dictionary::<Int32Type>();
                 let texts: &StringArray = dictionary.values().as_string_opt()?;
-                let codes = (0..texts.len()).map(|i| maker.text_of(texts.value(i))).collect();
-                Cells::Codes(dictionary.keys(), texts, codes)
+                Cells::Codes(dictionary.keys(), texts)
             }
             DataType::Boolean => Cells::Boolean(array.as_boolean()),
             DataType::Int8 => Cells::Whole(gathered::<Int8Type, _>(array, i64::from)),
@@ -268,13 +291,14 @@ impl<'a> Column<'a> {
             }
             _ => return None,
         };
-        Some(Column { array, cells })
+        Some(Column { valid: array.nulls().map(|nulls| nulls.iter().collect()), cells })
     }
 
     /// The cell's code in a column of codes.
-    fn code(&self, row: usize) -> Option<usize> {
+    #[inline]
+    pub(super) fn code(&self, row: usize) -> Option<usize> {
         match &self.cells {
-            Cells::Codes(codes, texts, _) if codes.is_valid(row) => {
+            Cells::Codes(codes, texts) if codes.is_valid(row) => {
                 index(codes.value(row), texts.len())
             }
             _ => None,
@@ -282,8 +306,12 @@ impl<'a> Column<'a> {
     }
 
     /// The cell as text, for ids, names and forced types.
-    fn text<'t>(&'t self, row: usize, scratch: &'t mut String) -> Refused<Option<&'t str>> {
-        if self.array.is_null(row) {
+    pub(super) fn text<'t>(
+        &'t self,
+        row: usize,
+        scratch: &'t mut String,
+    ) -> Refused<Option<&'t str>> {
+        if self.is_null(row) {
             return Ok(None);
         }
         scratch.clear();
@@ -292,7 +320,7 @@ impl<'a> Column<'a> {
             Cells::Null => return Ok(None),
             Cells::Text(array) => return Ok(Some(array.value(row))),
             Cells::Binary(array) => return utf8(array.value(row)).map(Some),
-            Cells::Codes(codes, texts, _) => {
+            Cells::Codes(codes, texts) => {
                 return Ok(index(codes.value(row), texts.len()).map(|code| texts.value(code)));
             }
             Cells::Boolean(array) => write!(scratch, "{}", array.value(row)),
@@ -310,9 +338,10 @@ impl<'a> Column<'a> {
     }
 
     /// The cell as an instant.
-    fn time(&self, row: usize, times: &Times, scratch: &mut String) -> Refused<Micros> {
+    #[inline]
+    pub(super) fn time(&self, row: usize, times: &Times, scratch: &mut String) -> Refused<Micros> {
         match &self.cells {
-            _ if self.array.is_null(row) => Err("there is no time".to_string()),
+            _ if self.is_null(row) => Err("there is no time".to_string()),
             Cells::Time { values, is_local: false } => Ok(values[row]),
             Cells::Time { values, is_local: true } => Ok(instant(values[row], times.zone())),
             Cells::Day(values) => Ok(times.zone().day_start(values[row])),
@@ -320,137 +349,16 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// Adds the cell to the row begun, if it has a value.
-    fn add(
-        &self,
-        maker: &mut Maker<'_>,
-        property: &PropertyColumn,
-        row: usize,
-        scratch: &mut String,
-    ) -> Refused<()> {
-        if self.array.is_null(row) {
-            return Ok(());
-        }
-        if let Some(of) = property.of {
-            return match self.text(row, scratch)? {
-                Some(text) if of == ValueType::Text => maker.text(property.code, text),
-                Some(text) => maker.value(property.code, &forced(of, text)?),
-                None => Ok(()),
-            };
-        }
+    pub(super) fn is_null(&self, row: usize) -> bool {
+        self.valid.as_ref().is_some_and(|valid| !valid[row])
+    }
+
+    /// How many codes there are.
+    pub(super) fn codes(&self) -> usize {
         match &self.cells {
-            Cells::Codes(codes, _, texts) => {
-                if let Some(code) = index(codes.value(row), texts.len()) {
-                    maker.coded_text(property.code, texts[code])?;
-                }
-            }
-            Cells::Boolean(array) => maker.cell(property.code, RowCell::Bool(array.value(row))),
-            Cells::Whole(values) => maker.cell(property.code, RowCell::Integer(values[row])),
-            Cells::Float(values) => maker.float(property.code, values[row])?,
-            Cells::Decimal(values, 0) if i64::try_from(values[row]).is_ok() => {
-                maker.cell(property.code, RowCell::Integer(values[row] as i64));
-            }
-            Cells::Decimal(values, scale) => {
-                maker.value(property.code, &Value::Decimal(decimal(values[row], *scale)?))?;
-            }
-            _ => {
-                if let Some(text) = self.text(row, scratch)? {
-                    maker.text(property.code, text)?;
-                }
-            }
+            Cells::Codes(_, texts) => texts.len(),
+            _ => 0,
         }
-        Ok(())
-    }
-}
-
-/// Parses a batch.
-pub(super) fn parse(
-    maker: &mut Maker<'_>,
-    columns: &Columns,
-    constant: &str,
-    block: &TableBlock,
-) -> Result<()> {
-    let of = |index: usize, maker: &mut Maker<'_>| {
-        let place = block.places.get(index).copied().flatten();
-        place
-            .and_then(|place| block.batch.columns().get(place))
-            .and_then(|array| Column::new(array.as_ref(), maker))
-            .ok_or_else(|| Error::input(format!("column {} cannot be read", columns.quoted(index))))
-    };
-    let user = of(columns.user, maker)?;
-    let activity = columns.activity.map(|index| of(index, maker)).transpose()?;
-    let names = names(activity.as_ref(), maker);
-    let time = of(columns.time, maker)?;
-    let insert_id = columns.insert_id.map(|index| of(index, maker)).transpose()?;
-    let properties = columns.properties.iter();
-    let properties =
-        properties.map(|p| Ok((p, of(p.index, maker)?))).collect::<Result<Vec<_>>>()?;
-    let mut scratch = [String::new(), String::new(), String::new()];
-    for row in 0..block.batch.num_rows() {
-        let fixed = Fixed {
-            user: &user,
-            activity: activity.as_ref(),
-            names: &names,
-            time: &time,
-            insert_id: insert_id.as_ref(),
-        };
-        let made = fixed.start(maker, constant, row, &mut scratch).and_then(|()| {
-            for (property, column) in &properties {
-                column
-                    .add(maker, property, row, &mut scratch[0])
-                    .map_err(|e| format!("column {}: {e}", columns.quoted(property.index)))?;
-            }
-            maker.end()
-        });
-        if let Err(reason) = made {
-            maker.reject(block.first_row + row as u64, reason, b"");
-        }
-    }
-    Ok(())
-}
-
-/// The activities of a column of codes, each checked once; none for other columns.
-fn names<'a>(activity: Option<&'a Column<'a>>, maker: &mut Maker<'_>) -> Vec<Refused<Text<'a>>> {
-    match activity.map(|column| &column.cells) {
-        Some(Cells::Codes(_, texts, _)) => {
-            (0..texts.len()).map(|index| maker.activity(texts.value(index))).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// The columns that are no properties.
-struct Fixed<'a> {
-    user: &'a Column<'a>,
-    activity: Option<&'a Column<'a>>,
-    /// By code, where the activities are codes.
-    names: &'a [Refused<Text<'a>>],
-    time: &'a Column<'a>,
-    insert_id: Option<&'a Column<'a>>,
-}
-
-impl Fixed<'_> {
-    fn start(
-        &self,
-        maker: &mut Maker<'_>,
-        constant: &str,
-        row: usize,
-        [first, second, third]: &mut [String; 3],
-    ) -> Refused<()> {
-        let time = self.time.time(row, &maker.settings.times, first)?;
-        let activity = match self.activity {
-            None => maker.activity(constant)?,
-            Some(column) => match column.code(row).and_then(|code| self.names.get(code)) {
-                Some(name) => name.clone()?,
-                None => maker.activity(column.text(row, first)?.unwrap_or_default())?,
-            },
-        };
-        let insert_id = match self.insert_id {
-            None => "",
-            Some(column) => column.text(row, second)?.unwrap_or_default(),
-        };
-        let user = self.user.text(row, third)?.unwrap_or_default();
-        maker.start(RowFields { user, activity, time, insert_id })
     }
 }
 
@@ -462,7 +370,7 @@ fn utf8(bytes: &[u8]) -> Refused<&str> {
     std::str::from_utf8(bytes).map_err(|_| "the bytes are not UTF-8".to_string())
 }
 
-fn decimal(unscaled: i128, scale: u8) -> Refused<Decimal> {
+pub(super) fn decimal(unscaled: i128, scale: u8) -> Refused<Decimal> {
     Decimal::new(unscaled, scale).map_err(|error| error.to_string())
 }
 

@@ -1,16 +1,19 @@
-//! Rows by day, in bounded memory: what does not fit goes to one temporary file.
+//! Rows by day, in bounded memory: days that the input has left behind are handed on to be built,
+//! and what then does not fit goes to one temporary file.
 //!
 //! A day's rows keep the order they came in. A day too large for one section is cut into parts as
 //! it grows, each a section of its own later.
 
+use super::rows::Shared;
+use super::table::TableRows;
 use crate::error::{Error, Result};
 use crate::limits::SECTION_ROWS_MAX;
 use crate::time::Day;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bytes of a cell, and of a row's fixed fields, in the rows that a section is built from.
 const CELL_BYTES: usize = 16;
@@ -33,44 +36,67 @@ impl PartLimits {
     }
 }
 
+/// Some rows of a part.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// Encoded, each behind its user.
+    Encoded(Vec<u8>),
+    Table(TableRows),
+    /// Encoded in the temporary file: start and length.
+    Spilled(u64, u64),
+}
+
 /// Rows of a day, or of a part of it that makes one section.
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) rows: u64,
-    /// Where its first bytes lie in the temporary file: start and length, in order.
-    spilled: Vec<(u64, u64)>,
-    spilled_bytes: u64,
-    /// Its last bytes.
-    tail: Vec<u8>,
+    /// In order.
+    pub(super) pieces: Vec<Piece>,
+    /// Bytes in memory, and in the file.
+    held: usize,
+    spilled: u64,
 }
 
 /// All rows of an import by day.
 pub(super) struct Partition {
     memory: usize,
-    /// Bytes of all tails.
+    /// Bytes of all pieces in memory.
     held: usize,
+    /// Bytes of all rows that ever came.
+    passed: u64,
     places: HashMap<Day, usize>,
-    /// Day and parts; only the last part grows.
-    days: Vec<(Day, Vec<Part>)>,
+    days: Vec<DayParts>,
     last: Option<(Day, usize)>,
     properties: HashSet<u32>,
     limits: PartLimits,
-    spill: Option<Spill>,
+    spill: Option<Arc<Spill>>,
+    spill_bytes: u64,
     dir: PathBuf,
 }
 
+/// The parts of a day; only the last one grows.
+#[derive(Debug)]
+struct DayParts {
+    day: Day,
+    parts: Vec<Part>,
+    /// Bytes that had passed when the last row came.
+    touched: u64,
+}
+
 impl Partition {
-    /// Holds up to `memory` bytes of rows; more goes to a file in `dir`.
+    /// Holds about `memory` bytes of rows; more goes to a file in `dir`.
     pub(super) fn new(memory: usize, dir: PathBuf) -> Partition {
         Partition {
             memory,
             held: 0,
+            passed: 0,
             places: HashMap::new(),
             days: Vec::new(),
             last: None,
             properties: HashSet::new(),
             limits: PartLimits::within(memory, 0),
             spill: None,
+            spill_bytes: 0,
             dir,
         }
     }
@@ -82,59 +108,110 @@ impl Partition {
     }
 
     /// Adds a row to its day.
-    pub(super) fn add(&mut self, day: Day, user: u32, row: &[u8]) -> Result<()> {
+    pub(super) fn add(&mut self, day: Day, user: u32, row: &[u8]) {
+        let length = size_of::<u32>() + row.len();
+        let part = self.growing(day, length);
+        part.rows += 1;
+        part.held += length;
+        let bytes = match part.pieces.last_mut() {
+            Some(Piece::Encoded(bytes)) => bytes,
+            _ => match part.pieces.push_mut(Piece::Encoded(Vec::new())) {
+                Piece::Encoded(bytes) => bytes,
+                _ => return,
+            },
+        };
+        bytes.extend_from_slice(&user.to_le_bytes());
+        bytes.extend_from_slice(row);
+    }
+
+    /// Adds rows of one day.
+    pub(super) fn add_table(&mut self, day: Day, mut rows: TableRows) {
+        while rows.len() > 0 {
+            let limit = self.limits.rows;
+            let part = self.growing(day, 0);
+            let room = usize::try_from(limit - part.rows).unwrap_or(usize::MAX);
+            let rest = if rows.len() > room { rows.split_off(room) } else { TableRows::default() };
+            let length = rows.memory();
+            part.rows += rows.len() as u64;
+            part.held += length;
+            part.pieces.push(Piece::Table(rows));
+            self.held += length;
+            self.passed += length as u64;
+            rows = rest;
+        }
+    }
+
+    /// The part of the day that grows, by so many bytes.
+    fn growing(&mut self, day: Day, length: usize) -> &mut Part {
         let place = match self.last {
             Some((last, place)) if last == day => place,
             _ => self.place(day),
         };
-        let Some((_, parts)) = self.days.get_mut(place) else { return Ok(()) };
+        self.held += length;
+        self.passed += length as u64;
         let limits = self.limits;
-        let part = match parts.last_mut() {
-            Some(part) if part.rows < limits.rows && part.bytes() < limits.bytes => part,
-            _ => parts.push_mut(Part::default()),
-        };
-        part.rows += 1;
-        part.tail.extend_from_slice(&user.to_le_bytes());
-        part.tail.extend_from_slice(row);
-        self.held += size_of::<u32>() + row.len();
-        if self.held > self.memory {
-            self.spill()?;
+        let of_day = &mut self.days[place];
+        of_day.touched = self.passed;
+        let is_full = |part: &Part| part.rows >= limits.rows || part.bytes() >= limits.bytes;
+        if of_day.parts.last().is_none_or(is_full) {
+            of_day.parts.push(Part::default());
         }
-        Ok(())
+        let last = of_day.parts.len() - 1;
+        &mut of_day.parts[last]
     }
 
     fn place(&mut self, day: Day) -> usize {
         let days = &mut self.days;
         let place = *self.places.entry(day).or_insert_with(|| {
-            days.push((day, Vec::new()));
+            days.push(DayParts { day, parts: Vec::new(), touched: 0 });
             days.len() - 1
         });
         self.last = Some((day, place));
         place
     }
 
-    /// Writes the longest tails to the file until half of the memory is free.
-    fn spill(&mut self) -> Result<()> {
+    /// Makes room where memory is short. If `may_close`, days that got no row for long are taken
+    /// out, and answered in the order in which the input left them; rows that still come make
+    /// parts of their own. If that does not suffice, the longest parts go to the file.
+    pub(super) fn relieve(&mut self, may_close: bool, shared: &Shared) -> Result<Vec<(Day, Part)>> {
+        let mut closed = Vec::new();
+        if may_close && self.held > self.memory / 2 {
+            let idle = self.passed.saturating_sub(self.memory as u64 / 8);
+            let is_idle =
+                |of_day: &&mut DayParts| !of_day.parts.is_empty() && of_day.touched < idle;
+            let mut idle: Vec<&mut DayParts> = self.days.iter_mut().filter(is_idle).collect();
+            idle.sort_unstable_by_key(|of_day| of_day.touched);
+            for of_day in idle {
+                if self.held <= self.memory / 2 {
+                    break;
+                }
+                for part in std::mem::take(&mut of_day.parts) {
+                    self.held -= part.held;
+                    closed.push((of_day.day, part));
+                }
+            }
+        }
+        if self.held > self.memory {
+            self.spill(shared)?;
+        }
+        Ok(closed)
+    }
+
+    /// Writes the longest parts to the file until half of the memory is free.
+    fn spill(&mut self, shared: &Shared) -> Result<()> {
         let spill = match &mut self.spill {
             Some(spill) => spill,
-            none => none.insert(Spill::create(&self.dir)?),
+            none => none.insert(Arc::new(Spill::create(&self.dir)?)),
         };
-        let mut parts: Vec<&mut Part> = self
-            .days
-            .iter_mut()
-            .flat_map(|(_, parts)| parts)
-            .filter(|p| !p.tail.is_empty())
-            .collect();
-        parts.sort_unstable_by_key(|part| std::cmp::Reverse(part.tail.len()));
+        let parts = self.days.iter_mut().flat_map(|of_day| &mut of_day.parts);
+        let mut parts: Vec<&mut Part> = parts.filter(|part| part.held > 0).collect();
+        parts.sort_unstable_by_key(|part| std::cmp::Reverse(part.held));
         for part in parts {
             if self.held <= self.memory / 2 {
                 break;
             }
-            let tail = std::mem::take(&mut part.tail);
-            self.held -= tail.len();
-            let start = spill.append(&tail)?;
-            part.spilled.push((start, tail.len() as u64));
-            part.spilled_bytes += tail.len() as u64;
+            self.held -= part.held;
+            part.spill(spill, &mut self.spill_bytes, shared)?;
         }
         Ok(())
     }
@@ -144,16 +221,24 @@ impl Partition {
         self.properties.len()
     }
 
-    /// The parts, by day and in order, and the file that holds their first bytes.
-    pub(super) fn into_parts(self) -> (BTreeMap<Day, Vec<Part>>, Option<Spill>) {
-        (self.days.into_iter().collect(), self.spill)
+    /// The file that holds what went out of memory.
+    pub(super) fn spilled(&self) -> Option<Arc<Spill>> {
+        self.spill.clone()
+    }
+
+    /// The parts that are left, by day and in order.
+    pub(super) fn take_parts(&mut self) -> BTreeMap<Day, Vec<Part>> {
+        self.held = 0;
+        let taken =
+            self.days.iter_mut().map(|of_day| (of_day.day, std::mem::take(&mut of_day.parts)));
+        taken.filter(|(_, parts)| !parts.is_empty()).collect()
     }
 }
 
 impl Part {
     /// Length of its rows.
     pub(super) fn bytes(&self) -> u64 {
-        self.spilled_bytes + self.tail.len() as u64
+        self.spilled + self.held as u64
     }
 
     /// About what it takes to decode it and build a section of it.
@@ -162,16 +247,21 @@ impl Part {
         usize::try_from(2 * decoded + 2 * self.bytes()).unwrap_or(usize::MAX)
     }
 
-    /// All of its rows.
-    pub(super) fn read(self, spill: Option<&Spill>) -> Result<Vec<u8>> {
-        let Some(spill) = spill.filter(|_| self.spilled_bytes > 0) else { return Ok(self.tail) };
-        let length = usize::try_from(self.bytes()).unwrap_or(usize::MAX);
-        let mut bytes = Vec::with_capacity(length);
-        for (start, length) in self.spilled {
-            spill.read(start, length, &mut bytes)?;
+    fn spill(&mut self, spill: &Spill, spill_bytes: &mut u64, shared: &Shared) -> Result<()> {
+        for piece in &mut self.pieces {
+            let bytes = match piece {
+                Piece::Spilled(..) => continue,
+                Piece::Encoded(bytes) => std::mem::take(bytes),
+                Piece::Table(rows) => std::mem::take(rows).encoded(shared),
+            };
+            let (start, length) = (*spill_bytes, bytes.len() as u64);
+            spill.write(start, &bytes)?;
+            *piece = Piece::Spilled(start, length);
+            *spill_bytes += length;
+            self.spilled += length;
         }
-        bytes.extend_from_slice(&self.tail);
-        Ok(bytes)
+        self.held = 0;
+        Ok(())
     }
 }
 
@@ -181,7 +271,6 @@ impl Part {
 pub(super) struct Spill {
     file: File,
     path: PathBuf,
-    length: u64,
 }
 
 impl Spill {
@@ -192,26 +281,22 @@ impl Spill {
         let file = options.read(true).write(true).create(true).truncate(true).open(&path);
         let file = file.map_err(failed)?;
         std::fs::remove_file(&path).map_err(failed)?;
-        Ok(Spill { file, path, length: 0 })
+        Ok(Spill { file, path })
     }
 
-    /// Answers where the bytes start.
-    fn append(&mut self, bytes: &[u8]) -> Result<u64> {
-        let start = self.length;
+    fn write(&self, start: u64, bytes: &[u8]) -> Result<()> {
         self.file
-            .write_all(bytes)
-            .map_err(|e| Error::io("cannot write the import's temporary file", &self.path, e))?;
-        self.length += bytes.len() as u64;
-        Ok(start)
+            .write_all_at(bytes, start)
+            .map_err(|e| Error::io("cannot write the import's temporary file", &self.path, e))
     }
 
-    fn read(&self, start: u64, length: u64, to: &mut Vec<u8>) -> Result<()> {
-        let before = to.len();
-        to.resize(before + usize::try_from(length).unwrap_or(usize::MAX), 0);
-        let target = to.get_mut(before..).unwrap_or_default();
+    /// The bytes of a spilled piece.
+    pub(super) fn read(&self, start: u64, length: u64) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
         self.file
-            .read_exact_at(target, start)
-            .map_err(|e| Error::io("cannot read the import's temporary file", &self.path, e))
+            .read_exact_at(&mut bytes, start)
+            .map_err(|e| Error::io("cannot read the import's temporary file", &self.path, e))?;
+        Ok(bytes)
     }
 }
 
@@ -220,22 +305,33 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn bytes_of(part: Part, spill: Option<&Spill>) -> Vec<u8> {
+        let bytes = |piece| match piece {
+            Piece::Encoded(bytes) => bytes,
+            Piece::Table(rows) => rows.encoded(&Shared::default()),
+            Piece::Spilled(start, length) => spill.unwrap().read(start, length).unwrap(),
+        };
+        part.pieces.into_iter().flat_map(bytes).collect()
+    }
+
     /// The rows of each day, part by part.
     fn contents(memory: usize, limits: Option<PartLimits>) -> BTreeMap<Day, Vec<Vec<u8>>> {
         let dir = tempfile::tempdir().unwrap();
-        let mut partition = Partition::new(memory, dir.path().to_path_buf());
+        let (shared, path) = (Shared::default(), dir.path().to_path_buf());
+        let mut partition = Partition::new(memory, path);
         if let Some(limits) = limits {
             partition.limits = limits;
         }
         for i in 0..5_000u32 {
             let day = (i * 7_919 % 23) as Day - 11;
-            partition.add(day, i, &vec![i as u8; i as usize % 40]).unwrap();
+            partition.add(day, i, &vec![i as u8; i as usize % 40]);
+            assert!(partition.relieve(false, &shared).unwrap().is_empty());
             assert!(partition.held <= memory);
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         assert_eq!(partition.spill.is_some(), memory < 100_000);
-        let (parts, spill) = partition.into_parts();
-        let read = |part: Part| part.read(spill.as_ref()).unwrap();
+        let (parts, spill) = (partition.take_parts(), partition.spilled());
+        let read = |part: Part| bytes_of(part, spill.as_deref());
         parts.into_iter().map(|(day, parts)| (day, parts.into_iter().map(read).collect())).collect()
     }
 
@@ -261,5 +357,27 @@ mod tests {
         assert_eq!(PartLimits::within(512 << 20, 0).rows, SECTION_ROWS_MAX as u64);
         assert_eq!(PartLimits::within(512 << 20, 62).rows, 524_288);
         assert_eq!(PartLimits::within(1, 65_535).rows, 1);
+    }
+
+    #[test]
+    fn days_left_behind_are_closed_in_their_order_and_nothing_is_spilled() {
+        let dir = tempfile::tempdir().unwrap();
+        let (shared, memory) = (Shared::default(), 1_000_000);
+        let mut partition = Partition::new(memory, dir.path().to_path_buf());
+        let (mut closed, mut late) = (Vec::new(), 0);
+        for i in 0..200_000u32 {
+            // Every now and then a row of the first day, until that one is closed.
+            let day = if i % 1_000 == 999 && late < 3 { 0 } else { i as Day / 5_000 };
+            partition.add(day, i, &[7; 16]);
+            let of_row = partition.relieve(true, &shared).unwrap();
+            late += of_row.iter().filter(|(day, _)| *day == 0).count();
+            closed.extend(of_row.into_iter().map(|(day, part)| (day, part.rows)));
+            assert!(partition.held <= memory / 2 + 20);
+        }
+        assert!(partition.spill.is_none());
+        assert!(closed.len() > 30 && closed.is_sorted_by_key(|(day, _)| (*day == 0, *day)));
+        let left = partition.take_parts();
+        let left = left.values().flatten().map(|part| part.rows).sum::<u64>();
+        assert_eq!(closed.iter().map(|(_, rows)| rows).sum::<u64>() + left, 200_000);
     }
 }

@@ -1,18 +1,20 @@
 //! The first half of an import: sources to rows by day.
 
 use super::blocks::{Cutter, Rows, TextBlock};
+use super::build::build_part;
 use super::columns::Columns;
+use super::consume::{BuildCounts, Consumer, Done, Job};
 use super::maker::{Maker, Reject, Settings};
 use super::options::{ImportFormat, ImportOptions, ImportStage, Progress, Source};
 #[cfg(feature = "parquet")]
 use super::parquet::{Table, TableBlock};
-use super::partition::Partition;
 use super::pipeline::{Emit, in_order};
 use super::rejects::Rejects;
 use super::rows::{EncodedRows, Shared};
 use super::source::{BytesRead, Opened, Packed, bytes_total};
+use super::table::ParsedTable;
 use super::{csv, ndjson};
-use crate::day::rows::NO_USER;
+use crate::catalog::ledger::LedgerEntry;
 use crate::error::{Error, Result};
 use crate::write::bulk::Bulk;
 use std::path::Path;
@@ -36,19 +38,30 @@ pub(super) struct Reading<'a> {
     pub(super) progress: &'a (dyn Fn(Progress) + Sync),
 }
 
-/// All sources, read.
-pub(super) struct ReadAll {
-    pub(super) partition: Partition,
+/// What became of the sources.
+pub(super) enum Loaded {
+    /// The very same import was applied before.
+    Repeated(LedgerEntry),
+    /// Sections of all rows are in files.
+    Built(Box<BuiltAll>),
+}
+
+/// All rows, built.
+pub(super) struct BuiltAll {
+    pub(super) counts: BuildCounts,
     pub(super) rejects: Rejects,
     pub(super) warnings: Vec<String>,
+}
+
+/// What is known once the last source is read.
+struct Produced {
     /// Of the decompressed bytes and what the options make of them.
-    pub(super) fingerprint: u128,
-    /// Bytes of the sources as stored.
-    pub(super) bytes: u64,
+    fingerprint: u128,
+    warnings: Vec<String>,
 }
 
 /// Whole rows on their way to a parser.
-struct Block {
+pub(super) struct Block {
     source: Arc<str>,
     rows: BlockRows,
 }
@@ -61,12 +74,17 @@ enum BlockRows {
 }
 
 /// What a parser made of a block.
-struct Parsed {
-    source: Arc<str>,
-    rows: EncodedRows,
-    rejects: Vec<Reject>,
+pub(super) struct Parsed {
+    pub(super) source: Arc<str>,
+    pub(super) rows: ParsedRows,
+    pub(super) rejects: Vec<Reject>,
     /// For NDJSON: does any row have the user's field?
-    has_user: Option<bool>,
+    pub(super) has_user: Option<bool>,
+}
+
+pub(super) enum ParsedRows {
+    Encoded(EncodedRows),
+    Table(ParsedTable),
 }
 
 /// Opens the sources one by one and cuts them into blocks.
@@ -77,52 +95,79 @@ struct Producer<'a> {
     warnings: Vec<String>,
 }
 
-/// Reads all sources into the partition.
-pub(super) fn read_all(
+/// Reads all sources and builds the sections of their rows.
+pub(super) fn load(
     reading: &Reading<'_>,
     sources: Vec<Source>,
     bulk: &mut Bulk<'_>,
-    partition: Partition,
     rejects: Rejects,
-) -> Result<ReadAll> {
+) -> Result<Loaded> {
     let read = BytesRead::default();
-    let mut producer = Producer {
-        reading,
-        read: Arc::clone(&read),
-        fingerprint: Xxh3::new(),
-        warnings: Vec::new(),
-    };
-    let mapping = reading.options.mapping_text(reading.settings.times.zone());
-    producer.fingerprint.update(mapping.as_bytes());
     let total = bytes_total(&sources);
-    let mut consumer = Consumer { partition, rejects, bulk, rows: 0, has_user: None };
+    let of_producer = Arc::clone(&read);
     in_order(
         reading.threads,
-        |emit| sources.into_iter().try_for_each(|source| producer.source(source, emit)),
+        |emit| produce(reading, sources, of_producer, emit),
         || {
             let mut maker = Maker::new(reading.settings, reading.shared);
-            move |block| parse(&mut maker, reading.options, block)
+            move |job| match job {
+                Job::Parse(block) => parse(&mut maker, reading.options, block).map(Done::Parsed),
+                Job::Build(part) => build_part(part, reading.shared).map(Done::Built),
+            }
         },
-        |parsed| {
-            consumer.take(parsed)?;
-            let bytes = read.load(Ordering::Relaxed).min(total.unwrap_or(u64::MAX));
-            (reading.progress)(consumer.progress(bytes, total));
-            Ok(())
+        |mut results, workers| {
+            let mut consumer = Consumer::new(reading, workers, bulk, rejects);
+            for done in results.by_ref() {
+                if let Done::Parsed(parsed) = done? {
+                    consumer.take(parsed)?;
+                }
+                let bytes = read.load(Ordering::Relaxed).min(total.unwrap_or(u64::MAX));
+                (reading.progress)(consumer.progress(ImportStage::Reading, bytes, total));
+            }
+            finish(reading, consumer, results.end()?, read.load(Ordering::Relaxed))
         },
-    )?;
-    let mut warnings = producer.warnings;
-    if consumer.has_user == Some(false) {
+    )
+}
+
+/// Builds what is left once all is read, unless the same was imported before.
+fn finish(
+    reading: &Reading<'_>,
+    mut consumer: Consumer<'_, '_, '_>,
+    produced: Produced,
+    bytes: u64,
+) -> Result<Loaded> {
+    let Produced { fingerprint, mut warnings } = produced;
+    if reading.options.batch_id.is_none()
+        && let Some(entry) = consumer.name(&format!("import-{fingerprint:032x}"))?
+    {
+        return Ok(Loaded::Repeated(entry));
+    }
+    consumer.build_rest(|progress| {
+        (reading.progress)(Progress { bytes, bytes_total: Some(bytes), ..progress });
+    })?;
+    let Consumer { counts, rejects, has_user, .. } = consumer;
+    if has_user == Some(false) {
         let name = &reading.options.user;
         warnings
             .push(format!("no row has a field {name:?}: all of these events are without a user"));
     }
-    Ok(ReadAll {
-        partition: consumer.partition,
-        rejects: consumer.rejects,
-        warnings,
-        fingerprint: producer.fingerprint.digest128(),
-        bytes: read.load(Ordering::Relaxed),
-    })
+    Ok(Loaded::Built(Box::new(BuiltAll { counts, rejects, warnings })))
+}
+
+fn produce(
+    reading: &Reading<'_>,
+    sources: Vec<Source>,
+    read: BytesRead,
+    emit: &mut Emit<'_, Job>,
+) -> Result<Produced> {
+    let mut fingerprint = Xxh3::new();
+    let mapping = reading.options.mapping_text(reading.settings.times.zone());
+    fingerprint.update(mapping.as_bytes());
+    let mut producer = Producer { reading, read, fingerprint, warnings: Vec::new() };
+    let emit: &mut Emit<'_, Block> = &mut |block| emit(Job::Parse(block));
+    sources.into_iter().try_for_each(|source| producer.source(source, emit))?;
+    let (fingerprint, warnings) = (producer.fingerprint.digest128(), producer.warnings);
+    Ok(Produced { fingerprint, warnings })
 }
 
 impl Producer<'_> {
@@ -247,62 +292,25 @@ fn fill(
 fn parse(maker: &mut Maker<'_>, options: &ImportOptions, block: Block) -> Result<Parsed> {
     let constant = options.activity_name.as_deref().unwrap_or_default();
     let (mut rejects, mut has_user) = (Vec::new(), None);
-    match block.rows {
+    let table = match block.rows {
         BlockRows::Separated(columns, separator, mut block) => {
             rejects = std::mem::take(&mut block.rejects);
             csv::parse(maker, &columns, constant, &mut csv::Fields::new(separator), &block);
+            None
         }
         BlockRows::Ndjson(mut block) => {
             rejects = std::mem::take(&mut block.rejects);
             has_user = Some(ndjson::parse(maker, options, &block));
+            None
         }
         #[cfg(feature = "parquet")]
         BlockRows::Table(columns, block) => {
-            super::parquet::parse(maker, &columns, constant, &block)?
+            Some(super::batch::parse(maker, &columns, constant, &block)?)
         }
-    }
+    };
     let (rows, refused) = maker.take();
     has_user = has_user.filter(|_| rows.len() > 0);
     rejects.extend(refused);
+    let rows = table.map_or(ParsedRows::Encoded(rows), ParsedRows::Table);
     Ok(Parsed { source: block.source, rows, rejects, has_user })
-}
-
-/// Takes what the parsers made, in order.
-struct Consumer<'b, 'w> {
-    partition: Partition,
-    rejects: Rejects,
-    bulk: &'b mut Bulk<'w>,
-    rows: u64,
-    has_user: Option<bool>,
-}
-
-impl Consumer<'_, '_> {
-    fn take(&mut self, parsed: Parsed) -> Result<()> {
-        let Parsed { source, rows, rejects, has_user } = parsed;
-        for reject in rejects {
-            self.rejects.add(&source, reject)?;
-        }
-        if let Some(has_user) = has_user {
-            self.has_user = Some(self.has_user.unwrap_or(false) || has_user);
-        }
-        self.partition.expect_properties(&rows.properties);
-        let ordinals = self.bulk.number(&rows.ids)?;
-        for (day, user, row) in rows.iter() {
-            let ordinal = ordinals.get(user as usize).copied().unwrap_or(NO_USER);
-            if ordinal == NO_USER && user != NO_USER {
-                let reason = "no more users can be numbered".to_string();
-                let raw = rows.ids.at(user as usize).to_vec();
-                self.rejects.add(&source, Reject { line: 0, reason, raw })?;
-                continue;
-            }
-            self.partition.add(day, ordinal, row)?;
-            self.rows += 1;
-        }
-        Ok(())
-    }
-
-    fn progress(&self, bytes: u64, bytes_total: Option<u64>) -> Progress {
-        let (rows, rejected) = (self.rows, self.rejects.count);
-        Progress { stage: ImportStage::Reading, bytes, bytes_total, rows, rejected }
-    }
 }

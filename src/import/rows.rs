@@ -30,20 +30,21 @@ impl Shared {
         shared_code(&self.properties, name, SECTION_NAMES_MAX)
     }
 
-    /// Takes both tables out, for reading once all rows are in.
-    pub(super) fn take_tables(&self) -> Tables {
-        let take = |table: &RwLock<Strings>| {
-            std::mem::take(&mut *table.write().unwrap_or_else(PoisonError::into_inner))
-        };
-        Tables { texts: take(&self.texts), properties: take(&self.properties) }
+    /// The code of a text, unless it is long or the table is full.
+    pub(super) fn text(&self, text: &[u8]) -> Option<u32> {
+        let is_short = text.len() <= SHARED_BYTES_MAX;
+        if is_short { shared_code(&self.texts, text, SHARED_MAX) } else { None }
     }
-}
 
-/// What the codes of the rows stand for.
-#[derive(Debug)]
-pub(super) struct Tables {
-    pub(super) texts: Strings,
-    pub(super) properties: Strings,
+    /// Shows the text of a code.
+    pub(super) fn with_text<T>(&self, code: u32, show: impl FnOnce(&[u8]) -> T) -> T {
+        show(self.texts.read().unwrap_or_else(PoisonError::into_inner).get(code))
+    }
+
+    /// Shows the property name of a code.
+    pub(super) fn with_property<T>(&self, code: u32, show: impl FnOnce(&[u8]) -> T) -> T {
+        show(self.properties.read().unwrap_or_else(PoisonError::into_inner).get(code))
+    }
 }
 
 fn shared_code(table: &RwLock<Strings>, text: &[u8], max: usize) -> Option<u32> {
@@ -91,7 +92,7 @@ impl<'a> Coder<'a> {
         if text.len() > SHARED_BYTES_MAX {
             return None;
         }
-        self.texts.code(text, || shared_code(&self.shared.texts, text, SHARED_MAX))
+        self.texts.code(text, || self.shared.text(text))
     }
 
     /// The code of a property name; `None` when there are too many of them.
@@ -187,62 +188,17 @@ impl EncodedRows {
         self.days.push(day);
         self.user.clear();
         self.user.extend_from_slice(user);
-        put_varint(&mut self.bytes, packed_time(head.time));
-        match head.activity {
-            Text::Code(code) => put_varint(&mut self.bytes, u64::from(code) + 1),
-            Text::Bytes(text) => {
-                self.bytes.push(0);
-                put_text(&mut self.bytes, text);
-            }
-        }
-        self.bytes.push(u8::from(head.insert_id.is_some()));
-        if let Some(id) = head.insert_id {
-            self.bytes.extend_from_slice(&id.to_le_bytes());
-        }
+        put_head(&mut self.bytes, head);
     }
 
     /// A property of the row begun.
     pub(super) fn cell(&mut self, property: u32, cell: RowCell<'_>) {
-        let key = |tag: u64| (u64::from(property) + 1) << TAG_BITS | tag;
-        let bytes = &mut self.bytes;
-        match cell {
-            RowCell::Bool(value) => {
-                put_varint(bytes, key(if value { TAG_TRUE } else { TAG_FALSE }))
-            }
-            RowCell::Integer(value) => {
-                put_varint(bytes, key(TAG_INTEGER));
-                put_varint(bytes, zigzag(value));
-            }
-            RowCell::Decimal(scale, unscaled) => match i64::try_from(unscaled) {
-                Ok(unscaled) => {
-                    put_varint(bytes, key(TAG_DECIMAL));
-                    bytes.push(scale);
-                    put_varint(bytes, zigzag(unscaled));
-                }
-                Err(_) => {
-                    put_varint(bytes, key(TAG_WIDE_DECIMAL));
-                    bytes.push(scale);
-                    bytes.extend_from_slice(&unscaled.to_le_bytes());
-                }
-            },
-            RowCell::Float(value) => {
-                put_varint(bytes, key(TAG_FLOAT));
-                bytes.extend_from_slice(&value.to_le_bytes());
-            }
-            RowCell::Text(Text::Code(code)) => {
-                put_varint(bytes, key(TAG_CODE));
-                put_varint(bytes, u64::from(code));
-            }
-            RowCell::Text(Text::Bytes(text)) => {
-                put_varint(bytes, key(TAG_BYTES));
-                put_text(bytes, text);
-            }
-        }
+        put_cell(&mut self.bytes, property, cell);
     }
 
     /// Ends the row begun: only now its user is known to be one.
     pub(super) fn finish(&mut self) {
-        self.bytes.push(0);
+        end_row(&mut self.bytes);
         self.ends.push(self.bytes.len());
         self.users.push(if self.user.is_empty() { NO_USER } else { self.ids.add(&self.user) });
     }
@@ -252,6 +208,63 @@ impl EncodedRows {
         self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
         self.days.truncate(self.ends.len());
     }
+}
+
+/// Begins a row, behind its user: cells follow, then `end_row`.
+pub(super) fn put_head(bytes: &mut Vec<u8>, head: &RowHead<'_>) {
+    put_varint(bytes, packed_time(head.time));
+    match head.activity {
+        Text::Code(code) => put_varint(bytes, u64::from(code) + 1),
+        Text::Bytes(text) => {
+            bytes.push(0);
+            put_text(bytes, text);
+        }
+    }
+    bytes.push(u8::from(head.insert_id.is_some()));
+    if let Some(id) = head.insert_id {
+        bytes.extend_from_slice(&id.to_le_bytes());
+    }
+}
+
+/// A property of the row begun.
+pub(super) fn put_cell(bytes: &mut Vec<u8>, property: u32, cell: RowCell<'_>) {
+    let key = |tag: u64| (u64::from(property) + 1) << TAG_BITS | tag;
+    match cell {
+        RowCell::Bool(value) => put_varint(bytes, key(if value { TAG_TRUE } else { TAG_FALSE })),
+        RowCell::Integer(value) => {
+            put_varint(bytes, key(TAG_INTEGER));
+            put_varint(bytes, zigzag(value));
+        }
+        RowCell::Decimal(scale, unscaled) => match i64::try_from(unscaled) {
+            Ok(unscaled) => {
+                put_varint(bytes, key(TAG_DECIMAL));
+                bytes.push(scale);
+                put_varint(bytes, zigzag(unscaled));
+            }
+            Err(_) => {
+                put_varint(bytes, key(TAG_WIDE_DECIMAL));
+                bytes.push(scale);
+                bytes.extend_from_slice(&unscaled.to_le_bytes());
+            }
+        },
+        RowCell::Float(value) => {
+            put_varint(bytes, key(TAG_FLOAT));
+            bytes.extend_from_slice(&value.to_le_bytes());
+        }
+        RowCell::Text(Text::Code(code)) => {
+            put_varint(bytes, key(TAG_CODE));
+            put_varint(bytes, u64::from(code));
+        }
+        RowCell::Text(Text::Bytes(text)) => {
+            put_varint(bytes, key(TAG_BYTES));
+            put_text(bytes, text);
+        }
+    }
+}
+
+/// Ends the row begun.
+pub(super) fn end_row(bytes: &mut Vec<u8>) {
+    bytes.push(0);
 }
 
 /// The rows of a day or a part of one, read back in order.

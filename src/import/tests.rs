@@ -12,6 +12,7 @@ use crate::write::{Core, Environment, Options, recover};
 use crate::{Decimal, Value};
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A database in a folder that goes when it does.
 struct Database {
