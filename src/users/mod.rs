@@ -9,6 +9,7 @@ mod ids;
 pub(crate) mod live;
 mod numbers;
 mod seal;
+mod shape;
 
 use crate::error::Result;
 use std::sync::{Arc, PoisonError, RwLock};

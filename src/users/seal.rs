@@ -2,9 +2,9 @@
 
 use super::block::{self, BLOCK_IDS};
 use super::file::{
-    HEADER_BYTES, Header, MAGIC, Part, TableShape, UsersFile, hash_seed, header_checksum,
-    place_bytes,
+    HEADER_BYTES, Header, MAGIC, Part, UsersFile, hash_seed, header_checksum, place_bytes,
 };
+use super::shape::TableShape;
 use crate::catalog::ledger::tail_to_merge;
 use crate::catalog::manifest::{FORMAT_VERSION, UsersFileEntry};
 use crate::codec::checksum::crc;

@@ -63,11 +63,31 @@ fn csv_of(events: &[Event]) -> String {
     format!("user,activity,time,price,note\n{rows}")
 }
 
-fn stored(options: &ImportOptions, name: &str, text: &str) -> Vec<Row> {
+fn stored(options: &ImportOptions, name: &str, text: impl AsRef<[u8]>) -> Vec<Row> {
     let db = database("UTC");
     let receipt = db.import_all(options, vec![source(name, text)]).unwrap();
     assert_eq!((receipt.rejected, db.rows().len() as u64), (0, receipt.accepted));
     db.rows()
+}
+
+/// The rows as a table, in batches and row groups of a few rows.
+#[cfg(feature = "parquet")]
+fn parquet_of(events: &[Event]) -> Vec<u8> {
+    use arrow_array::{ArrayRef, Decimal128Array, StringArray, TimestampMicrosecondArray};
+    let texts = |texts: Vec<Option<String>>| Arc::new(StringArray::from(texts)) as ArrayRef;
+    let user = |event: &Event| Some(event.user()).filter(|user| !user.is_empty());
+    let time = |event: &Event| (1_704_067_200 + i64::from(event.time)) * 1_000_000;
+    let price = events.iter().map(|event| event.price.map(i128::from));
+    let price = Decimal128Array::from_iter(price).with_precision_and_scale(38, 2).unwrap();
+    let times = TimestampMicrosecondArray::from_iter_values(events.iter().map(time));
+    let activity = events.iter().map(|event| Some(format!("a{}", event.activity)));
+    table::parquet(vec![
+        ("user", texts(events.iter().map(user).collect())),
+        ("activity", texts(activity.collect())),
+        ("time", Arc::new(times.with_timezone("UTC"))),
+        ("price", Arc::new(price)),
+        ("note", texts(events.iter().map(|event| event.note.clone()).collect())),
+    ])
 }
 
 /// Days of events as a section orders them, by user in first-seen order.
@@ -106,6 +126,8 @@ proptest! {
         if !events.is_empty() {
             prop_assert_eq!(&stored(&options(), "a.ndjson", &json), &expected);
         }
+        #[cfg(feature = "parquet")]
+        prop_assert_eq!(&stored(&options(), "a.parquet", parquet_of(&events)), &expected);
     }
 
     #[test]
@@ -119,7 +141,12 @@ proptest! {
             rows
         };
         let spilled = stored(&options().memory_bytes(2_000).threads(3), "a.csv", &text);
-        prop_assert_eq!(sorted(spilled), sorted(held));
+        prop_assert_eq!(sorted(spilled), sorted(held.clone()));
+        #[cfg(feature = "parquet")]
+        for memory in [2_000, 20_000, 100_000] {
+            let tight = options().memory_bytes(memory).threads(2);
+            prop_assert_eq!(sorted(stored(&tight, "a.parquet", parquet_of(&events))), sorted(held.clone()));
+        }
     }
 }
 

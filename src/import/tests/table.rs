@@ -10,7 +10,7 @@ use arrow_array::{
     TimestampMillisecondArray, TimestampNanosecondArray, UInt64Array,
 };
 
-fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+pub(super) fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter_with_nullable(
         columns.into_iter().map(|(name, array)| (name, array, true)),
     )
@@ -208,4 +208,83 @@ fn forced_types_apply() {
     assert_eq!((receipt.accepted, rejects(&receipt)[0].0), (1, 2));
     assert_eq!(db.values("zip"), [Some("7".into())]);
     assert_eq!(db.values("price"), [Some(Value::Decimal("1.50".parse().unwrap()))]);
+}
+
+/// `days` days of `rows` rows, in the order of their times.
+fn days_in_order(days: i64, rows: i64) -> Vec<u8> {
+    let count = days * rows;
+    let times = (0..count).map(|i| 1_704_067_200_000 + i * 86_400_000 / rows);
+    let texts = |text: &dyn Fn(i64) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values((0..count).map(text)))
+    };
+    parquet(vec![
+        ("user", texts(&|i| format!("u{}", i % 997))),
+        ("activity", texts(&|i| format!("a{}", i % 3))),
+        ("time", Arc::new(TimestampMillisecondArray::from_iter_values(times).with_timezone("UTC"))),
+        ("id", texts(&|i| format!("{}", i % (count / 2)))),
+    ])
+}
+
+#[test]
+fn days_are_built_while_the_file_is_read_on() {
+    let db = database("UTC");
+    let bytes = days_in_order(100, 2_000);
+    let path = db.path("a.parquet");
+    std::fs::write(&path, &bytes).unwrap();
+    let (writer, built) = (Writer::new(Arc::clone(&db.core)), std::sync::Mutex::new(Vec::new()));
+    let options = ImportOptions::new().memory_bytes(2 << 20);
+    let tell = |progress: Progress| {
+        let is_building = progress.stage == ImportStage::Building;
+        is_building.then(|| built.lock().unwrap().push(progress.rows));
+    };
+    let receipt = import(&writer, &options, vec![Source::file(&path)], &tell).unwrap();
+    assert_eq!((receipt.accepted, receipt.days, receipt.new_users), (200_000, 100, 997));
+    let first = built.into_inner().unwrap()[0];
+    assert!(first > 100_000, "only {first} rows were built when the last was read");
+    let snapshot = db.core.view.snapshot().inner;
+    assert!(snapshot.days.iter().all(|day| day.sections.len() == 1));
+}
+
+#[test]
+fn an_insert_id_of_a_table_is_stored_once_a_day_whatever_the_memory() {
+    let bytes = days_in_order(4, 500);
+    for memory in [64 << 20, 50_000, 2_000] {
+        let db = database("UTC");
+        // The same ids on two days are two events each.
+        let options = ImportOptions::new().insert_id("id").memory_bytes(memory).threads(3);
+        let receipt = db.import_all(&options, vec![file(&db, &bytes)]).unwrap();
+        assert_eq!((receipt.accepted, receipt.duplicates), (2_000, 0));
+        let again = options.clone().batch_id("again");
+        let receipt = db.import_all(&again, vec![file(&db, &bytes)]).unwrap();
+        assert_eq!((receipt.accepted, receipt.duplicates), (0, 2_000));
+        let sources = vec![source("a.parquet", &bytes), source("b.parquet", &bytes)];
+        let receipt = database("UTC").import_all(&options, sources).unwrap();
+        assert_eq!((receipt.accepted, receipt.duplicates), (2_000, 2_000));
+    }
+}
+
+#[test]
+fn a_batch_over_many_days_goes_to_each_of_them() {
+    let db = database("UTC");
+    let count = 900i64;
+    let times = (0..count).map(|i| 1_704_067_200_000 + i * 7 % 30 * 86_400_000 + i);
+    let notes = (0..count).map(|i| (i % 4 != 0).then(|| format!("note {}", i % 50)));
+    let bytes = parquet(vec![
+        ("user", users(&vec![Some("u"); count as usize])),
+        ("activity", Arc::new(StringArray::from(vec!["v"; count as usize]))),
+        ("time", Arc::new(TimestampMillisecondArray::from_iter_values(times).with_timezone("UTC"))),
+        ("note", Arc::new(StringArray::from_iter(notes))),
+        ("at", Arc::new(Int64Array::from_iter_values(0..count))),
+    ]);
+    let receipt = db.import_all(&ImportOptions::new(), vec![file(&db, &bytes)]).unwrap();
+    assert_eq!((receipt.accepted, receipt.days), (900, 30));
+    for row in db.rows() {
+        let Some((_, Value::Integer(at))) = row.properties.first().cloned() else {
+            panic!("{row:?}")
+        };
+        let day = at * 7 % 30 + 1;
+        assert!(row.time.starts_with(&format!("2024-01-{day:02}")), "{row:?}");
+        let note = row.properties.get(1).map(|(_, note)| note.clone());
+        assert_eq!(note, (at % 4 != 0).then(|| format!("note {}", at % 50).as_str().into()));
+    }
 }
