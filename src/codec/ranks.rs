@@ -150,15 +150,15 @@ impl Cursor<'_> {
 }
 
 /// Bit i of `bits` to the place of the i-th set bit of `mask`.
+#[inline(always)]
 fn deposit(mut bits: u64, mut mask: u64) -> u64 {
     let mut out = 0;
+    // No branch on a bit: it would be guessed wrong half of the time.
     while bits != 0 {
-        for _ in 0..bits.trailing_zeros() {
-            mask &= mask.wrapping_sub(1);
-        }
-        out |= mask & mask.wrapping_neg();
-        mask &= mask.wrapping_sub(1);
-        bits = bits >> bits.trailing_zeros() >> 1;
+        let lowest = mask & mask.wrapping_neg();
+        out |= lowest & (bits & 1).wrapping_neg();
+        mask ^= lowest;
+        bits >>= 1;
     }
     out
 }

@@ -19,8 +19,8 @@ use std::rc::Rc;
 /// Rows of one activity in one chunk (or of nobody) in one source of a day.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
-    /// Low 16 bits, ascending.
-    users: Vec<u16>,
+    /// Low 16 bits, ascending; unpacked at first use.
+    users: OnceCell<Vec<u16>>,
     /// Rows of each of `users`; empty: one each, or there are no users.
     counts: Vec<u32>,
     rows: usize,
@@ -40,8 +40,9 @@ enum Source<'a> {
 #[derive(Debug)]
 struct Stored<'a> {
     pages: Pages<'a>,
-    /// Who the users are, and what is told of everyone instead of on the pages.
-    everyone: Option<(Presence<'a>, Rc<Everyone<'a>>)>,
+    /// Who the users are, and what is told of everyone instead of on the pages, if anything is;
+    /// `None` for blocks of several chunks, and of nobody.
+    everyone: Option<(Presence<'a>, Option<Rc<Everyone<'a>>>)>,
     /// Where the users are among everyone; `None`: they are all.
     places: OnceCell<Option<Vec<u16>>>,
 }
@@ -95,22 +96,22 @@ impl Section {
         };
         if let Some((at, record)) = self.find(activity, chunk)? {
             if chunk == CHUNK_NONE {
-                return Ok(Some(self.block_of(at, record, (Vec::new(), 0..0), None)?));
+                let nobody = OnceCell::from(Vec::new());
+                return Ok(Some(self.block_of(at, record, (nobody, 0..0), None)?));
             }
             let presence = self.users(at, record)?;
-            let (users, all) = (presence.lows(), 0..presence.cardinality());
+            let (users, all) = (OnceCell::new(), 0..presence.cardinality());
             let everyone = match everyone {
                 Some(everyone) => Some(everyone.clone()),
                 None => self.everyone(chunk)?,
             };
-            let everyone = everyone.map(|everyone| (presence, everyone));
-            return Ok(Some(self.block_of(at, record, (users, all), everyone)?));
+            return Ok(Some(self.block_of(at, record, (users, all), Some((presence, everyone)))?));
         }
         let Some((at, users, of_chunk)) = self.packed(activity, chunk)? else { return Ok(None) };
         let Some((_, record)) = self.find(activity, CHUNK_PACKED)? else { return Ok(None) };
         let wanted = users.get(of_chunk.clone()).unwrap_or_default();
-        let lows = wanted.iter().map(|user| user.get() as u16).collect();
-        Ok(Some(self.block_of(at, record, (lows, of_chunk), None)?))
+        let lows: Vec<u16> = wanted.iter().map(|user| user.get() as u16).collect();
+        Ok(Some(self.block_of(at, record, (lows.into(), of_chunk), None)?))
     }
 
     /// Rows of an activity (a code) in the chunk, without reading them; of a small block, whose rows
@@ -125,8 +126,8 @@ impl Section {
         &'a self,
         at: usize,
         record: &'a BlockRecord,
-        (users, wanted): (Vec<u16>, Range<usize>),
-        everyone: Option<(Presence<'a>, Rc<Everyone<'a>>)>,
+        (users, wanted): (OnceCell<Vec<u16>>, Range<usize>),
+        everyone: Option<(Presence<'a>, Option<Rc<Everyone<'a>>>)>,
     ) -> Result<Block<'a>> {
         let all_rows = record.rows.get() as usize;
         let mut counts = match record.counts.length.get() {
@@ -143,9 +144,9 @@ impl Section {
             _ => 0..all_rows,
         };
         let pages = Pages::new(self, record, &counts, (&wanted, &rows))?;
-        if rows.len() == users.len() {
+        if rows.len() == wanted.len() {
             counts.clear();
-        } else if users.len() < counts.len() {
+        } else if wanted.len() < counts.len() {
             counts = counts.get(wanted).unwrap_or_default().to_vec();
         }
         let source = Source::Stored(Stored { pages, everyone, places: OnceCell::new() });
@@ -168,13 +169,14 @@ impl<'a> Block<'a> {
         if counts.len() == ordinals.len() {
             counts.clear();
         }
-        Block { users, counts, rows: ordinals.len(), start, source: Source::Rows(rows, range) }
+        let source = Source::Rows(rows, range);
+        Block { users: users.into(), counts, rows: ordinals.len(), start, source }
     }
 
     /// Users with one row each, without times.
     pub(super) fn of_everyone(users: Vec<u16>, everyone: Rc<Everyone<'a>>) -> Block<'a> {
         let (rows, source) = (users.len(), Source::Everyone(everyone));
-        Block { users, counts: Vec::new(), rows, start: 0, source }
+        Block { users: users.into(), counts: Vec::new(), rows, start: 0, source }
     }
 
     /// How many rows there are.
@@ -184,7 +186,10 @@ impl<'a> Block<'a> {
 
     /// Low 16 bits of each user, ascending; empty for rows of nobody.
     pub(crate) fn users(&self) -> &[u16] {
-        &self.users
+        self.users.get_or_init(|| match &self.source {
+            Source::Stored(Stored { everyone: Some((users, _)), .. }) => users.lows(),
+            _ => Vec::new(),
+        })
     }
 
     /// Rows of each of `users`, in order; empty: one each.
@@ -217,14 +222,14 @@ impl<'a> Block<'a> {
 
 impl<'a> Stored<'a> {
     fn places(&self) -> Result<Option<&[u16]>> {
-        let Some((users, everyone)) = &self.everyone else { return Ok(None) };
+        let Some((users, Some(everyone))) = &self.everyone else { return Ok(None) };
         Ok(once(&self.places, || everyone.places(users))?.as_deref())
     }
 
     fn times(&self, block: &Block<'_>) -> Result<Vec<i64>> {
         let firsts = match &self.everyone {
-            Some((_, everyone)) => everyone.firsts()?,
-            None => None,
+            Some((_, Some(everyone))) => everyone.firsts()?,
+            _ => None,
         };
         let mut times = self.pages.times(block.rows, block.start)?;
         let Some(firsts) = firsts else { return Ok(times) };
@@ -240,7 +245,7 @@ impl<'a> Stored<'a> {
 
     fn column(&self, property: &str, counts: &[u32]) -> Result<Option<Rc<BlockColumn<'a>>>> {
         match (self.pages.column(property, counts)?, &self.everyone) {
-            (None, Some((_, everyone))) => everyone.column_of(property, self.places()?),
+            (None, Some((_, Some(everyone)))) => everyone.column_of(property, self.places()?),
             (own, _) => Ok(own.map(Rc::new)),
         }
     }

@@ -52,9 +52,9 @@ fn input(question: &Question<'_>, survey: &Survey) -> RowInput {
         to,
         number: Some(survey.property.clone()),
         numbering: question.numbering(),
-        activities: false,
         nobody: true,
-        unordered: false,
+        edges: question.instants().edges().into(),
+        ..RowInput::default()
     }
 }
 

@@ -100,7 +100,9 @@ fn input(question: &Question<'_>, value: &ValueReport) -> RowInput {
     let number = value.property.clone().filter(|_| value.measure.reads_property());
     let numbering = question.numbering();
     let unordered = !value.measure.is_per_user();
-    RowInput { selectors, from, to, number, numbering, nobody: true, unordered, activities: false }
+    let edges = question.instants().edges().into();
+    let all = RowInput { nobody: true, unordered, edges, ..RowInput::default() };
+    RowInput { selectors, from, to, number, numbering, ..all }
 }
 
 /// Distinct values of a property are groups of a breakdown by it.

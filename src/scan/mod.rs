@@ -32,7 +32,7 @@ pub use funnel::FunnelOrder;
 pub(crate) use funnel::{Exclude, FunnelSpec, Matcher, Run};
 pub(crate) use gather::{Gather, Threshold};
 pub(crate) use groups::{GroupKey, Groups, KeyPart, Numbering};
-pub(crate) use rows::{Counted, RowEvent, RowInput, RowJob, RowOperator};
+pub(crate) use rows::{Alike, Counted, RowEvent, RowInput, RowJob, RowOperator};
 pub use selector::Selector;
 pub(crate) use sets::{FunnelSet, SetKind};
 pub(crate) use sizes::SizeJob;

@@ -191,7 +191,15 @@ impl Walk<'_, '_, '_> {
                 let bound = &layout.row_jobs[*job];
                 if bound.places.contains(&place) {
                     let set = bound.rows.set.map(|set| &*frame.masks[set]);
-                    events.day(&bound.rows, opened(at, place, &day)?, set)?;
+                    let day = opened(at, place, &day)?;
+                    let alike = layout.span(place).and_then(|span| bound.rows.alike_on(span));
+                    if let (Some(time), None) = (alike, set) {
+                        bound.rows.alike(time, day, &mut |alike| {
+                            bound.jobs.iter().try_for_each(|job| tallies.rows[*job].alike(alike))
+                        })?;
+                        continue;
+                    }
+                    events.day(&bound.rows, day, set)?;
                     if bound.rows.unordered {
                         hand_out(events, bound, tallies)?;
                     }

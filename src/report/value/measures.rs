@@ -6,7 +6,7 @@ use crate::query::Measure;
 use crate::query::answer::{Column, share};
 use crate::report::cells::{Cells, Slots};
 use crate::report::prepared::Instants;
-use crate::scan::{RowEvent, RowOperator};
+use crate::scan::{Alike, RowEvent, RowOperator};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -102,6 +102,21 @@ impl RowOperator for Measures {
 
     fn unordered(&mut self, events: &[RowEvent]) -> Result<()> {
         events.iter().try_for_each(|event| self.add(event, false).map(|_| ()))
+    }
+
+    fn alike(&mut self, alike: &Alike<'_>) -> Result<()> {
+        let Rules { measure, instants, slots } = &*self.rules;
+        let bucket = instants.bucket_near(alike.at, &mut self.last);
+        let Some((slot, bucket)) = slots.slot(0).zip(bucket) else { return Ok(()) };
+        let cell = self.cells.at(slot, bucket);
+        if !measure.reads_property() {
+            cell.events += alike.count as u64;
+            return Ok(());
+        }
+        alike.numbers(|number| {
+            cell.events += 1;
+            cell.add(*measure, number)
+        })
     }
 
     fn merge(&mut self, other: Self) -> Result<()> {

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::event::{Decimal, Number};
 use crate::limits::CHUNK_USERS;
 use crate::time::Micros;
+use std::sync::Arc;
 
 /// A row job with its things found in the needs of the scan.
 #[derive(Debug, PartialEq)]
@@ -22,6 +23,8 @@ pub(in crate::scan) struct BoundRows {
     pub(in crate::scan) activities: bool,
     pub(in crate::scan) nobody: bool,
     pub(in crate::scan) unordered: bool,
+    /// Not empty only where events may be alike.
+    pub(in crate::scan) edges: Arc<[Micros]>,
     pub(in crate::scan) set: Option<usize>,
 }
 

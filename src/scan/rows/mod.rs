@@ -6,6 +6,7 @@
 //! it counted; at the end they are merged into one. Users come in no order, so merging must not
 //! care for it.
 
+mod alike;
 mod block;
 mod check;
 mod gather;
@@ -14,6 +15,7 @@ mod mask;
 mod matched;
 mod needs;
 
+pub(crate) use alike::Alike;
 pub(super) use gather::{BoundRows, Gathered};
 pub(super) use grid::{DayBlocks, RowGrid};
 pub(super) use matched::{Hit, Sought};
@@ -49,6 +51,8 @@ pub(crate) struct RowInput {
     pub(crate) nobody: bool,
     /// The order of events does not matter, nor whose they are.
     pub(crate) unordered: bool,
+    /// Times matter only so far as they lie between two of these; none: every time matters.
+    pub(crate) edges: Arc<[Micros]>,
 }
 
 /// One event as a row job sees it.
@@ -82,6 +86,11 @@ pub(crate) trait RowOperator: Send + Sized + 'static {
     /// asks for no order, those of users as well.
     fn unordered(&mut self, _events: &[RowEvent]) -> Result<()> {
         Ok(())
+    }
+
+    /// Some events in no order that differ in nothing but their numbers.
+    fn alike(&mut self, alike: &Alike<'_>) -> Result<()> {
+        self.unordered(&alike.events())
     }
 
     /// Takes in what another worker has counted.
@@ -124,6 +133,7 @@ impl Counted {
 pub(super) trait Erased: Send {
     fn user(&mut self, user: u32, events: &[RowEvent]) -> Result<()>;
     fn unordered(&mut self, events: &[RowEvent]) -> Result<()>;
+    fn alike(&mut self, alike: &Alike<'_>) -> Result<()>;
     fn merge(&mut self, other: Box<dyn Erased>) -> Result<()>;
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
@@ -135,6 +145,10 @@ impl<T: RowOperator> Erased for T {
 
     fn unordered(&mut self, events: &[RowEvent]) -> Result<()> {
         RowOperator::unordered(self, events)
+    }
+
+    fn alike(&mut self, alike: &Alike<'_>) -> Result<()> {
+        RowOperator::alike(self, alike)
     }
 
     fn merge(&mut self, other: Box<dyn Erased>) -> Result<()> {

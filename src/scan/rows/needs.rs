@@ -116,8 +116,13 @@ impl Needs {
                 format!("a report of {} events: at most {SELECTORS_MAX}", input.selectors.len()),
             ));
         }
+        let plain = |selector: &Selector| selector.conditions().is_empty();
+        let one_of_a_kind = matches!(&input.selectors[..], [selector] if plain(selector));
+        let told_apart = input.numbering.is_some() || input.activities || !input.unordered;
+        let alike = one_of_a_kind && !told_apart;
         Ok(BoundRows {
             filters: input.selectors.iter().map(|selector| self.filter(selector)).collect(),
+            edges: if alike { input.edges.clone() } else { Arc::default() },
             from: input.from,
             to: input.to,
             property: input.number.as_deref().map(|name| self.property(name)),

@@ -1,0 +1,76 @@
+//! Events that a job cannot tell apart but by their numbers: all those of one activity on a day that
+//! lies within one bucket, where nobody asks whose they are. Their times need not be read, nor the
+//! events be put together one by one.
+
+use super::RowEvent;
+use super::block::number_of;
+use super::gather::BoundRows;
+use super::grid::DayBlocks;
+use crate::day::block::BlockColumn;
+use crate::error::Result;
+use crate::event::Number;
+use crate::time::{DaySpan, Micros};
+
+/// Events at one time, as far as it matters, that match the job's one selector.
+pub(crate) struct Alike<'b> {
+    pub(crate) at: Micros,
+    /// How many events there are.
+    pub(crate) count: usize,
+    column: Option<&'b BlockColumn<'b>>,
+    /// Rows of each user, where the column has a value for each user; empty: one each.
+    counts: &'b [u32],
+}
+
+impl Alike<'_> {
+    /// Calls `visit` with the number of each event that has one.
+    #[inline]
+    pub(crate) fn numbers(&self, mut visit: impl FnMut(Number) -> Result<()>) -> Result<()> {
+        let Some(column) = self.column else { return Ok(()) };
+        for place in 0..column.cells.len() {
+            let Some(number) = number_of(column, column.cells.get(place)) else { continue };
+            let per_user = column.per_user && !self.counts.is_empty();
+            let rows = if per_user { self.counts.get(place).copied().unwrap_or(0) } else { 1 };
+            (0..rows).try_for_each(|_| visit(number))?;
+        }
+        Ok(())
+    }
+
+    /// One by one.
+    pub(super) fn events(&self) -> Vec<RowEvent> {
+        let event = RowEvent { at: self.at, mask: 1, activity: 0, group: 0, number: None };
+        let mut events = Vec::with_capacity(self.count);
+        let numbered = self.numbers(|number| {
+            events.push(RowEvent { number: Some(number), ..event });
+            Ok(())
+        });
+        debug_assert!(numbered.is_ok());
+        events.resize(self.count, event);
+        events
+    }
+}
+
+impl BoundRows {
+    /// The time that stands for all of the day; `None` where the job tells its events apart.
+    pub(in crate::scan) fn alike_on(&self, day: DaySpan) -> Option<Micros> {
+        let after = self.edges.partition_point(|edge| *edge <= day.start);
+        let ends = self.edges.get(after).filter(|_| after > 0)?;
+        (day.end <= *ends).then_some(day.start)
+    }
+
+    /// Hands out a day whose events are alike, block by block.
+    pub(in crate::scan) fn alike(
+        &self,
+        at: Micros,
+        day: &DayBlocks<'_, '_>,
+        visit: &mut dyn FnMut(&Alike<'_>) -> Result<()>,
+    ) -> Result<()> {
+        day.each(&self.filters, &[], &mut |block| {
+            let column = match self.property {
+                Some(property) => block.column(property, &day.grid.needs, day.reads)?,
+                None => None,
+            };
+            let (count, counts) = (block.block.rows(), block.block.counts());
+            visit(&Alike { at, count, column, counts })
+        })
+    }
+}
