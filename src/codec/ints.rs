@@ -71,6 +71,69 @@ pub(crate) fn decode_frames(
     Ok(())
 }
 
+/// Packed values of which some are looked at.
+#[derive(Debug)]
+pub(crate) struct Packed<'a> {
+    frames: Vec<PackedFrame<'a>>,
+}
+
+#[derive(Debug)]
+enum PackedFrame<'a> {
+    Plain {
+        base: i64,
+        width: u32,
+        packed: &'a [u8],
+    },
+    /// Each value needs the one before.
+    Unpacked(Vec<i64>),
+}
+
+impl<'a> Packed<'a> {
+    /// Reads the heads of `count` values from the front of `input` and moves it on.
+    pub(crate) fn read(input: &mut &'a [u8], count: usize) -> Result<Packed<'a>, String> {
+        check_frames(input, count, &(0..count))?;
+        let mut frames = Vec::with_capacity(count.div_ceil(FRAME_VALUES));
+        for start in (0..count).step_by(FRAME_VALUES) {
+            let length = (count - start).min(FRAME_VALUES);
+            let frame = Frame::read(input, length)?;
+            frames.push(match frame.least_step {
+                None => {
+                    let Frame { base, width, packed, .. } = frame;
+                    PackedFrame::Plain { base, width, packed }
+                }
+                Some(_) => {
+                    let mut values = vec![0; length];
+                    frame.unpack_into(&mut values);
+                    PackedFrame::Unpacked(values)
+                }
+            });
+        }
+        Ok(Packed { frames })
+    }
+
+    /// A value; beyond the end it is of no meaning.
+    #[inline]
+    pub(crate) fn get(&self, at: usize) -> i64 {
+        let within = at % FRAME_VALUES;
+        match self.frames.get(at / FRAME_VALUES) {
+            Some(PackedFrame::Plain { base, width, packed }) => {
+                let bit = within * *width as usize;
+                let value = match packed.get(bit / 8..).and_then(|rest| rest.first_chunk()) {
+                    Some(word) if *width <= 56 => {
+                        let mask = (1 << *width) - 1;
+                        u64::from_le_bytes(*word) >> (bit % 8) & mask
+                    }
+                    _ if *width == 0 => 0,
+                    _ => bits_at(packed, bit, *width),
+                };
+                base.wrapping_add(value as i64)
+            }
+            Some(PackedFrame::Unpacked(values)) => values.get(within).copied().unwrap_or_default(),
+            None => 0,
+        }
+    }
+}
+
 /// Every frame takes two bytes at least.
 fn check_frames(input: &[u8], count: usize, range: &Range<usize>) -> Result<(), String> {
     let frames = count.div_ceil(FRAME_VALUES);
@@ -304,6 +367,10 @@ mod tests {
             let part = decode_range(&mut input, values.len(), range.clone()).unwrap();
             prop_assert_eq!(part.as_slice(), &values[range]);
             prop_assert_eq!(input, &[7]);
+            let mut input = bytes.as_slice();
+            let packed = Packed::read(&mut input, values.len()).unwrap();
+            prop_assert_eq!(input, &[7]);
+            prop_assert!((0..values.len()).all(|at| packed.get(at) == values[at]));
         }
 
         #[test]

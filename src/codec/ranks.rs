@@ -103,11 +103,35 @@ impl<'a> Ranks<'a> {
         }
     }
 
-    /// Calls `visit` with each user's place among the container's, ascending.
-    pub(crate) fn for_each_rank(&self, mut visit: impl FnMut(u16)) {
+    /// Each user's place among the container's, ascending.
+    pub(crate) fn places(&self) -> Vec<u16> {
+        let mut places = vec![0; self.cardinality as usize];
+        let (mut rest, (words, last)) = (places.as_mut_slice(), self.words());
+        for (word, base) in words.iter().chain([&last]).zip((0u16..=u16::MAX).step_by(64)) {
+            let mut word = u64::from_le_bytes(*word);
+            let Some((of_word, after)) = rest.split_at_mut_checked(word.count_ones() as usize)
+            else {
+                break; // bits were parsed before: there are as many as they tell
+            };
+            for place in of_word {
+                *place = base | word.trailing_zeros() as u16;
+                word &= word - 1;
+            }
+            rest = after;
+        }
+        places
+    }
+
+    fn words(&self) -> (&'a [[u8; 8]], [u8; 8]) {
         let (words, rest) = self.bits.as_chunks::<8>();
         let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);
+        (words, last)
+    }
+
+    /// Calls `visit` with each user's place among the container's, ascending.
+    pub(crate) fn for_each_rank(&self, mut visit: impl FnMut(u16)) {
+        let (words, last) = self.words();
         for (word, base) in words.iter().chain([&last]).zip((0u16..=u16::MAX).step_by(64)) {
             let mut left = u64::from_le_bytes(*word);
             while left != 0 {
@@ -208,6 +232,7 @@ mod tests {
             ranks.or_into(&mut bits);
             prop_assert_eq!(&back, &expected);
             prop_assert_eq!(of_ranks, set.clone());
+            prop_assert!(ranks.places().into_iter().map(usize::from).eq(set.clone()));
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), expected);
             prop_assert!(Ranks::parse(all, set.len() as u32 + 1, &bytes).is_err());
             prop_assert!(Ranks::parse(all, set.len() as u32, &bytes[1..]).is_err());

@@ -105,7 +105,12 @@ impl Section {
                 Some(everyone) => Some(everyone.clone()),
                 None => self.everyone(chunk)?,
             };
-            return Ok(Some(self.block_of(at, record, (users, all), Some((presence, everyone)))?));
+            return Ok(Some(self.block_of(
+                at,
+                record,
+                (users, all),
+                Some((presence, everyone)),
+            )?));
         }
         let Some((at, users, of_chunk)) = self.packed(activity, chunk)? else { return Ok(None) };
         let Some((_, record)) = self.find(activity, CHUNK_PACKED)? else { return Ok(None) };
@@ -187,7 +192,7 @@ impl<'a> Block<'a> {
     /// Low 16 bits of each user, ascending; empty for rows of nobody.
     pub(crate) fn users(&self) -> &[u16] {
         self.users.get_or_init(|| match &self.source {
-            Source::Stored(Stored { everyone: Some((users, _)), .. }) => users.lows(),
+            Source::Stored(stored) => stored.users(),
             _ => Vec::new(),
         })
     }
@@ -209,6 +214,18 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// The times of some rows, each told with the place of its user among the block's.
+    pub(crate) fn times_at(&self, rows: &[(u32, u32)]) -> Result<Vec<i64>> {
+        if let Source::Stored(stored) = &self.source
+            && let Some(times) = stored.times_at(self.start, rows)?
+        {
+            return Ok(times);
+        }
+        let times = self.times()?;
+        let time = |(_, row): &(u32, u32)| times.get(*row as usize).copied();
+        Ok(rows.iter().filter_map(time).collect())
+    }
+
     /// A property on these rows; `None` where no row has it.
     pub(crate) fn column(&self, property: &str) -> Result<Option<Rc<BlockColumn<'a>>>> {
         let column = match &self.source {
@@ -221,6 +238,17 @@ impl<'a> Block<'a> {
 }
 
 impl<'a> Stored<'a> {
+    fn users(&self) -> Vec<u16> {
+        // Where others of the chunk have unpacked everyone, only places are left to be found.
+        if let Some((Presence::Ranks(_), Some(everyone))) = &self.everyone
+            && let (Ok(all), Ok(Some(places))) = (everyone.users(), self.places())
+        {
+            let user = |place: &u16| all.get(usize::from(*place)).copied().unwrap_or_default();
+            return places.iter().map(user).collect();
+        }
+        self.everyone.as_ref().map_or_else(Vec::new, |(users, _)| users.lows())
+    }
+
     fn places(&self) -> Result<Option<&[u16]>> {
         let Some((users, Some(everyone))) = &self.everyone else { return Ok(None) };
         Ok(once(&self.places, || everyone.places(users))?.as_deref())
@@ -241,6 +269,32 @@ impl<'a> Stored<'a> {
             }
         }
         if self.pages.in_day(&times) { Ok(times) } else { Err(self.pages.late()) }
+    }
+
+    /// `None` where all times must be read to know some.
+    fn times_at(&self, start: i64, rows: &[(u32, u32)]) -> Result<Option<Vec<i64>>> {
+        let Some(times) = self.pages.packed_times()? else { return Ok(None) };
+        let since = |row: u32| start.wrapping_add(times.get(row as usize));
+        let firsts = match &self.everyone {
+            Some((_, Some(everyone))) => everyone.packed_firsts()?,
+            _ => None,
+        };
+        let at: Vec<i64> = match (firsts, self.places()?) {
+            (None, _) => rows.iter().map(|(_, row)| since(*row)).collect(),
+            (Some(firsts), None) => {
+                let at =
+                    |(user, row): &(u32, u32)| since(*row).wrapping_add(firsts.get(*user as usize));
+                rows.iter().map(at).collect()
+            }
+            (Some(firsts), Some(places)) => {
+                let place = |user: u32| places.get(user as usize).map_or(0, |at| usize::from(*at));
+                let at =
+                    |(user, row): &(u32, u32)| since(*row).wrapping_add(firsts.get(place(*user)));
+                rows.iter().map(at).collect()
+            }
+        };
+        let from_start = at.iter().all(|at| *at >= start);
+        if from_start && self.pages.in_day(&at) { Ok(Some(at)) } else { Err(self.pages.late()) }
     }
 
     fn column(&self, property: &str, counts: &[u32]) -> Result<Option<Rc<BlockColumn<'a>>>> {

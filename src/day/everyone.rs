@@ -4,6 +4,7 @@
 use super::block::{Block, BlockColumn};
 use super::format::{BlockRecord, CHUNKS_MAX};
 use super::lazy::once;
+use super::pages::PackedTimes;
 use super::section::{ActivityCode, Presence, Section};
 use super::slices::Pages;
 use crate::error::Result;
@@ -21,6 +22,7 @@ pub(crate) struct Everyone<'a> {
     pages: OnceCell<Pages<'a>>,
     /// When each user did something first, in microseconds since the day's start.
     firsts: OnceCell<Option<Vec<i64>>>,
+    packed_firsts: OnceCell<Option<PackedTimes<'a>>>,
     /// What was read already, by property.
     columns: RefCell<Vec<(String, Option<Rc<BlockColumn<'a>>>)>>,
 }
@@ -43,6 +45,7 @@ impl Section {
             users: OnceCell::new(),
             pages: OnceCell::new(),
             firsts: OnceCell::new(),
+            packed_firsts: OnceCell::new(),
             columns: RefCell::default(),
         })))
     }
@@ -99,6 +102,11 @@ impl<'a> Everyone<'a> {
         Ok(firsts?.as_deref())
     }
 
+    /// The same, to look at some.
+    pub(super) fn packed_firsts(&self) -> Result<Option<&PackedTimes<'a>>> {
+        Ok(once(&self.packed_firsts, || self.pages()?.packed_times())?.as_ref())
+    }
+
     /// The column for the users at these places, or for all.
     pub(super) fn column_of(
         &self,
@@ -118,11 +126,10 @@ impl<'a> Everyone<'a> {
         if some.cardinality() == all.len() {
             return Ok(None);
         }
-        let mut places = Vec::with_capacity(some.cardinality());
         if let Presence::Ranks(ranks) = some {
-            ranks.for_each_rank(|rank| places.push(rank));
-            return Ok(Some(places));
+            return Ok(Some(ranks.places()));
         }
+        let mut places = Vec::with_capacity(some.cardinality());
         let mut all = (0u16..=u16::MAX).zip(all);
         some.for_each(|low| {
             let place = all.find(|(_, known)| **known == low);

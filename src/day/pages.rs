@@ -120,10 +120,7 @@ pub(crate) fn decode_times(
     to: &mut Vec<i64>,
 ) -> Result<(), String> {
     let mut input = bytes;
-    let code = cursor::u8(&mut input)?;
-    let unit_us = *TIME_UNITS_US
-        .get(usize::from(code))
-        .ok_or_else(|| format!("unknown unit of time {code}"))?;
+    let unit_us = unit_of(&mut input)?;
     let within = 0..=(end - 1) / unit_us;
     let mut wrong = None;
     to.reserve(wanted.len());
@@ -138,6 +135,38 @@ pub(crate) fn decode_times(
         return Err(format!("{} bytes follow the times", input.len()));
     }
     Ok(())
+}
+
+/// Times of a page of which some are looked at.
+#[derive(Debug)]
+pub(crate) struct PackedTimes<'a> {
+    unit_us: i64,
+    packed: ints::Packed<'a>,
+}
+
+impl<'a> PackedTimes<'a> {
+    /// The times of a page of so many rows.
+    pub(crate) fn read(bytes: &'a [u8], rows: usize) -> Result<PackedTimes<'a>, String> {
+        let mut input = bytes;
+        let unit_us = unit_of(&mut input)?;
+        let packed = ints::Packed::read(&mut input, rows)?;
+        match input.len() {
+            0 => Ok(PackedTimes { unit_us, packed }),
+            more => Err(format!("{more} bytes follow the times")),
+        }
+    }
+
+    /// In microseconds, as it was stored: nobody has checked that it lies within the day.
+    #[inline]
+    pub(crate) fn get(&self, row: usize) -> i64 {
+        self.packed.get(row).wrapping_mul(self.unit_us)
+    }
+}
+
+fn unit_of(input: &mut &[u8]) -> Result<i64, String> {
+    let code = cursor::u8(input)?;
+    let unit_us = TIME_UNITS_US.get(usize::from(code)).copied();
+    unit_us.ok_or_else(|| format!("unknown unit of time {code}"))
 }
 
 /// Appends the head of these pages.

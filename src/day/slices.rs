@@ -3,7 +3,7 @@
 use super::block::{BlockColumn, Cells, Texts};
 use super::column::{ColumnPage, Decoded};
 use super::format::BlockRecord;
-use super::pages::{PagePlace, PartPlace, decode_times};
+use super::pages::{PackedTimes, PagePlace, PartPlace, decode_times};
 use super::rows::Cell;
 use super::section::Section;
 use super::section_rows::part_bytes;
@@ -142,6 +142,17 @@ impl<'a> Pages<'a> {
                 .map_err(|e| self.damage(part, e))?;
         }
         Ok(times)
+    }
+
+    /// The times of all rows, to look at some; `None` where there are several pages, or part of one.
+    pub(super) fn packed_times(&self) -> Result<Option<PackedTimes<'a>>> {
+        let [Slice { page, rows, .. }] = self.slices.as_slice() else { return Ok(None) };
+        if rows.len() != page.rows || page.times.length == 0 {
+            return Ok(None);
+        }
+        let times = part_bytes(self.bytes, &page.times)
+            .and_then(|bytes| PackedTimes::read(bytes, page.rows));
+        times.map(Some).map_err(|e| self.damage(&page.times, e))
     }
 
     pub(super) fn in_day(&self, times: &[i64]) -> bool {

@@ -8,7 +8,9 @@ use super::{Question, share};
 use crate::error::Result;
 use crate::query::answer::{Column, DurationBin, Figures, FunnelStep};
 use crate::query::selector_name;
-use crate::scan::{FunnelSpec, Matcher, RowEvent, RowInput, RowJob, RowOperator, Run};
+use crate::scan::{
+    FunnelOrder, FunnelSpec, Matcher, Narrow, RowEvent, RowInput, RowJob, RowOperator, Run,
+};
 use crate::time::{Bucket, Micros};
 
 /// Where one class of the whole run's duration ends and the next begins, in seconds: 1, 10, a
@@ -46,7 +48,21 @@ fn input(question: &Question<'_>, spec: &FunnelSpec) -> RowInput {
     let (from, end) = question.instants().range();
     let to = if from == end { end } else { end.saturating_add(spec.within_us.unwrap_or(i64::MAX)) };
     let (selectors, numbering) = (spec.selectors(), question.numbering());
-    RowInput { selectors, from, to, numbering, ..RowInput::default() }
+    let narrow = narrow(question, spec);
+    RowInput { selectors, from, to, numbering, narrow, ..RowInput::default() }
+}
+
+/// A trend has a run for each bucket, an order that is not plain looks at what lies between: then
+/// all rows are needed.
+fn narrow(question: &Question<'_>, spec: &FunnelSpec) -> Option<Narrow> {
+    let plain = spec.order == FunnelOrder::Ordered && spec.exclude.is_empty();
+    let one_run = question.instants().len() == 1;
+    (plain && one_run).then(|| Narrow {
+        steps: spec.steps.len(),
+        within_us: spec.within_us.unwrap_or(Micros::MAX),
+        entries: question.instants().range(),
+        first_rows: question.groups.is_some(),
+    })
 }
 
 /// A user's run, or one for each bucket.
@@ -267,7 +283,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::scan::FunnelOrder;
 
     const SECOND_US: Micros = 1_000_000;
 

@@ -4,7 +4,7 @@ use super::frame::Frame;
 use super::layout::{BoundInput, BoundJob, Layout, Origin};
 use super::rows::{DayBlocks, Hit};
 use super::walk::{InChunk, opened};
-use super::{Job, Operator, Step, Tally, Users};
+use super::{Job, Operator, Step, Tally, Users, kernels};
 use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::time::{DaySpan, Tick};
@@ -52,7 +52,9 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
                 Origin::Stream(stream) => frame.load(place, stream)?,
                 Origin::Derived(derived, slot) => {
                     frame.derive(opened(at, place, blocks)?, span.day, derived)?;
-                    self.take(at_input, input, frame.hits(derived, slot), frame);
+                    if !layout.derived[derived].of_users() {
+                        self.take(at_input, input, frame.hits(derived, slot), frame);
+                    }
                 }
             }
         }
@@ -104,16 +106,19 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
         layout: &Layout,
         tallies: &mut [Tally],
     ) -> Result<()> {
-        for (pending, bits) in self.pending.iter().zip(&mut self.bits) {
-            fill(bits, pending);
-        }
+        let active = |input: &BoundInput| input.from <= day && day < input.to;
+        let present: Vec<bool> = (0..self.bound.inputs.len())
+            .map(|place| active(&self.bound.inputs[place]) && self.fill(place, frame, layout))
+            .collect();
         let inputs = self.bound.inputs.iter().enumerate();
         let users: Vec<Option<Users<'_>>> = inputs
             .map(|(place, input)| match input.origin {
-                _ if !(input.from <= day && day < input.to) => None,
+                _ if !present[place] => None,
                 Origin::Stream(stream) => frame.users(stream),
-                Origin::Derived(..) if self.pending[place].is_empty() => None,
-                Origin::Derived(..) => Some(Users::Bits(&self.bits[place])),
+                Origin::Derived(derived, slot) => {
+                    let listed = frame.listed(derived, slot).filter(|_| self.bound.set.is_none());
+                    Some(listed.map_or(Users::Bits(&self.bits[place]), Users::Listed))
+                }
             })
             .collect();
         if users.iter().all(Option::is_none) {
@@ -135,6 +140,24 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
         operator.day(&Step { day, users: &users, counts: &counts }, &mut tallies[self.place])?;
         self.pending.iter_mut().for_each(Vec::clear);
         Ok(())
+    }
+
+    /// Makes the bits of an input's day; false where there is nobody.
+    fn fill(&mut self, input: usize, frame: &Frame<'_, '_>, layout: &Layout) -> bool {
+        let (derived, slot) = match self.bound.inputs[input].origin {
+            Origin::Stream(_) => return true,
+            Origin::Derived(derived, slot) => (derived, slot),
+        };
+        if !layout.derived[derived].of_users() {
+            fill(&mut self.bits[input], &self.pending[input]);
+            return !self.pending[input].is_empty();
+        }
+        let Some(listed) = frame.listed(derived, slot) else { return false };
+        let Some(set) = self.bound.set else { return true };
+        let bits = &mut self.bits[input];
+        Users::Listed(listed).copy_into(bits);
+        kernels::and(bits, &frame.masks[set]);
+        !kernels::is_empty(bits)
     }
 
     /// Hands out the ticks before one, which no later day of the database touches.

@@ -3,8 +3,8 @@
 use super::grid::Unread;
 use super::kernels;
 use super::layout::{Layout, Stream};
-use super::rows::{DayBlocks, Hit, Sought};
-use super::users::Users;
+use super::rows::{DayBlocks, Found, Hit, Sought};
+use super::users::{Listed, Users};
 use super::walk::InChunk;
 use crate::codec::bits::Bits;
 use crate::error::Result;
@@ -47,6 +47,8 @@ struct Masked {
 struct DerivedDay {
     read: bool,
     by_slot: Vec<Vec<Hit>>,
+    /// Where a day is one tick and numbers of rows do not matter, only who it is.
+    users: Vec<Listed>,
 }
 
 impl<'w> Loaded<'w> {
@@ -128,6 +130,7 @@ impl<'w, 's> Frame<'w, 's> {
         for derived in &mut self.derived {
             if std::mem::take(&mut derived.read) {
                 derived.by_slot.iter_mut().for_each(Vec::clear);
+                derived.users.iter_mut().for_each(Listed::clear);
             }
         }
     }
@@ -187,17 +190,32 @@ impl<'w, 's> Frame<'w, 's> {
             within: None,
             counted: wanted.counted,
         };
-        let by_slot = &mut read.by_slot;
-        day.matched(&sought, tick, &mut |slot, hit| {
-            if by_slot.len() <= slot {
-                by_slot.resize_with(slot + 1, Vec::new);
+        day.matched(&sought, tick, &mut |found| match found {
+            Found::Hit(slot, hit) if !wanted.of_users() => {
+                of_slot(&mut read.by_slot, slot).push(hit);
             }
-            by_slot[slot].push(hit);
-        })
+            Found::Users { lows, slots: [] } => of_slot(&mut read.users, 0).extend(lows),
+            found => found.each_user(|slot, low| of_slot(&mut read.users, slot).push(low)),
+        })?;
+        read.users.iter_mut().for_each(Listed::tidy);
+        Ok(())
+    }
+
+    /// The users of a slot on the derived day, where that is all there is to know.
+    pub(super) fn listed(&self, derived: usize, slot: usize) -> Option<&Listed> {
+        self.derived[derived].users.get(slot).filter(|listed| !listed.is_empty())
     }
 
     /// The rows of a slot on the derived day; a user may come several times.
     pub(super) fn hits(&self, derived: usize, slot: usize) -> &[Hit] {
         self.derived[derived].by_slot.get(slot).map_or(&[], Vec::as_slice)
     }
+}
+
+#[inline]
+fn of_slot<T: Default>(by_slot: &mut Vec<T>, slot: usize) -> &mut T {
+    if by_slot.len() <= slot {
+        by_slot.resize_with(slot + 1, T::default);
+    }
+    &mut by_slot[slot]
 }

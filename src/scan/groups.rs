@@ -157,6 +157,14 @@ impl Groups {
         ranked.slots.get(group as usize).map_or(ranked.kept.len(), |slot| *slot as usize)
     }
 
+    /// The slots of many groups.
+    pub(crate) fn slots_of(&self, groups: &[u32]) -> Vec<u32> {
+        let Some(ranked) = self.ranked.get() else { return vec![0; groups.len()] };
+        let other = ranked.kept.len() as u32;
+        let slot = |group: &u32| ranked.slots.get(*group as usize).copied();
+        groups.iter().map(|group| slot(group).unwrap_or(other)).collect()
+    }
+
     /// The values of a slot, one per property; `None` for the slot of all others.
     pub(crate) fn key(&self, slot: usize) -> Option<Vec<Option<Value>>> {
         let number = *self.ranked.get()?.kept.get(slot)?;

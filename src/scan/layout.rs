@@ -1,7 +1,8 @@
 //! What the jobs of one scan share: selectors, sets of users, streams of bits, and rows.
 
 use super::groups::Groups;
-use super::rows::{BoundRows, Needs, RowJob};
+use super::narrow::{BoundNarrow, Narrow};
+use super::rows::{BoundRows, Needs, RowInput, RowJob};
 use super::selector::Selector;
 use super::sets::{Members, SetKind};
 use super::sizes::{BoundSizes, SizeJob};
@@ -34,6 +35,13 @@ pub(super) struct Derived {
     /// `None`: the database's days.
     pub(super) axis: Option<Arc<Axis>>,
     pub(super) counted: bool,
+}
+
+impl Derived {
+    /// A day is one tick, and numbers of rows do not matter: all there is to know is who it is.
+    pub(super) fn of_users(&self) -> bool {
+        self.axis.is_none() && !self.counted
+    }
 }
 
 /// Where the users of an input come from.
@@ -70,6 +78,7 @@ pub(super) struct BoundRowJobs {
     pub(super) places: Range<usize>,
     /// Places of the jobs.
     pub(super) jobs: Vec<usize>,
+    pub(super) narrow: Option<BoundNarrow>,
 }
 
 /// Everything that the walk needs to know of its jobs, each thing once.
@@ -173,8 +182,30 @@ impl Layout {
             return Ok(());
         }
         let places = self.places(rows.from, rows.to);
-        self.row_jobs.push(BoundRowJobs { rows, places, jobs: vec![place] });
+        let narrow = rows.narrow.clone();
+        let narrow = narrow.and_then(|narrow| self.narrow(narrow, &job.input, &places));
+        self.row_jobs.push(BoundRowJobs { rows, places, jobs: vec![place], narrow });
         Ok(())
+    }
+
+    /// `None` where a day of the database holds times at which the first step counts and others at
+    /// which it does not.
+    fn narrow(
+        &mut self,
+        narrow: Narrow,
+        input: &RowInput,
+        places: &Range<usize>,
+    ) -> Option<BoundNarrow> {
+        let (from, to) = narrow.entries;
+        let entries = self.places(from, to);
+        if self.whole(&entries, from, to) != entries {
+            return None;
+        }
+        let days = self.days(places);
+        let selector = |selector| self.selector(selector, days.0, days.1);
+        let selectors = input.selectors.iter().map(selector).collect();
+        let (places, spans) = (places.clone(), self.spans.clone());
+        Some(BoundNarrow { narrow, selectors, places, entries, spans })
     }
 
     fn size_job(&mut self, job: &SizeJob, find: &FindUser<'_>) -> Result<BoundSizes> {

@@ -4,7 +4,7 @@ use super::funnel::{FunnelSpec, Matcher};
 use super::gather::{Threshold, add_rows, counters};
 use super::kernels;
 use super::layout::{FindUser, Layout};
-use super::rows::{BoundRows, Gathered, RowInput, Sought};
+use super::rows::{BoundRows, Found, Gathered, RowInput, Sought};
 use super::selector::Selector;
 use super::walk::InChunk;
 use crate::codec::bits::Bits;
@@ -230,7 +230,10 @@ impl Occurrences {
         let within = (!self.whole.contains(&place)).then_some((self.from, self.to));
         let sought = Sought { filter, groups: None, ranked: true, axis: None, within, counted };
         let day = chunk.day(place)?;
-        day.matched(&sought, 0, &mut |_, hit| visit(hit.low, hit.rows))
+        day.matched(&sought, 0, &mut |found| match found {
+            Found::Hit(_, hit) => visit(hit.low, hit.rows),
+            Found::Users { lows, .. } => lows.iter().for_each(|low| visit(*low, 1)),
+        })
     }
 }
 

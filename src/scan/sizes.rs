@@ -64,10 +64,12 @@ impl Sizing {
             within: (!job.whole.contains(&place)).then_some((job.from, job.to)),
             counted: false,
         };
-        day.matched(&sought, 0, &mut |group, hit| {
-            if set.is_none_or(|set| set.contains(hit.low)) {
-                self.insert(group, hit.low);
-            }
+        day.matched(&sought, 0, &mut |found| {
+            found.each_user(|group, low| {
+                if set.is_none_or(|set| set.contains(low)) {
+                    self.insert(group, low);
+                }
+            });
         })?;
         if self.pairs.len() > PAIRS_MIN.max(2 * self.distinct) {
             self.tidy();

@@ -4,7 +4,8 @@ use super::active::ActiveJob;
 use super::frame::Frame;
 use super::grid::Grid;
 use super::layout::{BoundRowJobs, Layout};
-use super::rows::{Counted, DayBlocks, Erased, Gathered, RowGrid, RowJob};
+use super::narrow::Narrowing;
+use super::rows::{Counted, DayBlocks, Erased, Gathered, RowEvent, RowGrid, RowJob};
 use super::sizes::{self, Sizing};
 use super::{Job, Scanned, Tally, kernels};
 use crate::day::lazy::once;
@@ -133,10 +134,23 @@ impl Walk<'_, '_, '_> {
                 .filter(|active| somebody(active.bound.set))
                 .collect(),
             sizing: size_jobs.map(|job| (job, Sizing::default())).collect(),
-            ..Pass::of_rows(passes.next().unwrap_or_default())
+            gathered: self.gathering(passes.next().unwrap_or_default(), &frame),
         };
         self.pass(first, &at, &mut frame, tallies)?;
-        passes.try_for_each(|jobs| self.pass(Pass::of_rows(jobs), &at, &mut frame, tallies))
+        passes.try_for_each(|jobs| {
+            let gathered = self.gathering(jobs, &frame);
+            self.pass(Pass { gathered, ..Pass::default() }, &at, &mut frame, tallies)
+        })
+    }
+
+    fn gathering(&self, jobs: Vec<usize>, frame: &Frame<'_, '_>) -> Vec<Gathering<'_>> {
+        let gathering = |job: usize| {
+            let bound = &self.layout.row_jobs[job];
+            let set = bound.rows.set.map(|set| &*frame.masks[set]);
+            let narrowing = bound.narrow.as_ref().map(|narrow| Narrowing::new(narrow, set));
+            Gathering { job, events: Gathered::default(), narrowing }
+        };
+        jobs.into_iter().map(gathering).collect()
     }
 
     /// Row jobs in groups that fit into memory together; one alone may be larger.
@@ -187,11 +201,15 @@ impl Walk<'_, '_, '_> {
             for active in &mut pass.active {
                 active.day(at, place, frame, layout, &mut tallies.bits)?;
             }
-            for (job, events) in &mut pass.gathered {
+            for Gathering { job, events, narrowing } in &mut pass.gathered {
                 let bound = &layout.row_jobs[*job];
                 if bound.places.contains(&place) {
                     let set = bound.rows.set.map(|set| &*frame.masks[set]);
                     let day = opened(at, place, &day)?;
+                    if let Some(narrowing) = narrowing {
+                        events.narrowed_day(&bound.rows, day, narrowing.day(at, place)?)?;
+                        continue;
+                    }
                     let alike = layout.span(place).and_then(|span| bound.rows.alike_on(span));
                     if let (Some(time), None) = (alike, set) {
                         bound.rows.alike(time, day, &mut |alike| {
@@ -220,12 +238,16 @@ impl Walk<'_, '_, '_> {
         for active in pass.active {
             active.finish(chunk, &mut tallies.bits)?;
         }
-        for (job, events) in pass.gathered {
+        for Gathering { job, events, narrowing } in pass.gathered {
             let jobs = &self.layout.row_jobs[job].jobs;
-            events.each_user(&mut |low, events| {
+            let mut user = |low: u16, events: &[RowEvent]| {
                 let user = chunk << 16 | u32::from(low);
                 jobs.iter().try_for_each(|job| tallies.rows[*job].user(user, events))
-            })?;
+            };
+            match narrowing {
+                None => events.each_user(&mut user)?,
+                Some(narrowing) => narrowing.each_user(events, &mut user)?,
+            }
         }
         for (job, sizes) in pass.sizing {
             sizes.finish(&mut tallies.sizes[job]);
@@ -262,15 +284,15 @@ fn hand_out(events: &mut Gathered, bound: &BoundRowJobs, tallies: &mut Tallies) 
 #[derive(Default)]
 struct Pass<'w, 'a> {
     active: Vec<ActiveJob<'w, 'a>>,
-    gathered: Vec<(usize, Gathered)>,
+    gathered: Vec<Gathering<'w>>,
     sizing: Vec<(usize, Sizing)>,
 }
 
-impl Pass<'_, '_> {
-    fn of_rows(jobs: Vec<usize>) -> Self {
-        let gathered = jobs.into_iter().map(|job| (job, Gathered::default())).collect();
-        Pass { gathered, ..Pass::default() }
-    }
+/// A row job at work in one chunk.
+struct Gathering<'w> {
+    job: usize,
+    events: Gathered,
+    narrowing: Option<Narrowing<'w>>,
 }
 
 /// The day's rows, made at first use.

@@ -284,3 +284,54 @@ fn several_at_once_are_answered_as_each_alone() {
         }
     });
 }
+
+/// Events of few people at any time of many days, whose steps follow each other now and then.
+fn timed(db: &Db, names: &[&str; 4], random: &mut Random, (days, people): (u64, u64)) {
+    let events = (0..900).map(|_| {
+        let event = Event::new(format!("user {}", random.below(people)), *random.pick(names));
+        let time = random.below(days * 24) as i64 * (DAY_US / 24);
+        let place = ["here", "there"][random.below(2) as usize];
+        event
+            .at(DateTime::from_timestamp_micros(19_780 * DAY_US + time).unwrap())
+            .with("place", Value::Text(place.to_string()))
+    });
+    db.writer().unwrap().write_batch(Batch::new().events(events.collect::<Vec<_>>())).unwrap();
+}
+
+#[test]
+fn an_exclusion_that_never_happens_changes_no_funnel() {
+    for seed in 0..12 {
+        let mut random = Random(seed + 5);
+        let place = folder();
+        let zone = *random.pick(&ZONES);
+        let options = Options::new().time_zone(zone).durability(Durability::Os);
+        let db = Db::create(place.path().join("db"), options).unwrap();
+        // Few people meet often, many seldom: then most users of a day are packed in a chunk.
+        let shape = *random.pick(&[(40, 20), (12, 150), (90, 30), (3, 100)]);
+        timed(&db, &NAMES[0], &mut random, shape);
+        db.flush().unwrap();
+        for _ in 0..15 {
+            let steps: Vec<&str> =
+                (0..2 + random.below(3)).map(|_| *random.pick(&NAMES[0])).collect();
+            let within = *random.pick(&["3h", "1d", "2d", "5d", "7d", "30d", "60d"]);
+            let mut query = json!({"report": "funnel", "steps": steps, "within": within,
+                                   "ties": random.pick(&["in_order", "forbid"])});
+            if random.chance(4) {
+                query["within"] = Json::Null;
+            }
+            if random.chance(3) {
+                query["breakdown"] = json!(["place"]);
+            }
+            if random.chance(3) {
+                query["users"] = json!({"did": random.pick(&NAMES[0])});
+            }
+            if random.chance(3) {
+                query["from"] = json!("2024-03-05");
+                query["to"] = json!("2024-03-20");
+            }
+            let excluded = json!({"exclude": [{"event": "never", "after": 1, "before": 2}]});
+            let all_rows = ask_json(&db, with(&query, excluded));
+            assert_eq!(ask_json(&db, query.clone())["series"], all_rows["series"], "{query}");
+        }
+    }
+}

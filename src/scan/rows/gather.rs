@@ -9,6 +9,8 @@ use crate::day::rows::Cell;
 use crate::error::Result;
 use crate::event::{Decimal, Number};
 use crate::limits::CHUNK_USERS;
+use crate::scan::kernels;
+use crate::scan::narrow::Narrow;
 use crate::time::Micros;
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ pub(in crate::scan) struct BoundRows {
     pub(in crate::scan) unordered: bool,
     /// Not empty only where events may be alike.
     pub(in crate::scan) edges: Arc<[Micros]>,
+    pub(in crate::scan) narrow: Option<Narrow>,
     pub(in crate::scan) set: Option<usize>,
 }
 
@@ -83,6 +86,71 @@ impl Gathered {
             self.take(job, block, &reading, set);
             Ok(())
         })
+    }
+
+    /// Takes in a day of a job whose selectors are steps without conditions. `wanted`: by step,
+    /// whose rows matter.
+    pub(in crate::scan) fn narrowed_day(
+        &mut self,
+        job: &BoundRows,
+        day: &DayBlocks<'_, '_>,
+        wanted: &[Option<Box<Bits>>],
+    ) -> Result<()> {
+        let some = job.filters.iter().zip(wanted).filter(|(_, wanted)| wanted.is_some());
+        let filters: Vec<usize> = some.map(|(filter, _)| *filter).collect();
+        day.each(&filters, &[], &mut |block| {
+            let (mut mask, mut users): (u64, Option<Box<Bits>>) = (0, None);
+            for (bit, (&filter, wanted)) in job.filters.iter().zip(wanted).enumerate() {
+                if !day.grid.wants(filter, block.activity) {
+                    continue;
+                }
+                mask |= 1 << bit;
+                match (&mut users, wanted) {
+                    (Some(users), Some(wanted)) => kernels::or(users, wanted),
+                    (users, wanted) => *users = users.take().or_else(|| wanted.clone()),
+                }
+            }
+            users.map_or(Ok(()), |users| self.pick(job, day, block, (mask, &users)))
+        })
+    }
+
+    /// Takes in the rows of some users of a block.
+    fn pick(
+        &mut self,
+        job: &BoundRows,
+        day: &DayBlocks<'_, '_>,
+        block: &BlockRows<'_>,
+        (mask, wanted): (u64, &Bits),
+    ) -> Result<()> {
+        let (users, counts) = (block.block.users(), block.block.counts());
+        let (mut rows, mut lows) = (Vec::with_capacity(users.len()), Vec::new());
+        let mut row = 0u32;
+        for (user, &low) in (0u32..).zip(users) {
+            let end = row + counts.get(user as usize).map_or(1, |count| *count);
+            if wanted.contains(low) {
+                rows.extend((row..end).map(|row| (user, row)));
+                lows.extend((row..end).map(|_| low));
+            }
+            row = end;
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let groups = job.numbering.map(|of| block.groups(of, &day.grid.needs, day.reads));
+        let groups = groups.transpose()?;
+        let times = block.times_at(&rows, day.reads)?;
+        for ((&(user, row), low), at) in rows.iter().zip(lows).zip(times) {
+            if !(job.from..job.to).contains(&at) {
+                continue;
+            }
+            self.lows.push(low);
+            self.at.push(at);
+            self.masks.push(mask);
+            if let Some(groups) = groups {
+                self.groups.push(groups.get(user as usize, row as usize));
+            }
+        }
+        Ok(())
     }
 
     /// `None`: no row passes.

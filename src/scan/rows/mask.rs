@@ -1,5 +1,7 @@
 //! Which rows of a block pass.
 
+use std::borrow::Cow;
+
 /// The rows of a block that pass a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mask {
@@ -59,22 +61,17 @@ impl Mask {
         }
     }
 
-    /// Of the block's users, the places of those whose rows all pass; a mask of rows tells nobody.
-    pub(super) fn users(&self, count: usize) -> Vec<u32> {
+    /// Of the block's users those whose rows all pass, and their slots; a mask of rows tells nobody.
+    pub(super) fn passing<'u>(
+        &self,
+        users: &'u [u16],
+        slots: Option<&'u [u32]>,
+    ) -> (Cow<'u, [u16]>, Cow<'u, [u32]>) {
+        let slots = slots.unwrap_or_default();
         match self {
-            Mask::All => (0..count as u32).collect(), // a chunk's users fit
-            Mask::None | Mask::Rows(_) => Vec::new(),
-            Mask::Users(flags) => {
-                // Every place is written and the next one overwrites it: a branch would be guessed
-                // wrong half of the time.
-                let (mut users, mut passed) = (vec![0; flags.len()], 0);
-                for (place, passes) in (0u32..).zip(flags) {
-                    users[passed] = place;
-                    passed += usize::from(*passes);
-                }
-                users.truncate(passed);
-                users
-            }
+            Mask::All => (users.into(), slots.into()),
+            Mask::None | Mask::Rows(_) => (Cow::default(), Cow::default()),
+            Mask::Users(flags) => (kept(users, flags).into(), kept(slots, flags).into()),
         }
     }
 
@@ -87,6 +84,20 @@ impl Mask {
             Mask::Rows(flags) => flags.get(row).copied().unwrap_or(false),
         }
     }
+}
+
+/// The values whose flags are set. Every value is written and the next one overwrites it: a branch
+/// would be guessed wrong half of the time.
+fn kept<T: Copy + Default>(values: &[T], flags: &[bool]) -> Vec<T> {
+    let (mut kept, mut passed) = (vec![T::default(); values.len()], 0);
+    for (value, passes) in values.iter().zip(flags) {
+        if let Some(place) = kept.get_mut(passed) {
+            *place = *value;
+        }
+        passed += usize::from(*passes);
+    }
+    kept.truncate(passed);
+    kept
 }
 
 /// What holds for a user holds for each of their rows.
@@ -116,8 +127,15 @@ mod tests {
         assert_eq!(users.clone().or(&Mask::None, &[]), users);
         assert_eq!(Mask::of(vec![true, true], false), Mask::All);
         assert_eq!(Mask::of(Vec::new(), false), Mask::None);
-        assert_eq!((users.users(3), rows.users(3)), (vec![0, 2], Vec::new()));
-        assert_eq!((Mask::All.users(3), Mask::None.users(3)), (vec![0, 1, 2], Vec::new()));
+        let (lows, slots) = ([5, 6, 7], [50, 60, 70]);
+        let passing = |mask: &Mask| {
+            let (lows, slots) = mask.passing(&lows, Some(&slots));
+            (lows.into_owned(), slots.into_owned())
+        };
+        assert_eq!(passing(&users), (vec![5, 7], vec![50, 70]));
+        assert_eq!(passing(&Mask::All), (lows.to_vec(), slots.to_vec()));
+        assert_eq!((passing(&Mask::None), passing(&rows)), Default::default());
+        assert!(users.passing(&lows, None).1.is_empty());
         assert!(users.passes(2, 0) && !users.passes(1, 0) && rows.passes(1, 0));
     }
 }

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::scan::groups::{Groups, KeyPart};
 use crate::scan::kernels;
 use crate::time::{Axis, Micros, Tick};
+use std::borrow::Cow;
 
 /// Rows of one user in one tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,29 @@ pub(in crate::scan) struct Hit {
     pub(in crate::scan) tick: Tick,
     pub(in crate::scan) rows: u32,
     pub(in crate::scan) low: u16,
+}
+
+/// Rows that were found.
+#[derive(Debug)]
+pub(in crate::scan) enum Found<'f> {
+    /// Rows of one user in a slot.
+    Hit(usize, Hit),
+    /// Users who have such rows on the day, each once; their slots, or none where there is one slot.
+    Users { lows: &'f [u16], slots: &'f [u32] },
+}
+
+impl Found<'_> {
+    /// Calls `visit` with the slot (0 without groups) and the user of each.
+    #[inline]
+    pub(in crate::scan) fn each_user(&self, mut visit: impl FnMut(usize, u16)) {
+        match self {
+            Found::Hit(slot, hit) => visit(*slot, hit.low),
+            Found::Users { lows, slots: [] } => lows.iter().for_each(|low| visit(0, *low)),
+            Found::Users { lows, slots } => {
+                lows.iter().zip(*slots).for_each(|(low, slot)| visit(*slot as usize, *low));
+            }
+        }
+    }
 }
 
 /// Which rows are looked for.
@@ -44,20 +68,24 @@ impl Sought<'_> {
     fn slot(&self, groups: &Groups, group: u32) -> usize {
         if self.ranked { groups.slot(group) } else { group as usize }
     }
+
+    fn slots<'g>(&self, groups: &Groups, numbers: &'g [u32]) -> Cow<'g, [u32]> {
+        if self.ranked { groups.slots_of(numbers).into() } else { numbers.into() }
+    }
 }
 
 impl DayBlocks<'_, '_> {
-    /// Calls `visit` with the slot (0 without groups) and the rows of each user; a user may come
-    /// several times. `tick`: of the day, where it is one.
+    /// Calls `visit` with what is found; a user may come several times, and only where numbers of
+    /// rows matter are they told. `tick`: of the day, where it is one.
     pub(in crate::scan) fn matched(
         &self,
         sought: &Sought<'_>,
         tick: Tick,
-        visit: &mut dyn FnMut(usize, Hit),
+        visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<()> {
         let answered = self.by_everyone(sought, tick, visit)?;
         self.each(&[sought.filter], &answered, &mut |block| {
-            if self.by_containers(block, sought, tick, visit)?
+            if self.by_containers(block, sought, visit)?
                 || self.groups_by_containers(block, sought, tick, visit)?
             {
                 return Ok(());
@@ -79,7 +107,7 @@ impl DayBlocks<'_, '_> {
         &self,
         sought: &Sought<'_>,
         tick: Tick,
-        visit: &mut dyn FnMut(usize, Hit),
+        visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<Vec<bool>> {
         let needs = &self.grid.needs;
         if !needs.filter_of(sought.filter)?.of_any() || !sought.whole() || sought.counted {
@@ -107,8 +135,7 @@ impl DayBlocks<'_, '_> {
         &self,
         block: &BlockRows<'_>,
         sought: &Sought<'_>,
-        tick: Tick,
-        visit: &mut dyn FnMut(usize, Hit),
+        visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<bool> {
         let clauses = &self.grid.needs.filter_of(sought.filter)?.clauses;
         let mut left: Option<Box<Bits>> = None;
@@ -130,7 +157,9 @@ impl DayBlocks<'_, '_> {
         if !whole || sought.counted || indexed != clauses.len() || indexed > 1 {
             return Ok(false);
         }
-        kernels::for_each(&left, |low| visit(0, Hit { tick, rows: 1, low }));
+        let mut lows = Vec::new();
+        kernels::for_each(&left, |low| lows.push(low));
+        visit(Found::Users { lows: &lows, slots: &[] });
         Ok(true)
     }
 
@@ -141,7 +170,7 @@ impl DayBlocks<'_, '_> {
         block: &BlockRows<'_>,
         sought: &Sought<'_>,
         tick: Tick,
-        visit: &mut dyn FnMut(usize, Hit),
+        visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<bool> {
         let whole = sought.whole() && !sought.counted;
         let free = self.grid.needs.filter_of(sought.filter)?.clauses.is_empty();
@@ -161,7 +190,7 @@ impl DayBlocks<'_, '_> {
         }
         for indexed in values {
             let slot = sought.slot(groups, numbering.number(&[KeyPart::of(indexed.value)])?);
-            indexed.users.for_each(|low| visit(slot, Hit { tick, rows: 1, low }));
+            indexed.users.for_each(|low| visit(Found::Hit(slot, Hit { tick, rows: 1, low })));
         }
         Ok(true)
     }
@@ -193,27 +222,30 @@ impl DayBlocks<'_, '_> {
         mask: &Mask,
         sought: &Sought<'_>,
         tick: Tick,
-        visit: &mut dyn FnMut(usize, Hit),
+        visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<()> {
         let groups = self.groups(block, sought)?;
         let (users, counts) = (block.block.users(), block.block.counts());
         let whole = !matches!(mask, Mask::Rows(_)) && groups.is_none_or(|(_, of)| of.per_user);
+        if whole && !sought.counted {
+            let of_users = groups.map(|(groups, of)| sought.slots(groups, &of.values));
+            let (lows, slots) = mask.passing(users, of_users.as_deref());
+            visit(Found::Users { lows: &lows, slots: &slots });
+            return Ok(());
+        }
         let slot =
             |user, row| groups.map_or(0, |(groups, of)| sought.slot(groups, of.get(user, row)));
         let rows_of = |user: usize| counts.get(user).copied().unwrap_or(1);
-        if whole {
-            for user in mask.users(users.len()) {
-                let Some(&low) = users.get(user as usize) else { return Err(unknown()) };
-                let (user, rows) = (user as usize, rows_of(user as usize));
-                visit(slot(user, 0), Hit { tick, rows, low });
-            }
-            return Ok(());
-        }
         let mut row = 0;
         for (user, &low) in users.iter().enumerate() {
             let end = row + rows_of(user) as usize;
-            let passing = (row..end).filter(|row| mask.passes(user, *row));
-            passing.for_each(|row| visit(slot(user, row), Hit { tick, rows: 1, low }));
+            if whole && mask.passes(user, row) {
+                visit(Found::Hit(slot(user, 0), Hit { tick, rows: rows_of(user), low }));
+            } else if !whole {
+                let passing = (row..end).filter(|row| mask.passes(user, *row));
+                let hit = Hit { tick, rows: 1, low };
+                passing.for_each(|row| visit(Found::Hit(slot(user, row), hit)));
+            }
             row = end;
         }
         Ok(())
@@ -225,7 +257,7 @@ impl DayBlocks<'_, '_> {
         mask: &Mask,
         sought: &Sought<'_>,
         day: Tick,
-        visit: &mut dyn FnMut(usize, Hit),
+        visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<()> {
         let groups = self.groups(block, sought)?;
         let times = block.times(self.reads)?;
@@ -242,7 +274,7 @@ impl DayBlocks<'_, '_> {
                 }
                 let group = groups.map(|(groups, of)| (groups, of.get(user, row)));
                 let slot = group.map_or(0, |(groups, group)| sought.slot(groups, group));
-                visit(slot, Hit { tick: ticks.of(at), rows: 1, low });
+                visit(Found::Hit(slot, Hit { tick: ticks.of(at), rows: 1, low }));
             }
             row = end;
         }

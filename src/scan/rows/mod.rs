@@ -18,10 +18,11 @@ mod needs;
 pub(crate) use alike::Alike;
 pub(super) use gather::{BoundRows, Gathered};
 pub(super) use grid::{DayBlocks, RowGrid};
-pub(super) use matched::{Hit, Sought};
+pub(super) use matched::{Found, Hit, Sought};
 pub(super) use needs::Needs;
 
 use super::groups::Numbering;
+use super::narrow::Narrow;
 use super::selector::Selector;
 use super::sets::SetKind;
 use crate::error::{Error, ErrorKind, Result};
@@ -53,6 +54,8 @@ pub(crate) struct RowInput {
     pub(crate) unordered: bool,
     /// Times matter only so far as they lie between two of these; none: every time matters.
     pub(crate) edges: Arc<[Micros]>,
+    /// The selectors are steps: rows that cannot matter are left out.
+    pub(crate) narrow: Option<Narrow>,
 }
 
 /// One event as a row job sees it.

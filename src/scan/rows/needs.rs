@@ -122,6 +122,11 @@ impl Needs {
         let alike = one_of_a_kind && !told_apart;
         Ok(BoundRows {
             filters: input.selectors.iter().map(|selector| self.filter(selector)).collect(),
+            narrow: input.narrow.clone().filter(|narrow| {
+                let steps = input.selectors.len() == narrow.steps && narrow.steps > 1;
+                let only_times = input.number.is_none() && !input.activities && !input.unordered;
+                steps && only_times && input.selectors.iter().all(plain)
+            }),
             edges: if alike { input.edges.clone() } else { Arc::default() },
             from: input.from,
             to: input.to,

@@ -1,0 +1,289 @@
+//! Which rows a funnel needs, found out from who did what on which day.
+//!
+//! A step done within the window of an entry is done within so many days of it: a day's rows are
+//! read only of users who may have done the steps before within those days, and may do the next
+//! ones. And whoever did all steps on days that follow each other closely enough has a run that is
+//! over: what they did later cannot finish earlier. Most rows fall away, before any is read.
+
+use super::kernels;
+use super::rows::{Gathered, RowEvent};
+use super::walk::InChunk;
+use super::window::Window;
+use crate::codec::bits::Bits;
+use crate::error::Result;
+use crate::time::{DaySpan, Micros};
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// What a job asks of its first selectors: to be done in order, within a time of the first.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Narrow {
+    pub(crate) steps: usize,
+    pub(crate) within_us: i64,
+    /// Instants `[from, to)` at which the first step counts.
+    pub(crate) entries: (Micros, Micros),
+    /// Of users who get no further than the first step, the day's rows on which they do it first
+    /// are read; otherwise it is only told that they do it.
+    pub(crate) first_rows: bool,
+}
+
+/// Windows of more days look back over all days, and do not look ahead.
+const WINDOW_DAYS_MAX: usize = 40;
+
+/// A narrowing with its things found in the layout.
+#[derive(Debug)]
+pub(super) struct BoundNarrow {
+    pub(super) narrow: Narrow,
+    /// Of each step.
+    pub(super) selectors: Vec<usize>,
+    pub(super) places: Range<usize>,
+    /// Of the places, those on which the first step counts.
+    pub(super) entries: Range<usize>,
+    pub(super) spans: Vec<DaySpan>,
+}
+
+/// Who did each step on a day.
+type Did = Vec<Option<Box<Bits>>>;
+
+/// The narrowing of one chunk, day by day.
+pub(super) struct Narrowing<'w> {
+    bound: &'w BoundNarrow,
+    set: Option<Box<Bits>>,
+    /// Days that were read, from the current one on.
+    read: VecDeque<Did>,
+    next: usize,
+    /// By step, who did it on the days before, and today.
+    back: Vec<Reach>,
+    /// By step, who does it from today on as far as a window reaches; nothing where it is too far.
+    ahead: Option<Vec<Window>>,
+    /// By steps done less one: who has certainly done so many before today, within a window.
+    done: Vec<Bits>,
+    newer: Entered,
+    older: Option<Entered>,
+    /// Who did the first step at all.
+    entered: Box<Bits>,
+    wanted: Did,
+}
+
+/// The days that a window reaches back to.
+struct Reach {
+    /// `None`: all of them.
+    window: Option<Window>,
+    all: Box<Bits>,
+}
+
+/// Users who entered on the days from `start` on, by steps done since, each on a later day, less
+/// one.
+struct Entered {
+    start: Micros,
+    done: Vec<Bits>,
+}
+
+impl Entered {
+    fn new(start: Micros, steps: usize) -> Entered {
+        Entered { start, done: vec![Bits::EMPTY; steps - 1] }
+    }
+}
+
+impl BoundNarrow {
+    fn span(&self, place: usize) -> DaySpan {
+        self.spans.get(place).copied().unwrap_or(DaySpan { day: 0, start: 0, end: 0 })
+    }
+
+    /// Whether an event of the one day may be within the window of one of an earlier day.
+    fn reaches(&self, earlier: usize, later: usize) -> bool {
+        let least = self.span(later).start.saturating_sub(self.span(earlier).end);
+        least < self.narrow.within_us
+    }
+
+    fn looks_ahead(&self) -> bool {
+        let far = |place: &usize| self.reaches(*place, place + WINDOW_DAYS_MAX);
+        let last = self.places.end.saturating_sub(WINDOW_DAYS_MAX);
+        !(self.places.start..last).any(|place| far(&place))
+    }
+}
+
+impl<'w> Narrowing<'w> {
+    pub(super) fn new(bound: &'w BoundNarrow, set: Option<&Bits>) -> Narrowing<'w> {
+        let (steps, near) = (bound.narrow.steps, bound.looks_ahead());
+        let reach = || Reach { window: near.then(Window::new), all: Box::new(Bits::EMPTY) };
+        Narrowing {
+            bound,
+            set: set.map(|set| Box::new(set.clone())),
+            read: VecDeque::new(),
+            next: bound.places.start,
+            back: (1..steps).map(|_| reach()).collect(),
+            ahead: near.then(|| (1..steps).map(|_| Window::new()).collect()),
+            done: vec![Bits::EMPTY; steps],
+            newer: Entered::new(Micros::MIN, steps),
+            older: None,
+            entered: Box::new(Bits::EMPTY),
+            wanted: vec![None; steps],
+        }
+    }
+
+    /// Whose rows of each step are needed on the day; days come in order.
+    pub(super) fn day(&mut self, at: &InChunk<'_, '_>, place: usize) -> Result<&Did> {
+        self.read_until(at, place)?;
+        let Some(today) = self.read.pop_front() else { return Ok(&self.wanted) };
+        self.look_around(place, &today);
+        self.want(&today);
+        self.finish_runs(place, &today);
+        Ok(&self.wanted)
+    }
+
+    /// Hands out what was gathered, and an event for each user of whom nothing but that they did
+    /// the first step needs to be known.
+    pub(super) fn each_user(
+        mut self,
+        events: Gathered,
+        visit: &mut dyn FnMut(u16, &[RowEvent]) -> Result<()>,
+    ) -> Result<()> {
+        if self.bound.narrow.first_rows {
+            return events.each_user(visit);
+        }
+        let mut told = Box::new(Bits::EMPTY);
+        events.each_user(&mut |low, events| {
+            if !events.iter().any(|event| event.matches(0)) {
+                return Ok(());
+            }
+            told.insert(low);
+            visit(low, events)
+        })?;
+        kernels::and_not(&mut self.entered, &told);
+        let at = self.bound.narrow.entries.0;
+        let entry = [RowEvent { at, mask: 1, activity: 0, group: 0, number: None }];
+        let mut visited = Ok(());
+        kernels::for_each(&self.entered, |low| {
+            if visited.is_ok() {
+                visited = visit(low, &entry);
+            }
+        });
+        visited
+    }
+
+    fn read_until(&mut self, at: &InChunk<'_, '_>, place: usize) -> Result<()> {
+        let wanted = |next| {
+            let ahead = self.ahead.is_some() && self.bound.reaches(place, next);
+            next < self.bound.places.end && (next <= place || ahead)
+        };
+        let mut next = self.next;
+        while wanted(next) {
+            let did = self.bound.selectors.iter().enumerate().map(|(step, selector)| {
+                if step == 0 && !self.bound.entries.contains(&next) {
+                    return Ok(None);
+                }
+                let unread = at.grid.find(next, *selector, at.chunk)?;
+                if unread.is_empty() {
+                    return Ok(None);
+                }
+                let mut bits = Box::new(Bits::EMPTY);
+                unread.copy_into(&mut bits);
+                self.set.iter().for_each(|set| kernels::and(&mut bits, set));
+                Ok((!kernels::is_empty(&bits)).then_some(bits))
+            });
+            self.read.push_back(did.collect::<Result<_>>()?);
+            next += 1;
+        }
+        for (place, did) in
+            (self.next..next).zip(self.read.iter().skip(self.read.len() - (next - self.next)))
+        {
+            for (window, bits) in self.ahead.iter_mut().flatten().zip(&did[1..]) {
+                bits.iter().for_each(|bits| window.push(key(place), &**bits));
+            }
+        }
+        self.next = next;
+        Ok(())
+    }
+
+    /// Moves the windows on.
+    fn look_around(&mut self, place: usize, today: &Did) {
+        let first = if self.ahead.is_some() {
+            let earlier = (self.bound.places.start..place).rev();
+            let reached = earlier.take_while(|earlier| self.bound.reaches(*earlier, place));
+            place - reached.count()
+        } else {
+            0
+        };
+        for (reach, bits) in self.back.iter_mut().zip(today) {
+            match &mut reach.window {
+                None => bits.iter().for_each(|bits| kernels::or(&mut reach.all, bits)),
+                Some(window) => {
+                    bits.iter().for_each(|bits| window.push(key(place), &**bits));
+                    window.evict_before(key(first));
+                    window.union_into(&mut reach.all);
+                }
+            }
+        }
+        for window in self.ahead.iter_mut().flatten() {
+            window.evict_before(key(place));
+        }
+    }
+
+    fn want(&mut self, today: &Did) {
+        let steps = self.bound.narrow.steps;
+        let mut ahead = vec![Bits::EMPTY; if self.ahead.is_some() { steps - 1 } else { 0 }];
+        for (bits, window) in ahead.iter_mut().zip(self.ahead.iter().flatten()) {
+            window.union_into(bits);
+        }
+        let wanted = today.iter().enumerate().map(|(step, did)| {
+            let did = did.as_ref()?;
+            let mut wanted = self.of_use(step, &ahead);
+            self.back[..step].iter().for_each(|reach| kernels::and(&mut wanted, &reach.all));
+            if step == 0 && self.bound.narrow.first_rows {
+                let mut first = did.clone();
+                kernels::and_not(&mut first, &self.entered);
+                kernels::or(&mut wanted, &first);
+            }
+            kernels::and(&mut wanted, did);
+            (!kernels::is_empty(&wanted)).then_some(wanted)
+        });
+        self.wanted = wanted.collect();
+        today[0].iter().for_each(|did| kernels::or(&mut self.entered, did));
+    }
+
+    /// Users who may go on from the step as far as nobody knows yet that they come.
+    fn of_use(&self, step: usize, ahead: &[Bits]) -> Box<Bits> {
+        let mut all = Box::new(Bits::EMPTY);
+        let mut going_on = Bits([u64::MAX; 1_024]);
+        for to in step..self.bound.narrow.steps {
+            if let Some(ahead) = ahead.get(to.wrapping_sub(1)).filter(|_| to > step) {
+                kernels::and(&mut going_on, ahead);
+            }
+            if to > 0 {
+                let mut open = going_on.clone();
+                kernels::and_not(&mut open, &self.done[to]);
+                kernels::or(&mut all, &open);
+            }
+        }
+        all
+    }
+
+    /// Takes in what was certainly done within a window: one step a day.
+    fn finish_runs(&mut self, place: usize, today: &Did) {
+        let (span, within_us) = (self.bound.span(place), self.bound.narrow.within_us);
+        for entered in self.older.iter_mut().chain([&mut self.newer]) {
+            if span.end.saturating_sub(entered.start) > within_us {
+                continue;
+            }
+            for (step, did) in today.iter().enumerate().skip(1).rev() {
+                let Some(did) = did else { continue };
+                let mut now = entered.done[step - 1].clone();
+                kernels::and(&mut now, did);
+                kernels::or(&mut self.done[step], &now);
+                entered.done.get_mut(step).into_iter().for_each(|done| kernels::or(done, &now));
+            }
+        }
+        let Some(did) = today[0].as_ref() else { return };
+        if span.end.saturating_sub(self.newer.start) > within_us / 2 {
+            let newer = Entered::new(span.start, self.bound.narrow.steps);
+            self.older = Some(std::mem::replace(&mut self.newer, newer));
+        }
+        kernels::or(&mut self.newer.done[0], did);
+    }
+}
+
+/// A place as a window takes it.
+fn key(place: usize) -> i32 {
+    i32::try_from(place).unwrap_or(i32::MAX)
+}
