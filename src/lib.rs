@@ -69,6 +69,7 @@ mod day;
 mod db;
 mod error;
 mod event;
+mod first;
 mod fs;
 #[cfg(feature = "import")]
 mod import;

@@ -11,6 +11,7 @@ use crate::day::file::DayFile;
 use crate::day::section::{ActivityCode, Section};
 use crate::day::summary::{ActivityTotals, SectionPlace, SectionTotals, Summary};
 use crate::error::Result;
+use crate::first::FirstIndex;
 use crate::fs::Fs;
 use crate::memtable::{Memtable, Run, RunDay};
 use crate::time::{Calendar, Day, DaySpan, Micros, Zone};
@@ -40,6 +41,8 @@ pub(crate) struct SnapshotInner {
     #[cfg(test)]
     pub(crate) memtable: Memtable,
     pub(crate) users: UsersView,
+    /// The first-seen index of the published days.
+    pub(crate) first: Option<Arc<FirstIndex>>,
     watermark: Option<Micros>,
 }
 
@@ -75,6 +78,7 @@ pub(crate) struct Published {
     pub(crate) calendar: Calendar,
     pub(crate) days: Vec<StoredDay>,
     pub(crate) sealed: Arc<Vec<Arc<crate::users::UsersFile>>>,
+    pub(crate) first: Option<Arc<FirstIndex>>,
 }
 
 /// One place that holds rows of a day.
@@ -143,10 +147,11 @@ impl Published {
     ) -> Result<Published> {
         let days = open.days(fs, root, &manifest, summary)?;
         let sealed = open.users(fs, root, &manifest)?;
+        let first = open.first(fs, root, &manifest);
         let zone = Zone::named(&catalog.time_zone)?;
         let stored = days.iter().map(|day| day.span).chain(spans.iter().copied());
         let calendar = Calendar::new(zone, stored);
-        Ok(Published { manifest, catalog, calendar, days, sealed })
+        Ok(Published { manifest, catalog, calendar, days, sealed, first })
     }
 
     /// The users of the files, and none besides.
@@ -177,6 +182,7 @@ impl SnapshotInner {
             #[cfg(test)]
             memtable,
             users,
+            first: published.first.clone(),
             watermark,
         }
     }
@@ -197,6 +203,11 @@ impl SnapshotInner {
     /// Chunks that hold a user.
     pub(crate) fn chunks(&self) -> u32 {
         self.users.count.div_ceil(65_536)
+    }
+
+    /// The first-seen index, where there is one and nothing was found wrong with it.
+    pub(crate) fn first(&self) -> Option<&FirstIndex> {
+        self.first.as_deref().filter(|first| first.broken().is_none())
     }
 
     /// Time of the newest event; `None` in an empty database.

@@ -4,7 +4,7 @@ use crate::codec::record;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs::{Fs, NewFile};
 use crate::limits::{RECORD_BYTES_MAX, USERS_MAX};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +44,18 @@ pub(crate) struct NumberedFile {
     pub(crate) checksum: u32,
 }
 
+/// A generation of the first-seen index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FirstFileEntry {
+    /// Also the name: `first/0000000012.first`.
+    pub(crate) generation: u64,
+    pub(crate) length: u64,
+    /// Where the directory begins.
+    pub(crate) directory: u64,
+    /// CRC32C of the directory (which holds the checksums of the blocks).
+    pub(crate) checksum: u32,
+}
+
 /// Everything a reader needs to open the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
@@ -64,6 +76,17 @@ pub(crate) struct Manifest {
     /// Ascending by first ordinal, without gaps.
     pub(crate) users: Vec<UsersFileEntry>,
     pub(crate) ledgers: Vec<NumberedFile>,
+    /// The first-seen index of exactly these days, oldest generation first. `None`: there is none,
+    /// as in databases from before it.
+    #[serde(deserialize_with = "at_the_end")]
+    pub(crate) first: Option<Vec<FirstFileEntry>>,
+}
+
+/// The last field, absent where the record ends before it.
+fn at_the_end<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<FirstFileEntry>>, D::Error> {
+    Ok(Option::deserialize(deserializer).unwrap_or_default())
 }
 
 impl Manifest {
@@ -123,6 +146,7 @@ impl Manifest {
         let given = (self.users.iter().map(|f| f.generation))
             .chain(self.days.iter().map(|f| f.generation))
             .chain(self.ledgers.iter().map(|f| f.number))
+            .chain(self.first.iter().flatten().map(|f| f.generation))
             .chain([self.catalog.number, self.summary.number]);
         match given.max().filter(|given| *given >= self.next_generation) {
             Some(given) => Err(format!("file number {given} is not below the next one to give")),
@@ -237,6 +261,12 @@ mod tests {
             days: vec![DayFileEntry { generation: 12, length: 5_000, checksum: 1 }],
             users: vec![users(4, 0, 70_000), users(9, 70_000, 3)],
             ledgers: vec![numbered(10), numbered(11)],
+            first: Some(vec![FirstFileEntry {
+                generation: 13,
+                length: 70,
+                directory: 20,
+                checksum: 5,
+            }]),
         }
     }
 
@@ -276,6 +306,19 @@ mod tests {
         assert_eq!(Manifest::newest(&FS(), dir.path()).unwrap(), manifest(11));
         assert_eq!(FS().list(dir.path()).unwrap(), ["MANIFEST.10", "MANIFEST.11"]);
         assert_eq!(manifest(1).users_count(), 70_003);
+    }
+
+    /// Databases from before the first-seen index say nothing of it.
+    #[test]
+    fn a_manifest_without_the_last_field_is_read() {
+        let m = manifest(5);
+        let days = (&m.days, &m.users, &m.ledgers);
+        let head = (m.database, m.number, m.applied, m.published, m.next_generation, m.wal_from);
+        let older = record::seal(&MAGIC, FORMAT_VERSION, &(head, m.catalog, m.summary, days));
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(manifest_path(dir.path(), 5), &older).unwrap();
+        let read = Manifest::newest(&FS(), dir.path()).unwrap();
+        assert_eq!(read, Manifest { first: None, ..m });
     }
 
     #[test]
@@ -373,13 +416,14 @@ mod tests {
 
     #[test]
     fn contradictions_are_refused_though_the_checksum_is_right() {
-        let wrong: [fn(&mut Manifest); 6] = [
+        let wrong: [fn(&mut Manifest); 7] = [
             |m| m.users[1].first_ordinal = 70_001,
             |m| m.users[0].first_ordinal = 1,
             |m| m.users[1].count = u32::MAX,
             |m| m.next_generation = 39,
             |m| m.days[0].generation = 40,
             |m| m.ledgers[1].number = u64::MAX,
+            |m| m.first.as_mut().unwrap()[0].generation = 40,
         ];
         for (i, wrong) in wrong.into_iter().enumerate() {
             let dir = tempfile::tempdir().unwrap();

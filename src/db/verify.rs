@@ -3,11 +3,12 @@
 use super::{Db, Role};
 use crate::catalog::manifest::Manifest;
 use crate::error::Result;
+use crate::first::Broken;
 use crate::fs::Fs;
 use crate::snapshot::Snapshot;
 use crate::snapshot::files::{day_name, read_catalog, read_summary, users_name, wal_dir};
 use crate::wal;
-use crate::write::{Body, Environment, open_ledger};
+use crate::write::{Body, Environment, check_first, open_ledger};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -58,6 +59,7 @@ impl Db {
         let snapshot = self.snapshot()?;
         let mut report = VerifyReport::default();
         verify_days(&snapshot, &mut report);
+        verify_first(&snapshot, &mut report);
         for file in snapshot.inner.users.sealed.iter() {
             report.count(file.entry().length);
             report.check(&users_name(file.entry().generation), file.verify());
@@ -86,6 +88,24 @@ fn verify_days(snapshot: &Snapshot, report: &mut VerifyReport) {
     let manifest = &snapshot.inner.manifest;
     for entry in manifest.days.iter().filter(|entry| files.contains(&entry.generation)) {
         report.count(entry.length);
+    }
+}
+
+/// The first-seen index must say what the days say.
+fn verify_first(snapshot: &Snapshot, report: &mut VerifyReport) {
+    let inner = &*snapshot.inner;
+    let Some(index) = &inner.first else { return };
+    index.files().iter().for_each(|file| report.count(file.entry().length));
+    // Where a day cannot be read nothing can be compared; it has its own line.
+    if let Ok(Some(what)) = check_first(inner, index) {
+        index.distrust("first", what);
+    }
+    if let Some(Broken { file, message }) = index.broken() {
+        let message = format!(
+            "{message}; answers are found in the days meanwhile, and a writer's next flush makes \
+             the index anew"
+        );
+        report.damages.push(Damage { file: file.clone(), message });
     }
 }
 

@@ -2,11 +2,13 @@
 
 use super::{SnapshotSection, StoredDay};
 use crate::catalog::Catalog;
-use crate::catalog::manifest::{Manifest, NumberedFile};
+use crate::catalog::manifest::{DayFileEntry, FirstFileEntry, Manifest, NumberedFile};
 use crate::codec::checksum::crc;
 use crate::day::file::DayFile;
 use crate::day::summary::{SectionPlace, Summary};
 use crate::error::{Error, Result};
+use crate::first::FirstIndex;
+use crate::first::file::FirstFile;
 use crate::fs::{Fs, NewFile};
 use crate::limits::{RECORD_BYTES_MAX, SUMMARY_BYTES_MAX};
 use crate::users::UsersFile;
@@ -15,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Names of the folders of a database.
-pub(crate) const FOLDERS: [&str; 6] = ["wal", "days", "users", "ledger", "readers", "catalog"];
+pub(crate) const FOLDERS: [&str; 7] =
+    ["wal", "days", "first", "users", "ledger", "readers", "catalog"];
 
 /// `days/0000000012.day`.
 pub(crate) fn day_name(generation: u64) -> String {
@@ -25,6 +28,11 @@ pub(crate) fn day_name(generation: u64) -> String {
 /// `days/0000000012.summary`.
 pub(crate) fn summary_name(number: u64) -> String {
     format!("days/{number:010}.summary")
+}
+
+/// `first/0000000012.first`.
+pub(crate) fn first_name(generation: u64) -> String {
+    format!("first/{generation:010}.first")
 }
 
 /// `users/0000000012.users`.
@@ -54,6 +62,7 @@ pub(crate) struct OpenFiles {
     days: HashMap<u64, Arc<DayFile>>,
     sections: HashMap<(u64, u64), Arc<SnapshotSection>>,
     users: HashMap<u64, Arc<UsersFile>>,
+    first: HashMap<u64, Arc<FirstFile>>,
 }
 
 impl OpenFiles {
@@ -86,6 +95,33 @@ impl OpenFiles {
         }
         self.sections = sections;
         Ok(group_by_day(self.sections.values()))
+    }
+
+    /// Opens some sections of the day files that the manifest names.
+    pub(crate) fn some_sections<'p>(
+        &mut self,
+        fs: &dyn Fs,
+        root: &Path,
+        manifest: &Manifest,
+        places: impl Iterator<Item = &'p SectionPlace>,
+    ) -> Result<Vec<Arc<SnapshotSection>>> {
+        let mut opened = Vec::new();
+        for place in places {
+            let named = |entry: &&DayFileEntry| entry.generation == place.file;
+            let missing = !self.days.contains_key(&place.file);
+            if let Some(entry) = missing.then(|| manifest.days.iter().find(named)).flatten() {
+                let file = open_day(fs, root, manifest.database, entry)?;
+                self.days.insert(place.file, Arc::new(file));
+            }
+            let key = (place.file, place.offset);
+            let section = match self.sections.get(&key) {
+                Some(section) => section.clone(),
+                None => Arc::new(self.section(place)?),
+            };
+            self.sections.insert(key, section.clone());
+            opened.push(section);
+        }
+        Ok(opened)
     }
 
     fn section(&self, place: &SectionPlace) -> Result<SnapshotSection> {
@@ -125,6 +161,46 @@ impl OpenFiles {
         self.users = users;
         Ok(Arc::new(sealed))
     }
+
+    /// Opens the first-seen index that the manifest names; `None` where it names none. What the
+    /// index tells is in the days as well: one that cannot be opened keeps nobody out.
+    pub(crate) fn first(
+        &mut self,
+        fs: &dyn Fs,
+        root: &Path,
+        manifest: &Manifest,
+    ) -> Option<Arc<FirstIndex>> {
+        let mut files = HashMap::new();
+        for entry in manifest.first.as_ref()? {
+            let file = match self.first.remove(&entry.generation) {
+                Some(file) => file,
+                None => match open_first(fs, root, manifest.database, entry) {
+                    Ok(file) => Arc::new(file),
+                    Err(e) => {
+                        let name = first_name(entry.generation);
+                        return Some(Arc::new(FirstIndex::broken_at(name, e.to_string())));
+                    }
+                },
+            };
+            files.insert(entry.generation, file);
+        }
+        self.first = files;
+        let generations = manifest.first.iter().flatten().map(|entry| entry.generation);
+        let files = generations.filter_map(|number| self.first.get(&number).cloned()).collect();
+        Some(Arc::new(FirstIndex::new(files)))
+    }
+}
+
+/// Opens a generation of the first-seen index.
+pub(crate) fn open_first(
+    fs: &dyn Fs,
+    root: &Path,
+    database: u128,
+    entry: &FirstFileEntry,
+) -> Result<FirstFile> {
+    let name = first_name(entry.generation);
+    let bytes = map(fs, root, &name, Some(entry.length))?;
+    FirstFile::open(&name, bytes, database, entry)
 }
 
 /// Live sections by day, each day's in commit order.
@@ -145,12 +221,7 @@ pub(crate) fn commit_order(place: &SectionPlace) -> (i32, u64, u64, u64) {
     (place.totals.day, place.sequence_last, place.file, place.offset)
 }
 
-fn open_day(
-    fs: &dyn Fs,
-    root: &Path,
-    database: u128,
-    entry: &crate::catalog::manifest::DayFileEntry,
-) -> Result<DayFile> {
+fn open_day(fs: &dyn Fs, root: &Path, database: u128, entry: &DayFileEntry) -> Result<DayFile> {
     let name = day_name(entry.generation);
     let bytes = map(fs, root, &name, Some(entry.length))?;
     DayFile::open(&name, bytes, database, entry.generation, entry.checksum)

@@ -152,6 +152,7 @@ impl State {
             return Ok(());
         }
         self.writing(|state| {
+            state.draft.unindexed.moved(&gone);
             state.draft.remove(&gone);
             for (generation, file) in built {
                 state.draft.add_file(generation, file);

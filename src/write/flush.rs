@@ -24,7 +24,7 @@ impl State {
     /// happens where there is nothing.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.flushed = self.env.now();
-        if !self.unapplied {
+        if !self.unapplied && !self.first_is_due() {
             return self.alive();
         }
         self.writing(|state| {
@@ -45,7 +45,7 @@ impl State {
         if !self.memtable.is_empty() {
             let run = Run::merge(&self.memtable.runs);
             let (generation, file) = self.write_day_file(&run)?;
-            self.draft.add_file(generation, file);
+            self.draft.add_rows(generation, file);
         }
         let live = self.users.live.clone();
         let live = live.read().unwrap_or_else(PoisonError::into_inner);

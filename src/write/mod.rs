@@ -14,6 +14,7 @@ pub(crate) mod compact;
 mod define;
 mod door;
 mod duplicates;
+mod first;
 mod flush;
 mod frame;
 mod publish;
@@ -36,6 +37,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use door::Batch;
+pub(crate) use first::check_first;
 pub(crate) use flush::open_ledger;
 pub(crate) use frame::Body;
 pub use recover::OpenReport;

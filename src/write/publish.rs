@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::snapshot::Published;
 use crate::snapshot::files::{
-    catalog_name, day_name, ledger_name, summary_name, users_name, write_summary,
+    catalog_name, day_name, first_name, ledger_name, summary_name, users_name, write_summary,
 };
 use crate::time::DaySpan;
 use std::collections::HashSet;
@@ -25,6 +25,7 @@ impl State {
             let summary = write_summary(&*fs, &root, number, &self.draft.summary)?;
             self.draft.manifest.summary = summary;
         }
+        self.keep_up_first()?;
         let now = self.env.now();
         let max_age = i64::try_from(self.options.reader_max_age.as_micros()).unwrap_or(i64::MAX);
         let pinned = lease::pinned(&*fs, &root, now, max_age)?;
@@ -41,11 +42,12 @@ impl State {
 
     /// Opens what the draft names.
     pub(crate) fn open_draft(&mut self, spans: &[DaySpan]) -> Result<()> {
+        let manifest = Arc::new(self.covered_manifest());
         self.published = Arc::new(Published::open(
             &*self.env.fs,
             &self.root,
             &mut self.open,
-            Arc::new(self.draft.manifest.clone()),
+            manifest,
             self.catalog.clone(),
             &self.draft.summary,
             spans,
@@ -73,9 +75,12 @@ pub(crate) fn sweep(
     for kept in Manifest::all(fs, root)? {
         keep.extend(names_of(&kept));
     }
-    for (dir, suffixes) in
-        [("days", &[".day", ".summary"][..]), ("users", &[".users"]), ("ledger", &[".ledger"])]
-    {
+    for (dir, suffixes) in [
+        ("days", &[".day", ".summary"][..]),
+        ("first", &[".first"]),
+        ("users", &[".users"]),
+        ("ledger", &[".ledger"]),
+    ] {
         for name in list(fs, &root.join(dir))? {
             let number = suffixes.iter().find_map(|s| name.strip_suffix(s)?.parse().ok());
             let path = format!("{dir}/{name}");
@@ -95,7 +100,7 @@ pub(crate) fn sweep(
 
 /// Removes what a crash left half-written: only for who holds the lock, before anything is written.
 pub(crate) fn sweep_unfinished(fs: &dyn Fs, root: &Path) -> Result<()> {
-    for dir in ["", "days", "users", "ledger", "wal"].map(|dir| root.join(dir)) {
+    for dir in ["", "days", "first", "users", "ledger", "wal"].map(|dir| root.join(dir)) {
         for name in list(fs, &dir)?.into_iter().filter(|name| name.ends_with(".tmp")) {
             remove(fs, &dir.join(name))?;
         }
@@ -116,8 +121,9 @@ fn names_of(manifest: &Manifest) -> impl Iterator<Item = String> + '_ {
     let days = manifest.days.iter().map(|entry| day_name(entry.generation));
     let users = manifest.users.iter().map(|entry| users_name(entry.generation));
     let ledgers = manifest.ledgers.iter().map(|file| ledger_name(file.number));
+    let first = manifest.first.iter().flatten().map(|entry| first_name(entry.generation));
     let own = [summary_name(manifest.summary.number), catalog_name(manifest.catalog.number)];
-    days.chain(users).chain(ledgers).chain(own)
+    days.chain(users).chain(ledgers).chain(first).chain(own)
 }
 
 fn list(fs: &dyn Fs, dir: &Path) -> Result<Vec<String>> {

@@ -69,6 +69,7 @@ pub(crate) fn create(env: &Environment, root: &Path, options: &Options) -> Resul
         days: Vec::new(),
         users: Vec::new(),
         ledgers: Vec::new(),
+        first: Some(Vec::new()),
     };
     manifest.publish(fs, root, &[])
 }
@@ -271,6 +272,7 @@ fn published_state(
         reserved: BTreeSet::new(),
         flushed: now,
         synced: now,
+        first_given_up: false,
         broken: None,
         draft: Draft::of(manifest, summary),
     })

@@ -1,6 +1,7 @@
 //! What the one writer keeps: the log, the memtable, and what the next manifest will say.
 
 use super::duplicates::{BatchIds, InsertIds};
+use super::first::Unindexed;
 use super::frame::{Body, InstallRecord};
 use super::settings::{Environment, Options};
 use super::view::{CurrentView, View};
@@ -53,6 +54,8 @@ pub(crate) struct State {
     /// Time of the last flush, and of the last sync of the log.
     pub(crate) flushed: Micros,
     pub(crate) synced: Micros,
+    /// The first-seen index could not be made from the days: this process does not try again.
+    pub(crate) first_given_up: bool,
     /// The failure after which nothing is written any more.
     pub(crate) broken: Option<String>,
 }
@@ -65,14 +68,23 @@ pub(crate) struct Draft {
     pub(crate) summary: Summary,
     /// The summary is not the one that the manifest names.
     pub(crate) summary_changed: bool,
+    /// What the first-seen index does not know yet.
+    pub(crate) unindexed: Unindexed,
 }
 
 impl Draft {
     /// The state that a manifest tells.
     pub(crate) fn of(manifest: Manifest, summary: Summary) -> Draft {
-        Draft { manifest, summary, summary_changed: false }
+        Draft { manifest, summary, summary_changed: false, unindexed: Unindexed::default() }
     }
 
+    /// Adds a file of rows that are new.
+    pub(crate) fn add_rows(&mut self, generation: u64, file: FinishedDayFile) {
+        self.unindexed.add(&file.places);
+        self.add_file(generation, file);
+    }
+
+    /// Adds a file of rows that were there before.
     pub(crate) fn add_file(&mut self, generation: u64, file: FinishedDayFile) {
         let FinishedDayFile { places, length, checksum } = file;
         self.manifest.days.push(DayFileEntry { generation, length, checksum });
@@ -168,6 +180,7 @@ impl State {
     /// Takes the files of a committed import into the draft.
     pub(crate) fn install(&mut self, sequence: u64, record: InstallRecord) {
         let draft = &mut self.draft;
+        draft.unindexed.install(&record, &draft.summary);
         draft.remove(&record.removed.iter().copied().collect());
         draft.manifest.days.extend(record.files);
         draft.add_sections(record.sections);

@@ -8,7 +8,7 @@ use crate::write::bulk::{Bulk, BulkCounts, BulkStart, Replace};
 use std::collections::BTreeSet;
 
 /// Writes the events of each day to a file of its own, as an import does.
-fn import(db: &Db, id: Option<&str>, events: &[Event], replace: Replace) -> Option<u64> {
+pub(super) fn import(db: &Db, id: Option<&str>, events: &[Event], replace: Replace) -> Option<u64> {
     let writer = db.writer().unwrap();
     let mut bulk = match writer.bulk(id).unwrap() {
         BulkStart::Repeated(_) => return None,

@@ -1,17 +1,20 @@
 //! A small database in memory, and the same events as plain sets.
 
 use crate::catalog::Catalog;
-use crate::catalog::manifest::{DayFileEntry, Manifest, NumberedFile};
+use crate::catalog::manifest::{DayFileEntry, FirstFileEntry, Manifest, NumberedFile};
+use crate::codec::bits::Bits;
 use crate::day::build::build_section;
 use crate::day::file::{DayFileWriter, FileIdentity};
 use crate::day::rows::{DayRows, NO_USER};
 use crate::day::summary::Summary;
+use crate::first::block::Firsts;
+use crate::first::file::{FirstFile, Part};
 use crate::fs::Fs;
 use crate::fs::simulated::SimulatedFs;
 use crate::memtable::{Memtable, Run};
 use crate::query::answer::{Answer, BucketStart};
 use crate::query::{FromDate, SetTree, ToDate};
-use crate::snapshot::files::{OpenFiles, day_name};
+use crate::snapshot::files::{OpenFiles, day_name, first_name};
 use crate::snapshot::{Published, Snapshot, SnapshotInner};
 use crate::time::{Day, DaySpan};
 use crate::users::{LiveUsers, UsersView};
@@ -37,20 +40,21 @@ pub(super) struct World {
     pub(super) snapshot: Snapshot,
 }
 
-fn manifest(days: Vec<DayFileEntry>) -> Manifest {
+fn manifest(days: Vec<DayFileEntry>, first: Option<Vec<FirstFileEntry>>) -> Manifest {
     let file = NumberedFile { number: 0, length: 0, checksum: 0 };
     Manifest {
         database: 0,
         number: 0,
         applied: 2,
         published: 0,
-        next_generation: 3,
+        next_generation: 5,
         wal_from: 0,
         catalog: file,
         summary: file,
         days,
         users: Vec::new(),
         ledgers: Vec::new(),
+        first,
     }
 }
 
@@ -107,10 +111,33 @@ fn day_file(fs: &SimulatedFs, generation: u64, events: &[Did], all: &mut Summary
     DayFileEntry { generation, length: done.length, checksum: done.checksum }
 }
 
+/// Writes a generation of the first-seen index of these events; nobody knows of others.
+fn first_file(fs: &SimulatedFs, generation: u64, events: &[Did]) -> FirstFileEntry {
+    let names = events.iter().map(|(_, _, name)| Some(*name)).chain([None]);
+    let names: BTreeSet<Option<&str>> = names.collect();
+    let part = |name: Option<&str>| {
+        let block = |chunk: u32| {
+            let (mut firsts, mut users) = (Firsts::new(), Bits::EMPTY);
+            for (day, user, _) in events.iter().filter(|did| name.is_none_or(|n| n == did.2)) {
+                if *user != NO_USER && user >> 16 == chunk {
+                    firsts.meet(*user as u16, *day);
+                    users.insert(*user as u16);
+                }
+            }
+            Some((chunk, firsts.block(&users)?))
+        };
+        let blocks = (0..4).filter_map(block).collect();
+        Ok(Part { activity: name.map(str::to_owned), blocks })
+    };
+    let path = Path::new(ROOT).join(first_name(generation));
+    FirstFile::write(fs, &path, 0, generation, names.into_iter().map(part)).unwrap()
+}
+
 const ROOT: &str = "db";
 
 impl World {
-    /// The events in two day files up to these places, the rest in several runs.
+    /// The events in two day files up to these places, the rest in several runs. Every other world
+    /// has a first-seen index of the files.
     pub(super) fn new(events: Vec<Did>, filed: (usize, usize)) -> World {
         World::damaged(events, filed, |_| {})
     }
@@ -126,8 +153,11 @@ impl World {
         let mut summary = Summary::default();
         let parts = [(1, &events[..filed.0]), (2, &events[filed.0..filed.1])];
         let parts = parts.into_iter().filter(|(_, part)| !part.is_empty());
+        fs.create_dir_all(&Path::new(ROOT).join("first")).unwrap();
+        let first = parts.clone().map(|(generation, part)| first_file(&fs, generation + 2, part));
+        let first = events.len().is_multiple_of(2).then(|| first.collect());
         let days = parts.map(|(generation, part)| day_file(&fs, generation, part, &mut summary));
-        let manifest = Arc::new(manifest(days.collect()));
+        let manifest = Arc::new(manifest(days.collect(), first));
         if filed.1 > filed.0 {
             fs.edit(&Path::new(ROOT).join(day_name(2)), damage);
         }
