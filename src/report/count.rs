@@ -23,11 +23,11 @@ pub(super) fn people<'a>(
     operator: impl Fn(u32) -> People + Send + Sync + 'a,
 ) -> Job<'a> {
     let ranged = question.query.is_ranged();
-    let (from, to) = match ranged {
-        true => (question.plan.from_tick, question.plan.to_tick),
-        false => (Tick::MIN, Tick::MAX),
-    };
-    let inputs = vec![question.input_of_all(&Selector::Any, from, to)];
+    let any = |from, to| question.input_of_all(&Selector::Any, from, to);
+    let inputs = vec![match ranged {
+        true => any(question.plan.from_tick, question.plan.to_tick),
+        false => any(Tick::MAX, Tick::MAX).with_seen(),
+    }];
     let job = question.job(inputs, sums, move |chunk| Box::new(operator(chunk)));
     Job { axis: job.axis.clone().filter(|_| ranged), ..job }
 }

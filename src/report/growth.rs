@@ -27,17 +27,20 @@ pub(super) fn prepare<'a>(
 ) -> Prepared<'a> {
     // Without a breakdown any event is the same events: no second input then.
     let any = new_means_any && (*event != Selector::Any || question.groups.is_some());
-    let inputs = inputs(question, event, any);
     let sums = question.plan.buckets.len() * SUMS;
     let job = match trailing.map(|days| question.plan.ticks(days)) {
         Some(ticks) => {
             let edges = question.edges();
+            let from = question.looks_back(ticks.saturating_mul(2));
+            let inputs = inputs(question, event, any, from);
             question.job(inputs, sums, move |_| -> Box<dyn Operator> {
                 Box::new(ByBucket::new(edges.clone(), Sliding::new(edges.clone(), ticks, any)))
             })
         }
         None => {
             let (edges, lead) = with_lead(question, gap);
+            let from = edges.first().copied().unwrap_or(question.plan.from_tick);
+            let inputs = inputs(question, event, any, from);
             let gap = Tick::try_from(gap).unwrap_or(Tick::MAX);
             question.job(inputs, sums, move |_| -> Box<dyn Operator> {
                 Box::new(ByBucket::new(edges.clone(), Calendar::new(lead, gap, any)))
@@ -47,11 +50,11 @@ pub(super) fn prepare<'a>(
     Prepared::new(job, |question, tally| Ok(figures(question, &tally)))
 }
 
-/// All history up to the end of the range: "first" means first ever.
-fn inputs(question: &Question<'_>, event: &Selector, any: bool) -> Vec<Input> {
+/// Up to the end of the range, with everybody seen before: "first" means first ever.
+fn inputs(question: &Question<'_>, event: &Selector, any: bool, from: Tick) -> Vec<Input> {
     let to = question.plan.to_tick;
-    let mut inputs = vec![question.input(event, Tick::MIN, to)];
-    inputs.extend(any.then(|| question.input_of_all(&Selector::Any, Tick::MIN, to)));
+    let mut inputs = vec![question.input(event, from, to).with_seen()];
+    inputs.extend(any.then(|| question.input_of_all(&Selector::Any, from, to).with_seen()));
     inputs
 }
 

@@ -279,12 +279,19 @@ impl<'a> Question<'a> {
     /// The events of a selector in some ticks, those of the group at hand.
     fn input(&self, selector: &Selector, from: Tick, to: Tick) -> Input {
         let slot = self.groups.clone().map(|groups| (groups, self.slot));
-        Input { selector: selector.clone(), from, to, slot }
+        Input { selector: selector.clone(), from, to, seen_before: false, slot }
     }
 
     /// The events of a selector in some ticks, whatever their group.
     fn input_of_all(&self, selector: &Selector, from: Tick, to: Tick) -> Input {
-        Input { selector: selector.clone(), from, to, slot: None }
+        Input { selector: selector.clone(), from, to, seen_before: false, slot: None }
+    }
+
+    /// The first tick that a report needs by itself, beside who was seen before it: its first bucket
+    /// starts there, or what the bucket looks back on, so many ticks before its end.
+    fn looks_back(&self, ticks: Tick) -> Tick {
+        let Some(first) = self.plan.buckets.first() else { return self.plan.from_tick };
+        first.start.min(first.end.saturating_sub(ticks))
     }
 
     /// The numbers of the breakdown's groups.

@@ -5,7 +5,7 @@ use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::query::answer::{Column, Figures};
 use crate::scan::{BucketOperator, ByBucket, Edges, Selector, Step, Tally, Users, Window, kernels};
-use crate::time::{Day, Tick};
+use crate::time::Day;
 
 const STATES: [&str; 7] =
     ["new", "current", "reactivated", "resurrected", "at_risk_week", "at_risk_month", "dormant"];
@@ -21,9 +21,10 @@ pub(super) fn prepare<'a>(
     month: u32,
 ) -> Prepared<'a> {
     let edges = question.edges();
-    // One day more: who came back on the day after the last bucket.
-    let input = question.input(event, Tick::MIN, question.plan.to_tick.saturating_add(1));
     let (week, month) = (question.plan.ticks(week), question.plan.ticks(month));
+    // One day more: who came back on the day after the last bucket.
+    let to = question.plan.to_tick.saturating_add(1);
+    let input = question.input(event, question.looks_back(week.max(month)), to).with_seen();
     let job = question.job(vec![input], question.plan.buckets.len() * SUMS, move |_| {
         let operator = States::new(edges.clone(), week, month);
         Box::new(ByBucket::new(edges.clone(), operator))

@@ -33,6 +33,36 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
         ActiveJob { place, job, bound, operator: None, pending, bits }
     }
 
+    /// Hands out everybody seen before the inputs' days, as one day before them.
+    pub(super) fn seen_before(
+        &mut self,
+        chunk: u32,
+        frame: &mut Frame<'_, '_>,
+        tallies: &mut [Tally],
+    ) -> Result<()> {
+        let inputs = self.bound.inputs.iter();
+        let from = inputs.filter(|input| input.seen.is_some()).map(|input| input.from).min();
+        let Some(from) = from else { return Ok(()) };
+        let seen = self.bound.inputs.iter().map(|input| match input.seen {
+            None => Ok(None),
+            Some(seen) => {
+                let users = frame.seen(seen, self.bound.set)?;
+                Ok(Some(users).filter(|users| !kernels::is_empty(users)))
+            }
+        });
+        let seen: Vec<Option<Box<Bits>>> = seen.collect::<Result<_>>()?;
+        if seen.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        let users: Vec<Option<Users<'_>>> =
+            seen.iter().map(|users| users.as_deref().map(Users::Bits)).collect();
+        // Who was seen is all that is known of those days.
+        let counts = |_: usize, _: &mut dyn FnMut(u16, u32)| Ok(());
+        let step = Step { day: from.saturating_sub(1), users: &users, counts: &counts };
+        let operator = self.operator.get_or_insert_with(|| (self.job.operator)(chunk));
+        operator.day(&step, &mut tallies[self.place])
+    }
+
     /// Takes in a day of the database.
     pub(super) fn load<'d, 's>(
         &mut self,

@@ -22,6 +22,8 @@ pub(super) struct Frame<'w, 's> {
     masked: Vec<Masked>,
     /// By derived one.
     derived: Vec<DerivedDay>,
+    /// By seen one; those of the days before the walk.
+    seen: Vec<Option<Box<Bits>>>,
 }
 
 /// A selector's users on the day at hand: found, and read when somebody asks for their bits.
@@ -121,7 +123,26 @@ impl<'w, 's> Frame<'w, 's> {
             raw: layout.selectors().iter().map(|_| Loaded::new()).collect(),
             masked: layout.streams.iter().map(masked).collect(),
             derived: layout.derived.iter().map(|_| DerivedDay::default()).collect(),
+            seen: layout.seen().iter().map(|_| None).collect(),
         })
+    }
+
+    /// Everybody of a set who was seen before the days of the walk.
+    pub(super) fn seen(&mut self, seen: usize, set: Option<usize>) -> Result<Box<Bits>> {
+        let all = match self.seen[seen].take() {
+            Some(all) => all,
+            None => {
+                let mut all = Box::new(Bits::EMPTY);
+                self.chunk.grid.seen_into(seen, self.chunk.chunk, &mut all)?;
+                all
+            }
+        };
+        let mut within = all.clone();
+        self.seen[seen] = Some(all);
+        if let Some(set) = set {
+            kernels::and(&mut within, &self.masks[set]);
+        }
+        Ok(within)
     }
 
     pub(super) fn next_day(&mut self) {

@@ -1,12 +1,14 @@
 //! What the scan walks over: days with events, chunks of users, and who did what there.
 
-use super::layout::SelectorUse;
+use super::layout::{SeenUse, SelectorUse};
 use super::selector::Selector;
 use crate::codec::bits::Bits;
 use crate::day::section::{ActivityCode, Presence, Section};
 use crate::error::Result;
+use crate::first::FirstIndex;
 use crate::memtable::RunDay;
 use crate::snapshot::{SnapshotDay, SnapshotInner, Source};
+use crate::time::Day;
 use rayon::prelude::*;
 
 const FEW_USERS: usize = 200;
@@ -27,6 +29,9 @@ pub(super) trait Grid: Sync {
         self.find(day, selector, chunk)?.or_into(bits);
         Ok(())
     }
+    /// ORs the users of the seen ones at a place of their list into `bits`; false where there are
+    /// none.
+    fn seen_into(&self, seen: usize, chunk: u32, bits: &mut Bits) -> Result<bool>;
     /// Rows of the selector per user; a user may come several times.
     fn counts(
         &self,
@@ -116,6 +121,10 @@ pub(super) struct SnapshotGrid<'a> {
     chunks: u32,
     /// Per selector, from its first wanted day on: the places that may hold its rows.
     selectors: Vec<ResolvedSelector<'a>>,
+    seen: &'a [SeenUse],
+    first: Option<&'a FirstIndex>,
+    /// Of the memtable: the index does not know them yet.
+    runs: Vec<(Day, &'a RunDay)>,
 }
 
 struct ResolvedSelector<'a> {
@@ -149,6 +158,7 @@ impl<'a> SnapshotGrid<'a> {
     pub(super) fn new(
         snapshot: &'a SnapshotInner,
         selectors: &'a [SelectorUse],
+        (seen, first): (&'a [SeenUse], Option<&'a FirstIndex>),
     ) -> Result<SnapshotGrid<'a>> {
         let resolve = |wanted: &'a SelectorUse| {
             let first_day = snapshot.days.partition_point(|day| day.span.day < wanted.from);
@@ -156,9 +166,14 @@ impl<'a> SnapshotGrid<'a> {
             let days = days.map(|day| places(day, &wanted.selector)).collect::<Result<_>>()?;
             Ok(ResolvedSelector { first_day, days })
         };
+        let fresh = |day: &'a SnapshotDay| day.run_days().map(|run| (day.span.day, run));
+        let runs = if seen.is_empty() { &[] } else { &snapshot.days[..] };
         Ok(SnapshotGrid {
             chunks: snapshot.chunks(),
             selectors: selectors.iter().map(resolve).collect::<Result<_>>()?,
+            seen,
+            first,
+            runs: runs.iter().flat_map(fresh).collect(),
         })
     }
 
@@ -168,6 +183,12 @@ impl<'a> SnapshotGrid<'a> {
             .and_then(|place| selector.days.get(place))
             .map_or(&[], Vec::as_slice)
     }
+}
+
+/// The activities of a selector without conditions: their names, or any.
+fn names(selector: &Selector) -> impl Iterator<Item = Option<&str>> {
+    let any = selector.names().is_empty().then_some(None);
+    any.into_iter().chain(selector.names().iter().map(|name| Some(name.as_str())))
 }
 
 fn places<'a>(day: &'a SnapshotDay, selector: &'a Selector) -> Result<Vec<Place<'a>>> {
@@ -214,6 +235,20 @@ impl Grid for SnapshotGrid<'_> {
             }
         }
         Ok(found)
+    }
+
+    fn seen_into(&self, seen: usize, chunk: u32, bits: &mut Bits) -> Result<bool> {
+        let SeenUse { selector, before } = &self.seen[seen];
+        let mut any = false;
+        for name in names(selector) {
+            if let Some(first) = self.first {
+                any |= first.before_into(name, chunk, *before, bits)?;
+            }
+            for (_, run) in self.runs.iter().take_while(|(day, _)| day < before) {
+                any |= run.presence_into(name.map(str::as_bytes), chunk, bits);
+            }
+        }
+        Ok(any)
     }
 
     fn counts(

@@ -20,6 +20,13 @@ pub(crate) struct SelectorUse {
     pub(crate) to: Day,
 }
 
+/// Everybody who did a selector's events before a day, from the first-seen index.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SeenUse {
+    pub(crate) selector: Selector,
+    pub(crate) before: Day,
+}
+
 /// The bits of a selector, restricted to a set or not: turned out at most once a day and chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stream {
@@ -58,6 +65,8 @@ pub(super) struct BoundInput {
     pub(super) origin: Origin,
     pub(super) from: Tick,
     pub(super) to: Tick,
+    /// Who comes on the day before `from`.
+    pub(super) seen: Option<usize>,
 }
 
 /// A job's share of the layout.
@@ -86,7 +95,10 @@ pub(super) struct BoundRowJobs {
 pub(super) struct Layout {
     /// Spans of the stored days.
     spans: Vec<DaySpan>,
+    /// There is a first-seen index.
+    indexed: bool,
     selectors: Vec<SelectorUse>,
+    seen: Vec<SeenUse>,
     queried_sets: Vec<Arc<SetKind>>,
     pub(super) sets: Vec<Members>,
     pub(super) streams: Vec<Stream>,
@@ -105,10 +117,10 @@ impl Layout {
         jobs: &[Job<'_>],
         row_jobs: &[RowJob<'_>],
         size_jobs: &[SizeJob],
-        spans: Vec<DaySpan>,
+        (spans, indexed): (Vec<DaySpan>, bool),
         find: &FindUser<'_>,
     ) -> Result<Layout> {
-        let mut layout = Layout { spans, ..Layout::default() };
+        let mut layout = Layout { spans, indexed, ..Layout::default() };
         for job in jobs {
             let bound = layout.job(job, find)?;
             layout.jobs.push(bound);
@@ -138,15 +150,38 @@ impl Layout {
 
     fn input(&mut self, job: &Job<'_>, input: &Input, set: Option<usize>) -> BoundInput {
         let plain = input.selector.conditions().is_empty() && input.slot.is_none();
-        let origin = if plain && job.axis.is_none() {
-            let selector = self.selector(&input.selector, input.from, input.to);
+        let plain = plain && job.axis.is_none();
+        let seen = (input.seen_before && plain)
+            .then(|| self.seen_before(&input.selector, input.from))
+            .flatten();
+        let by_day = input.seen_before && seen.is_none();
+        let from = if by_day { Tick::MIN } else { input.from };
+        let origin = if plain {
+            let selector = self.selector(&input.selector, from, input.to);
             Origin::Stream(self.stream(Stream { selector, set }))
         } else {
             let slot = input.slot.as_ref().map_or(0, |(_, slot)| *slot);
             let groups = input.slot.as_ref().map(|(groups, _)| groups);
             Origin::Derived(self.derived(&input.selector, groups, job), slot)
         };
-        BoundInput { origin, from: input.from, to: input.to }
+        BoundInput { origin, from, to: input.to, seen }
+    }
+
+    /// The place of those who did a selector's events before a day; `None`: only events tell.
+    pub(super) fn seen_before(&mut self, selector: &Selector, before: Day) -> Option<usize> {
+        if !self.indexed || !selector.conditions().is_empty() {
+            return None;
+        }
+        let wanted = SeenUse { selector: selector.clone(), before };
+        let known = self.seen.iter().position(|known| *known == wanted);
+        Some(known.unwrap_or_else(|| {
+            self.seen.push(wanted);
+            self.seen.len() - 1
+        }))
+    }
+
+    pub(super) fn seen(&self) -> &[SeenUse] {
+        &self.seen
     }
 
     fn derived(

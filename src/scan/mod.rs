@@ -44,6 +44,7 @@ pub(crate) use window::Window;
 
 use crate::codec::bits::Bits;
 use crate::error::Result;
+use crate::first::FirstIndex;
 use crate::snapshot::SnapshotInner;
 use crate::time::{Axis, Tick};
 use std::sync::Arc;
@@ -54,8 +55,18 @@ pub(crate) struct Input {
     pub(crate) selector: Selector,
     pub(crate) from: Tick,
     pub(crate) to: Tick,
+    /// Everybody seen before `from` comes too: at once, on the day before it, or, where only events
+    /// tell, day by day.
+    pub(crate) seen_before: bool,
     /// Only events of this slot of the groups of a breakdown.
     pub(crate) slot: Option<(Arc<Groups>, usize)>,
+}
+
+impl Input {
+    /// The same, with everybody seen before.
+    pub(crate) fn with_seen(self) -> Input {
+        Input { seen_before: true, ..self }
+    }
 }
 
 /// What one query needs of a scan.
@@ -149,12 +160,28 @@ pub(crate) fn scan(
     row_jobs: &[RowJob<'_>],
     size_jobs: &[SizeJob],
 ) -> Result<Scanned> {
+    let first = snapshot.first();
+    match scan_with(snapshot, first, (jobs, row_jobs, size_jobs)) {
+        // The days tell all that the index does.
+        Err(_) if first.is_some_and(|first| first.broken().is_some()) => {
+            scan_with(snapshot, None, (jobs, row_jobs, size_jobs))
+        }
+        scanned => scanned,
+    }
+}
+
+fn scan_with(
+    snapshot: &SnapshotInner,
+    first: Option<&FirstIndex>,
+    (jobs, row_jobs, size_jobs): (&[Job<'_>], &[RowJob<'_>], &[SizeJob]),
+) -> Result<Scanned> {
     let spans = snapshot.days.iter().map(|day| day.span).collect();
     let find = |id: &str| snapshot.users.find(id.as_bytes());
-    let mut layout = layout::Layout::new(jobs, row_jobs, size_jobs, spans, &find)?;
+    let mut layout =
+        layout::Layout::new(jobs, row_jobs, size_jobs, (spans, first.is_some()), &find)?;
     let needs = std::mem::take(&mut layout.needs);
     let names = if needs.is_empty() { Vec::new() } else { snapshot.activity_names() };
     let rows = rows::RowGrid::new(&snapshot.days, &names, needs)?;
-    let grid = grid::SnapshotGrid::new(snapshot, layout.selectors())?;
+    let grid = grid::SnapshotGrid::new(snapshot, layout.selectors(), (layout.seen(), first))?;
     walk::walk(&grid, &rows, &layout, (jobs, row_jobs))
 }

@@ -69,12 +69,15 @@ pub(super) enum Members {
 /// An event in a stretch of time.
 #[derive(Debug)]
 pub(super) struct Occurrences {
+    /// The first-seen index tells of the days from the first one on, without conditions.
+    seen: Option<usize>,
     /// Presence tells where there are no conditions.
     selector: Option<usize>,
     /// Rows tell, for conditions and for days that lie in the stretch in part.
     filter: Option<usize>,
     from: Micros,
     to: Micros,
+    /// Days of which the index does not tell.
     places: Range<usize>,
     /// Of the places, the days that lie in the stretch wholly.
     whole: Range<usize>,
@@ -90,13 +93,17 @@ impl Members {
             SetKind::Or(sets) => Members::Or(all(sets)?),
             SetKind::Not(set) => Members::Not(Box::new(Members::bind(set, layout, find)?)),
             SetKind::Ids(ids) => Members::Ids(ordinals(ids, find)?),
-            SetKind::Did { event, from, to, at_least, at_most } => Members::Did {
-                event: Occurrences::bind(event, (*from, *to), layout),
-                times: Threshold { at_least: *at_least, at_most: *at_most },
-            },
+            SetKind::Did { event, from, to, at_least, at_most } => {
+                let times = Threshold { at_least: *at_least, at_most: *at_most };
+                let counted = !times.is_presence();
+                Members::Did {
+                    event: Occurrences::bind(event, (*from, *to), counted, layout),
+                    times,
+                }
+            }
             SetKind::FirstDid { event, from, to } => Members::FirstDid {
-                event: Occurrences::bind(event, (*from, *to), layout),
-                before: Occurrences::bind(event, (Micros::MIN, *from), layout),
+                event: Occurrences::bind(event, (*from, *to), false, layout),
+                before: Occurrences::bind(event, (Micros::MIN, *from), false, layout),
             },
             SetKind::Funnel(set) => {
                 Members::Funnel(Box::new(FunnelMembers::bind(set, layout, find)?))
@@ -187,17 +194,33 @@ fn first_did(
 }
 
 impl Occurrences {
-    fn bind(event: &Selector, (from, to): (Micros, Micros), layout: &mut Layout) -> Occurrences {
-        let places = layout.places(from, to);
-        let whole = layout.whole(&places, from, to);
+    /// `counted`: it matters how often.
+    fn bind(
+        event: &Selector,
+        (from, to): (Micros, Micros),
+        counted: bool,
+        layout: &mut Layout,
+    ) -> Occurrences {
+        let mut places = layout.places(from, to);
+        let mut whole = layout.whole(&places, from, to);
         let (first, end) = layout.days(&whole);
+        let from_the_first_day = !whole.is_empty() && whole.start == 0;
+        let seen = (from_the_first_day && !counted).then(|| layout.seen_before(event, end));
+        let seen = seen.flatten();
+        if seen.is_some() {
+            (places, whole) = (whole.end..places.end, whole.end..whole.end);
+        }
         let plain = event.conditions().is_empty();
-        let selector = plain.then(|| layout.selector(event, first, end));
+        let by_day = plain && seen.is_none();
+        let selector = by_day.then(|| layout.selector(event, first, end));
         let filter = (!plain || whole != places).then(|| layout.needs.filter(event));
-        Occurrences { selector, filter, from, to, places, whole }
+        Occurrences { seen, selector, filter, from, to, places, whole }
     }
 
     fn presence_into(&self, chunk: &InChunk<'_, '_>, mask: &mut Bits) -> Result<()> {
+        if let Some(seen) = self.seen {
+            chunk.grid.seen_into(seen, chunk.chunk, mask)?;
+        }
         for place in self.places.clone() {
             match self.selector.filter(|_| self.whole.contains(&place)) {
                 Some(selector) => {

@@ -192,6 +192,9 @@ impl Walk<'_, '_, '_> {
         tallies: &mut Tallies,
     ) -> Result<()> {
         let layout = self.layout;
+        for active in &mut pass.active {
+            active.seen_before(at.chunk, frame, &mut tallies.bits)?;
+        }
         for place in layout.all_places() {
             frame.next_day();
             let day = OnceCell::new();

@@ -114,15 +114,13 @@ fn inputs(
 ) -> Vec<Input> {
     let plan = &question.plan;
     let to = if same { plan.from_tick } else { plan.to_tick };
-    let from = match retention.cohort {
+    let starts = question.input(&retention.start, plan.from_tick, to);
+    let starts = match retention.cohort {
         // Without conditions the first event of the name always matches.
-        CohortKind::First | CohortKind::FirstEver => Tick::MIN,
-        CohortKind::Recurring | CohortKind::FirstInRange => plan.from_tick,
+        CohortKind::First | CohortKind::FirstEver => starts.with_seen(),
+        CohortKind::Recurring | CohortKind::FirstInRange => starts,
     };
-    vec![
-        question.input(&retention.start, from, to),
-        question.input(retention.returning(), plan.from_tick, returns_to),
-    ]
+    vec![starts, question.input(retention.returning(), plan.from_tick, returns_to)]
 }
 
 /// The cohorts' buckets and those after them that columns reach. Buckets that neither have begun

@@ -10,7 +10,7 @@ use crate::report::Question;
 use crate::report::cells::{Cells, Slots};
 use crate::report::prepared::{Instants, Prepared};
 use crate::report::rank::Ranking;
-use crate::scan::{RowEvent, RowInput, RowJob, RowOperator};
+use crate::scan::{RowEvent, RowInput, RowJob, RowOperator, Selector, SetKind};
 use crate::time::{Bucket, HOUR_US, Micros};
 use std::sync::Arc;
 
@@ -36,12 +36,10 @@ pub(super) fn prepare<'a>(
     question.check_cells(retention.cells())?;
     let known = Known::new(question, retention, width(question, retention));
     let table = Arc::new(Table::new(question, retention, &known));
-    let (input, slots) =
-        (input(question, retention, table.windows.end(&table)), Slots::of(question));
+    let (input, users) = input(question, retention, table.windows.end(&table));
+    let slots = Slots::of(question);
     let shape = Arc::clone(&table);
-    let job = RowJob::new(input, question.plan.users.clone(), move || {
-        Rows::new(Arc::clone(&table), slots.clone())
-    });
+    let job = RowJob::new(input, users, move || Rows::new(Arc::clone(&table), slots.clone()));
     Ok(Prepared::of_rows(job, move |question, counted| {
         let mut rows = counted.take::<Rows>()?.rows;
         let slots = 0..question.slots();
@@ -55,14 +53,10 @@ pub(in crate::report) fn ranking<'a>(
     retention: &Retention,
 ) -> Ranking<'a> {
     let starts = Starts { cohort: retention.cohort, cohorts: question.instants() };
-    let users = question.plan.users.clone();
-    Ranking::by_users(
-        input(question, retention, question.instants().range().1),
-        users,
-        move |events: &[RowEvent], visit: &mut dyn FnMut(u32)| {
-            starts.each(events, &mut |_, start| visit(start.group));
-        },
-    )
+    let (input, users) = input(question, retention, question.instants().range().1);
+    Ranking::by_users(input, users, move |events: &[RowEvent], visit: &mut dyn FnMut(u32)| {
+        starts.each(events, &mut |_, start| visit(start.group));
+    })
 }
 
 /// The elapsed time of a column; `None` where columns are buckets.
@@ -76,24 +70,44 @@ fn width(question: &Question<'_>, retention: &Retention) -> Option<i64> {
     retention.elapsed.then_some(hours * HOUR_US)
 }
 
-/// What is first is first in all history.
-fn input(question: &Question<'_>, retention: &Retention, to: Micros) -> RowInput {
+/// The events that are read, and whose. What is first is first in all history: where conditions do
+/// not matter to that, it is enough to leave out who did the event before the range.
+fn input(
+    question: &Question<'_>,
+    retention: &Retention,
+    to: Micros,
+) -> (RowInput, Option<Arc<SetKind>>) {
     let (start, _) = question.instants().range();
+    let mut users = question.plan.users.clone();
+    let name = (retention.cohort == CohortKind::FirstEver).then(|| retention.start.event());
+    let first = name.unwrap_or(&retention.start);
     let from = match retention.cohort {
         _ if to == start => start,
-        CohortKind::First | CohortKind::FirstEver => Micros::MIN,
         CohortKind::Recurring | CohortKind::FirstInRange => start,
+        CohortKind::First | CohortKind::FirstEver if first.conditions().is_empty() => {
+            users = Some(Arc::new(without_earlier(first, start, users)));
+            start
+        }
+        CohortKind::First | CohortKind::FirstEver => Micros::MIN,
     };
-    let name = (retention.cohort == CohortKind::FirstEver).then(|| retention.start.event());
     let selectors = [&retention.start, retention.returning()].into_iter().chain(name);
-    RowInput {
+    let input = RowInput {
         selectors: selectors.cloned().collect(),
         from,
         to,
         number: retention.property.clone(),
         numbering: question.numbering(),
         ..RowInput::default()
-    }
+    };
+    (input, users)
+}
+
+/// Those of the users who did not do the event before an instant.
+fn without_earlier(event: &Selector, to: Micros, users: Option<Arc<SetKind>>) -> SetKind {
+    let from = Micros::MIN;
+    let did = SetKind::Did { event: event.clone(), from, to, at_least: 1, at_most: None };
+    let others = SetKind::Not(Box::new(did));
+    SetKind::And(users.map(|users| (*users).clone()).into_iter().chain([others]).collect())
 }
 
 /// Finds the events that put a user into cohorts.

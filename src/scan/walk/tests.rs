@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ErrorKind;
+use crate::codec::bits::Bits;
 use crate::scan::grid::{Part, Unread};
 use crate::scan::rows::Needs;
 use crate::scan::{Input, Operator, Selector, SetKind, Step, Users};
@@ -37,6 +38,10 @@ impl Grid for Fake {
         Ok(found)
     }
 
+    fn seen_into(&self, _: usize, _: u32, _: &mut Bits) -> Result<bool> {
+        Ok(false)
+    }
+
     fn counts(&self, _: usize, _: usize, _: u32, visit: &mut dyn FnMut(u16, u32)) -> Result<()> {
         visit(1, 3);
         visit(2, 1);
@@ -61,7 +66,7 @@ impl Operator for Adding {
 const DAY_US: Micros = 86_400_000_000;
 
 fn job(from: Day, to: Day, users: Option<&SetKind>) -> Job<'static> {
-    let inputs = vec![Input { selector: Selector::Any, from, to, slot: None }];
+    let inputs = vec![Input { selector: Selector::Any, from, to, seen_before: false, slot: None }];
     let users = users.cloned().map(Arc::new);
     let operator = Box::new(|_| -> Box<dyn Operator> { Box::new(Adding) });
     Job { inputs, axis: None, users, counted: true, sums: 2, operator }
@@ -74,7 +79,7 @@ fn span(day: Day) -> DaySpan {
 
 fn walked(grid: &Fake, jobs: &[Job<'_>]) -> Result<Vec<Vec<u64>>> {
     let spans = grid.days.iter().map(|day| span(*day)).collect();
-    let layout = Layout::new(jobs, &[], &[], spans, &|id| Ok(id.parse().ok())).unwrap();
+    let layout = Layout::new(jobs, &[], &[], (spans, false), &|id| Ok(id.parse().ok())).unwrap();
     let rows = RowGrid::new(&[], &[], Needs::default()).unwrap();
     let walked = walk(grid, &rows, &layout, (jobs, &[]))?;
     Ok(walked.tallies.into_iter().map(|tally| tally.sums).collect())
