@@ -2,6 +2,7 @@
 
 pub(crate) mod bits;
 pub(crate) mod checksum;
+pub(crate) mod counts;
 pub(crate) mod cursor;
 pub(crate) mod ints;
 pub(crate) mod level;

@@ -1,59 +1,108 @@
-//! Some of the users of a container, as one bit for each of its users in order.
+//! Some of the users of a container, by their numbers among its users.
 //!
-//! Who did one thing on a day is among those who did anything: beside their container a bit each
-//! tells who, where a container of its own would take several times as many bytes.
+//! Who did one thing on a day is among those who did anything: beside their container a bit for
+//! each of those tells who, or the packed numbers of a few, where a container of its own would take
+//! several times as many bytes.
 
 use super::bits::{Bits, Container, Shape};
+use super::ints;
 
 /// Some of the users of a container, in place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ranks<'a> {
     all: Container<'a>,
     cardinality: u32,
-    /// Bit r: the container's user number r is one of them.
-    bits: &'a [u8],
+    ranks: Told<'a>,
 }
 
-/// Appends a bit for each of `count` users; `ranks`: which of them are set, ascending.
-pub(crate) fn encode(count: usize, ranks: impl Iterator<Item = usize>, out: &mut Vec<u8>) {
+/// How the users are told.
+#[derive(Debug, Clone, Copy)]
+enum Told<'a> {
+    /// Bit r: the container's user number r is one of them.
+    Bits(&'a [u8]),
+    /// Their numbers, packed.
+    Packed(&'a [u8]),
+}
+
+/// How ranks are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RanksKind {
+    /// A bit for each of the container's users.
+    Bits,
+    /// Packed numbers: fewer bytes where they are few.
+    Packed,
+}
+
+/// Appends which of `count` users they are, ascending, in the shorter form.
+pub(crate) fn encode(count: usize, ranks: &[i64], out: &mut Vec<u8>) -> RanksKind {
     let from = out.len();
-    out.resize(from + count.div_ceil(8), 0);
-    for rank in ranks {
-        out[from + rank / 8] |= 1 << (rank % 8);
+    ints::encode(ranks, out);
+    let bytes = count.div_ceil(8);
+    // Bits need no unpacking: few bytes less are not worth it.
+    if 8 * (out.len() - from) < 7 * bytes {
+        return RanksKind::Packed;
     }
+    out.truncate(from);
+    out.resize(from + bytes, 0);
+    for &rank in ranks {
+        out[from + rank as usize / 8] |= 1 << (rank % 8);
+    }
+    RanksKind::Bits
 }
 
 impl<'a> Ranks<'a> {
     /// So many of the container's users, in these bytes.
     pub(crate) fn parse(
+        kind: RanksKind,
         all: Container<'a>,
         cardinality: u32,
-        bits: &'a [u8],
+        bytes: &'a [u8],
     ) -> Result<Ranks<'a>, String> {
-        let ranks = Ranks::shaped(all, cardinality, bits)?;
-        let set: u32 = bits.iter().map(|byte| byte.count_ones()).sum();
-        let spare = bits.last().is_some_and(|last| {
-            let used = all.cardinality() % 8;
-            used > 0 && last >> used != 0
-        });
-        if set == cardinality && !spare {
-            return Ok(ranks);
+        let ranks = Ranks::shaped(kind, all, cardinality, bytes)?;
+        match ranks.ranks {
+            Told::Bits(bits) => ranks.check_bits(bits)?,
+            Told::Packed(mut packed) => ranks.check_packed(&mut packed)?,
         }
-        Err(format!("{set} of {} users where {cardinality} are told", all.cardinality()))
+        Ok(ranks)
     }
 
     /// Bytes that were parsed before.
     pub(crate) fn shaped(
+        kind: RanksKind,
         all: Container<'a>,
         cardinality: u32,
-        bits: &'a [u8],
+        bytes: &'a [u8],
     ) -> Result<Ranks<'a>, String> {
-        let bytes = (all.cardinality() as usize).div_ceil(8);
-        if bits.len() == bytes && (1..=all.cardinality()).contains(&cardinality) {
-            return Ok(Ranks { all, cardinality, bits });
-        }
         let of = all.cardinality();
-        Err(format!("{cardinality} of {of} users in {} bytes", bits.len()))
+        let fits = kind == RanksKind::Packed || bytes.len() == (of as usize).div_ceil(8);
+        if !fits || !(1..=of).contains(&cardinality) {
+            return Err(format!("{cardinality} of {of} users in {} bytes", bytes.len()));
+        }
+        let ranks = match kind {
+            RanksKind::Bits => Told::Bits(bytes),
+            RanksKind::Packed => Told::Packed(bytes),
+        };
+        Ok(Ranks { all, cardinality, ranks })
+    }
+
+    fn check_bits(&self, bits: &[u8]) -> Result<(), String> {
+        let of = self.all.cardinality();
+        let set: u32 = bits.iter().map(|byte| byte.count_ones()).sum();
+        let spare = bits.last().is_some_and(|last| !of.is_multiple_of(8) && last >> (of % 8) != 0);
+        if set == self.cardinality && !spare {
+            return Ok(());
+        }
+        Err(format!("{set} of {of} users where {} are told", self.cardinality))
+    }
+
+    fn check_packed(&self, packed: &mut &[u8]) -> Result<(), String> {
+        let ranks = ints::decode(packed, self.cardinality as usize)?;
+        let of = i64::from(self.all.cardinality());
+        let within = ranks.iter().all(|rank| (0..of).contains(rank));
+        if within && ranks.is_sorted_by(|a, b| a < b) && packed.is_empty() {
+            return Ok(());
+        }
+        Err(format!("{} users of {of} that are not among them, or twice", self.cardinality))
     }
 
     pub(crate) fn cardinality(&self) -> u32 {
@@ -62,10 +111,10 @@ impl<'a> Ranks<'a> {
 
     /// ORs the users into `bits`.
     pub(crate) fn or_into(&self, bits: &mut Bits) {
-        let Shape::Bitmap(words) = self.all.shape() else {
+        let (Shape::Bitmap(words), Told::Bits(ranks)) = (self.all.shape(), self.ranks) else {
             return self.for_each(|low| bits.insert(low));
         };
-        let mut cursor = Cursor::new(self.bits);
+        let mut cursor = Cursor::new(ranks);
         for (to, word) in bits.0.iter_mut().zip(words) {
             let word = u64::from_le_bytes(*word);
             *to |= deposit(cursor.take(word.count_ones()), word);
@@ -74,7 +123,6 @@ impl<'a> Ranks<'a> {
 
     /// Calls `visit` with the low 16 bits of each user, ascending.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(u16)) {
-        let mut cursor = Cursor::new(self.bits);
         match self.all.shape() {
             Shape::Array(values) => self.for_each_rank(|rank| {
                 if let Some(value) = values.get(usize::from(rank)) {
@@ -82,31 +130,53 @@ impl<'a> Ranks<'a> {
                 }
             }),
             Shape::Bitmap(words) => {
-                for (word, w) in words.iter().zip(0u16..) {
-                    let word = u64::from_le_bytes(*word);
-                    let mut left = deposit(cursor.take(word.count_ones()), word);
+                let mut select = Select { words, at: 0, before: 0 };
+                self.for_each_rank(|rank| _ = select.low(rank).map(&mut visit));
+            }
+            Shape::Runs(runs) => {
+                let mut lows = runs.flat_map(|(first, more)| first..=first.saturating_add(more));
+                let mut next = 0;
+                self.for_each_rank(|rank| {
+                    let low = lows.nth(usize::from(rank - next));
+                    next = rank.wrapping_add(1);
+                    _ = low.map(&mut visit);
+                });
+            }
+        }
+    }
+
+    /// Calls `visit` with each user's place among the container's, ascending.
+    pub(crate) fn for_each_rank(&self, mut visit: impl FnMut(u16)) {
+        match self.ranks {
+            Told::Bits(bits) => {
+                let (words, last) = whole_words(bits);
+                for (word, base) in words.iter().chain([&last]).zip((0u16..=u16::MAX).step_by(64)) {
+                    let mut left = u64::from_le_bytes(*word);
                     while left != 0 {
-                        visit(w << 6 | left.trailing_zeros() as u16);
+                        visit(base | left.trailing_zeros() as u16);
                         left &= left - 1;
                     }
                 }
             }
-            Shape::Runs(runs) => {
-                for (first, more) in runs {
-                    for low in first..=first.saturating_add(more) {
-                        if cursor.take(1) == 1 {
-                            visit(low);
-                        }
-                    }
-                }
+            Told::Packed(mut packed) => {
+                let all = self.cardinality as usize;
+                // They were decoded when they were parsed: no error is left.
+                let _ = ints::decode_frames(&mut packed, all, 0..all, |frame| {
+                    frame.iter().for_each(|rank| visit(*rank as u16));
+                });
             }
         }
     }
 
     /// Each user's place among the container's, ascending.
     pub(crate) fn places(&self) -> Vec<u16> {
+        let Told::Bits(bits) = self.ranks else {
+            let mut places = Vec::with_capacity(self.cardinality as usize);
+            self.for_each_rank(|rank| places.push(rank));
+            return places;
+        };
         let mut places = vec![0; self.cardinality as usize];
-        let (mut rest, (words, last)) = (places.as_mut_slice(), self.words());
+        let (mut rest, (words, last)) = (places.as_mut_slice(), whole_words(bits));
         for (word, base) in words.iter().chain([&last]).zip((0u16..=u16::MAX).step_by(64)) {
             let mut word = u64::from_le_bytes(*word);
             let Some((of_word, after)) = rest.split_at_mut_checked(word.count_ones() as usize)
@@ -121,23 +191,36 @@ impl<'a> Ranks<'a> {
         }
         places
     }
+}
 
-    fn words(&self) -> (&'a [[u8; 8]], [u8; 8]) {
-        let (words, rest) = self.bits.as_chunks::<8>();
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        (words, last)
-    }
+/// Words of eight bytes, and a last one filled with zeros.
+fn whole_words(bits: &[u8]) -> (&[[u8; 8]], [u8; 8]) {
+    let (words, rest) = bits.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    (words, last)
+}
 
-    /// Calls `visit` with each user's place among the container's, ascending.
-    pub(crate) fn for_each_rank(&self, mut visit: impl FnMut(u16)) {
-        let (words, last) = self.words();
-        for (word, base) in words.iter().chain([&last]).zip((0u16..=u16::MAX).step_by(64)) {
-            let mut left = u64::from_le_bytes(*word);
-            while left != 0 {
-                visit(base | left.trailing_zeros() as u16);
-                left &= left - 1;
+/// Finds set bits by their number, ascending.
+struct Select<'a> {
+    words: &'a [[u8; 8]],
+    at: u16,
+    /// Set bits of the words before.
+    before: u32,
+}
+
+impl Select<'_> {
+    fn low(&mut self, rank: u16) -> Option<u16> {
+        loop {
+            let mut word = u64::from_le_bytes(*self.words.get(usize::from(self.at))?);
+            let after = self.before + word.count_ones();
+            if u32::from(rank) < after {
+                for _ in self.before..u32::from(rank) {
+                    word &= word - 1;
+                }
+                return Some(self.at << 6 | word.trailing_zeros() as u16);
             }
+            (self.at, self.before) = (self.at + 1, after);
         }
     }
 }
@@ -206,7 +289,7 @@ mod tests {
         });
         prop_oneof![sparse, dense, runs].prop_flat_map(|users| {
             let count = users.len();
-            let flags = prop_oneof![Just(2u8), Just(30)].prop_flat_map(move |of| {
+            let flags = prop_oneof![Just(2u8), Just(30), Just(200)].prop_flat_map(move |of| {
                 prop::collection::vec((0..of).prop_map(|n| n == 0), count)
             });
             (Just(users.into_iter().collect()), flags)
@@ -222,9 +305,11 @@ mod tests {
             let kind = Container::encode(&users, &mut container);
             let all = Container::parse(kind as u8, users.len() as u32, &container).unwrap();
             let set: Vec<usize> = (0..users.len()).filter(|rank| flags[*rank]).collect();
-            let mut bytes = Vec::new();
-            encode(users.len(), set.iter().copied(), &mut bytes);
-            let ranks = Ranks::parse(all, set.len() as u32, &bytes).unwrap();
+            let (mut bytes, numbers) = (Vec::new(), set.iter().map(|rank| *rank as i64));
+            let kind = encode(users.len(), &numbers.collect::<Vec<_>>(), &mut bytes);
+            prop_assert!(bytes.len() <= users.len().div_ceil(8));
+            let parse = |count: usize, bytes| Ranks::parse(kind, all, count as u32, bytes).map(drop);
+            let ranks = Ranks::parse(kind, all, set.len() as u32, &bytes).unwrap();
             let expected: Vec<u16> = set.iter().map(|rank| users[*rank]).collect();
             let (mut back, mut of_ranks, mut bits) = (Vec::new(), Vec::new(), Bits::EMPTY);
             ranks.for_each(|low| back.push(low));
@@ -234,8 +319,11 @@ mod tests {
             prop_assert_eq!(of_ranks, set.clone());
             prop_assert!(ranks.places().into_iter().map(usize::from).eq(set.clone()));
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), expected);
-            prop_assert!(Ranks::parse(all, set.len() as u32 + 1, &bytes).is_err());
-            prop_assert!(Ranks::parse(all, set.len() as u32, &bytes[1..]).is_err());
+            prop_assert!(parse(users.len() + 1, &bytes).is_err());
+            if kind == RanksKind::Bits {
+                prop_assert!(parse(set.len() + 1, &bytes).is_err());
+                prop_assert!(parse(set.len(), &bytes[1..]).is_err());
+            }
         }
 
         #[test]
@@ -243,8 +331,8 @@ mod tests {
             let bytes = [5u16, 9, 10, 700, 701, 702, 65_000, 65_001, 65_535];
             let bytes: Vec<u8> = bytes.iter().flat_map(|low| low.to_le_bytes()).collect();
             let all = Container::parse(0, 9, &bytes).unwrap();
-            for count in 0..12 {
-                if let Ok(ranks) = Ranks::parse(all, count, &bits) {
+            for (count, kind) in (0..12).flat_map(|n| [(n, RanksKind::Bits), (n, RanksKind::Packed)]) {
+                if let Ok(ranks) = Ranks::parse(kind, all, count, &bits) {
                     let mut of = 0;
                     ranks.for_each(|_| of += 1);
                     prop_assert_eq!(of, count);
@@ -257,7 +345,23 @@ mod tests {
     fn a_bit_behind_the_last_user_is_refused() {
         let bytes: Vec<u8> = (0..9u16).flat_map(|low| low.to_le_bytes()).collect();
         let all = Container::parse(0, 9, &bytes).unwrap();
-        assert!(Ranks::parse(all, 1, &[0, 1]).is_ok());
-        assert!(Ranks::parse(all, 1, &[0, 2]).unwrap_err().contains("of 9 users"));
+        let parse = |bytes| Ranks::parse(RanksKind::Bits, all, 1, bytes).map(drop);
+        assert!(parse(&[0, 1]).is_ok());
+        assert!(parse(&[0, 2]).unwrap_err().contains("of 9 users"));
+    }
+
+    #[test]
+    fn a_number_beyond_the_last_user_is_refused() {
+        let bytes: Vec<u8> = (0..9u16).flat_map(|low| low.to_le_bytes()).collect();
+        let all = Container::parse(0, 9, &bytes).unwrap();
+        let parse = |ranks: &[i64]| {
+            let mut bytes = Vec::new();
+            ints::encode(ranks, &mut bytes);
+            Ranks::parse(RanksKind::Packed, all, ranks.len() as u32, &bytes).map(drop)
+        };
+        assert!(parse(&[0, 8]).is_ok());
+        for wrong in [&[0, 9][..], &[3, 3], &[4, 2], &[-1]] {
+            assert!(parse(wrong).unwrap_err().contains("not among them"), "{wrong:?}");
+        }
     }
 }

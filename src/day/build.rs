@@ -5,7 +5,8 @@ use super::crowds::Crowds;
 use super::firsts::Times;
 use super::format::{
     ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, ENTITY_USER, IndexRecord, PRESENCE_ALL,
-    PRESENCE_NONE, PRESENCE_PACKED, PRESENCE_RANKS, PartRecord, SECTION_MAGIC, SectionFooter,
+    PRESENCE_NONE, PRESENCE_PACKED, PRESENCE_PLACES, PRESENCE_RANKS, PartRecord, SECTION_MAGIC,
+    SectionFooter,
 };
 use super::index::{IndexGroup, index_of};
 use super::layout::{Block, Layout};
@@ -14,7 +15,8 @@ use super::pages::{self, PageParts, PagePlan};
 use super::rows::{Cell, Column, DayRows};
 use super::summary::{ActivityTotals, SectionTotals};
 use crate::codec::bits::Container;
-use crate::codec::{checksum::crc, ints, ranks};
+use crate::codec::ranks::{self, RanksKind};
+use crate::codec::{checksum::crc, counts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{SECTION_NAMES_MAX, SECTION_ROWS_MAX};
 use crate::time::DaySpan;
@@ -235,12 +237,13 @@ impl<'a> Builder<'a> {
         if all == users.len() {
             return (PRESENCE_ALL, Vec::new());
         }
-        if 4 * all.div_ceil(8) > 3 * own.len() {
-            return (kind, own);
-        }
-        own.clear();
-        ranks::encode(all, self.crowds.ranks(crowd, block), &mut own);
-        (PRESENCE_RANKS, own)
+        let places: Vec<i64> = self.crowds.ranks(crowd, block).map(|rank| rank as i64).collect();
+        let mut among_all = Vec::new();
+        let told = match ranks::encode(all, &places, &mut among_all) {
+            RanksKind::Bits => PRESENCE_RANKS,
+            RanksKind::Packed => PRESENCE_PLACES,
+        };
+        if 4 * among_all.len() > 3 * own.len() { (kind, own) } else { (told, among_all) }
     }
 
     fn push_packed(&mut self, activity: u16, users: &[u32]) {
@@ -272,10 +275,10 @@ impl<'a> Builder<'a> {
     fn write_counts(&mut self) {
         let (layout, named) = (self.layout, self.named());
         for (block, record) in layout.blocks.iter().zip(&mut self.blocks[named..]) {
-            let counts = &layout.counts[block.users.clone()];
+            let of_users = &layout.counts[block.users.clone()];
             let mut bytes = Vec::new();
-            if counts.len() != block.rows.len() {
-                ints::encode(counts, &mut bytes);
+            if of_users.len() != block.rows.len() {
+                counts::encode(of_users, &mut bytes);
             }
             record.rows = (block.rows.len() as u32).into();
             record.counts = PartRecord::append(&mut self.section, &bytes);

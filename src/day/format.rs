@@ -35,6 +35,8 @@ pub(crate) const PRESENCE_NONE: u8 = 4;
 pub(crate) const PRESENCE_ALL: u8 = 5;
 /// `presence_kind` of some of the users of any activity: a bit for each of those.
 pub(crate) const PRESENCE_RANKS: u8 = 6;
+/// `presence_kind` of a few of the users of any activity: their places among those, packed.
+pub(crate) const PRESENCE_PLACES: u8 = 7;
 
 /// Set in a page-column's first byte where it has a value per user instead of per row.
 pub(crate) const COLUMN_PER_USER: u8 = 1;

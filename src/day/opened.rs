@@ -3,7 +3,7 @@
 
 use super::format::{
     ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, ENTITY_USER, IndexRecord, PRESENCE_ALL,
-    PRESENCE_NONE, PRESENCE_PACKED, PRESENCE_RANKS, PartRecord, SECTION_MAGIC, SectionFooter,
+    PRESENCE_NONE, PRESENCE_PACKED, PRESENCE_PLACES, PartRecord, SECTION_MAGIC, SectionFooter,
 };
 use super::names::StringList;
 use crate::codec::checksum::crc;
@@ -199,7 +199,7 @@ fn check_block(
         CHUNK_PACKED => kind == PRESENCE_PACKED && users > 0,
         _ => {
             let own = kind < PRESENCE_PACKED;
-            let among_all = !any && (kind == PRESENCE_ALL || kind == PRESENCE_RANKS);
+            let among_all = !any && (PRESENCE_ALL..=PRESENCE_PLACES).contains(&kind);
             chunk < CHUNKS_MAX && (own || among_all) && (1..=CHUNKS_MAX).contains(&users)
         }
     };

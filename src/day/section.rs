@@ -1,13 +1,14 @@
 //! Reading a day section in place.
 
 use super::format::{
-    ANY, BlockRecord, CHUNK_PACKED, IndexRecord, PRESENCE_ALL, PRESENCE_RANKS, PartRecord,
+    ANY, BlockRecord, CHUNK_PACKED, IndexRecord, PRESENCE_ALL, PRESENCE_PLACES, PRESENCE_RANKS,
+    PartRecord,
 };
 use super::names::TextList;
 use super::opened::Opened;
 use crate::codec::bits::{Bits, Container};
-use crate::codec::ranks::Ranks;
-use crate::codec::{checksum::crc, ints};
+use crate::codec::ranks::{Ranks, RanksKind};
+use crate::codec::{checksum::crc, counts};
 use crate::error::{Error, Result};
 use crate::fs::Bytes;
 use crate::time::DaySpan;
@@ -268,26 +269,28 @@ impl Section {
 
     /// The users of a block that is not packed.
     pub(super) fn users(&self, at: usize, record: &BlockRecord) -> Result<Presence<'_>> {
-        let kind = record.presence_kind;
-        if kind != PRESENCE_ALL && kind != PRESENCE_RANKS {
-            return Ok(Presence::Container(self.container(at, record)?));
-        }
+        let kind = match record.presence_kind {
+            PRESENCE_ALL => None,
+            PRESENCE_RANKS => Some(RanksKind::Bits),
+            PRESENCE_PLACES => Some(RanksKind::Packed),
+            _ => return Ok(Presence::Container(self.container(at, record)?)),
+        };
         let damage = |e: String| self.damage(record.presence.offset.get(), "presence", e);
         let Some((at_all, all)) = self.find(ActivityCode::Any, record.chunk.get())? else {
             return Err(damage("some users of nobody".to_string()));
         };
         let (all, cardinality) = (self.container(at_all, all)?, record.cardinality.get());
-        if kind == PRESENCE_ALL {
+        let Some(kind) = kind else {
             if all.cardinality() == cardinality {
                 return Ok(Presence::Container(all));
             }
             return Err(damage(format!("all of {} users, not {cardinality}", all.cardinality())));
-        }
+        };
         let checked = &self.opened()?.checked;
         let ranks = if checked.presence(at) {
-            Ranks::shaped(all, cardinality, self.unchecked(&record.presence, "presence")?)
+            Ranks::shaped(kind, all, cardinality, self.unchecked(&record.presence, "presence")?)
         } else {
-            Ranks::parse(all, cardinality, self.checked(&record.presence, "presence")?)
+            Ranks::parse(kind, all, cardinality, self.checked(&record.presence, "presence")?)
         };
         let ranks = ranks.map_err(damage)?;
         checked.set_presence(at);
@@ -361,20 +364,17 @@ impl Section {
             return Ok(vec![1; users.len()]);
         }
         let checked = &self.opened()?.checked;
-        let damage = |e: String| self.damage(record.counts.offset.get(), "counts", e);
+        let bytes = match checked.counts(at) {
+            true => self.unchecked(&record.counts, "counts")?,
+            false => self.checked(&record.counts, "counts")?,
+        };
         let all = record.cardinality.get() as usize;
-        if !checked.counts(at) {
-            let mut input = self.checked(&record.counts, "counts")?;
-            let counts = ints::decode(&mut input, all).map_err(damage)?;
-            let sum = counts.iter().try_fold(0i64, |sum, n| sum.checked_add(*n).filter(|_| *n > 0));
-            if sum != Some(i64::from(record.rows.get())) || !input.is_empty() {
-                return Err(damage(format!("not the counts of {} rows", record.rows.get())));
-            }
-            checked.set_counts(at);
-        }
-        let mut input = self.unchecked(&record.counts, "counts")?;
-        let counts = ints::decode_range(&mut input, all, users).map_err(damage)?;
-        Ok(counts.into_iter().map(|count| count as u32).collect())
+        let mut counts = counts::decode(bytes, all, record.rows.get())
+            .map_err(|e| self.damage(record.counts.offset.get(), "counts", e))?;
+        checked.set_counts(at);
+        counts.truncate(users.end);
+        counts.drain(..users.start.min(users.end));
+        Ok(counts)
     }
 
     /// Is this insert id in the section?
