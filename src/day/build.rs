@@ -9,6 +9,7 @@ use super::format::{
     SectionFooter,
 };
 use super::index::{IndexGroup, index_of};
+use super::laid::Laid;
 use super::layout::{Block, Layout};
 use super::names;
 use super::pages::{self, PageParts, PagePlan};
@@ -158,8 +159,8 @@ impl<'a> Builder<'a> {
         self.text_starts.push(self.texts.len() as u32);
         let texts = if plan.plain { Texts::Plain(&rows.strings) } else { Texts::Coded(codes) };
         let context = Context { texts, wide: &rows.wide };
-        let cells: Vec<Cell> = layout.order.iter().map(|&row| column.cell(row as usize)).collect();
-        let agreed = self.crowds.agreed(layout, &cells);
+        let laid = Laid::of(column, &layout.order, rows.strings.len());
+        let agreed = self.crowds.agreed(layout, &laid);
         for (part, cells) in self.shared.iter_mut().zip(&agreed) {
             let Some(cells) = cells else { continue };
             let range = append(&mut self.arena, |out| {
@@ -170,7 +171,7 @@ impl<'a> Builder<'a> {
         for (at, block) in layout.blocks.iter().enumerate() {
             let crowd = self.crowds.of_chunk(block.chunk);
             if crowd.and_then(|crowd| agreed.get(crowd)).is_none_or(Option::is_none) {
-                self.write_block(at, property, &cells[block.rows.clone()], context);
+                self.write_block(at, property, &laid.cells(block.rows.clone()), context);
             }
         }
         for &code in &plan.coded {

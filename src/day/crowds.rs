@@ -1,8 +1,8 @@
 //! The users of each chunk over all activities, and what all rows of each of them agree on: such a
 //! property is stored once for the user's day instead of once for each of their activities.
 
-use super::column::same;
 use super::format::PACKED_BELOW;
+use super::laid::{Laid, NO_KEY};
 use super::layout::{Block, Layout};
 use super::rows::Cell;
 use crate::codec::bits::Bits;
@@ -133,25 +133,25 @@ impl Crowds {
     }
 
     /// For each crowd, a cell for each of its users: where all rows of every user agree on the
-    /// property, some row has it, and less is stored so. `cells`: of all laid out rows.
-    pub(crate) fn agreed(&self, layout: &Layout, cells: &[Cell]) -> Vec<Option<Vec<Cell>>> {
+    /// property, some row has it, and less is stored so. `laid`: the cells of all rows.
+    pub(crate) fn agreed(&self, layout: &Layout, laid: &Laid) -> Vec<Option<Vec<Cell>>> {
         let mut found = Found {
-            cells: vec![None; self.users],
+            keys: vec![NO_KEY; self.users],
             agree: self.crowds.iter().map(|crowd| crowd.in_blocks > crowd.lows.len()).collect(),
         };
         for block in &layout.blocks {
-            self.compare(layout, block, cells, &mut found);
+            self.compare(layout, block, laid, &mut found);
         }
         let of_crowd = |(crowd, agree): (&Crowd, &bool)| {
             let range: Range<usize> = crowd.first..crowd.first + crowd.lows.len();
-            let cells = found.cells.get(range).filter(|_| *agree)?;
-            let cells: Vec<Cell> = cells.iter().map(|cell| cell.unwrap_or_default()).collect();
+            let keys = found.keys.get(range).filter(|_| *agree)?;
+            let cells: Vec<Cell> = keys.iter().map(|key| laid.cell(*key)).collect();
             cells.iter().any(|cell| *cell != Cell::Null).then_some(cells)
         };
         self.crowds.iter().zip(&found.agree).map(of_crowd).collect()
     }
 
-    fn compare(&self, layout: &Layout, block: &Block, cells: &[Cell], found: &mut Found) {
+    fn compare(&self, layout: &Layout, block: &Block, laid: &Laid, found: &mut Found) {
         let mut row = block.rows.start;
         let mut crowd = 0;
         for user in block.users.clone() {
@@ -163,7 +163,7 @@ impl Crowds {
             }
             crowd = self.crowd_of(rank as usize, crowd);
             if found.agree[crowd] {
-                found.agree[crowd] = found.add(rank as usize, &cells[rows]);
+                found.agree[crowd] = found.add(rank as usize, laid, rows);
             } else if block.chunk == self.crowds[crowd].chunk {
                 return; // all of its users are of this crowd
             }
@@ -172,6 +172,10 @@ impl Crowds {
 
     /// The crowd of a rank; ranks ascend from that of the crowd asked for last.
     fn crowd_of(&self, rank: usize, last: usize) -> usize {
+        let Crowd { first, lows, .. } = &self.crowds[last];
+        if rank < first + lows.len() {
+            return last;
+        }
         let after = &self.crowds[last..];
         last + after.partition_point(|crowd| crowd.first <= rank).saturating_sub(1)
     }
@@ -179,18 +183,21 @@ impl Crowds {
 
 /// What was found of one property.
 struct Found {
-    /// By rank; `None` before the user's first row.
-    cells: Vec<Option<Cell>>,
+    /// By rank; none before the user's first row.
+    keys: Vec<u32>,
     /// By crowd.
     agree: Vec<bool>,
 }
 
 impl Found {
     /// Does the user still agree?
-    fn add(&mut self, rank: usize, cells: &[Cell]) -> bool {
-        let [first, more @ ..] = cells else { return true };
-        let known = *self.cells[rank].get_or_insert(*first);
-        same(known, *first) && more.iter().all(|cell| same(known, *cell))
+    fn add(&mut self, rank: usize, laid: &Laid, mut rows: Range<usize>) -> bool {
+        if self.keys[rank] == NO_KEY {
+            self.keys[rank] = laid.key(rows.start);
+            rows.start += 1;
+        }
+        let known = self.keys[rank];
+        rows.all(|row| laid.same(known, laid.key(row)))
     }
 }
 
@@ -198,7 +205,7 @@ impl Found {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::day::rows::{DayRows, NO_USER};
+    use crate::day::rows::{Column, DayRows, NO_USER};
 
     /// Seventy users of the first chunk do both things, one of the second and nobody do one.
     fn rows() -> DayRows {
@@ -213,6 +220,11 @@ mod tests {
         rows
     }
 
+    fn laid(cells: Vec<Cell>) -> Laid {
+        let order: Vec<u32> = (0..cells.len() as u32).collect();
+        Laid::of(&Column { name: 0, cells }, &order, 0)
+    }
+
     fn agreed(of: impl Fn(usize, u32) -> Cell) -> Vec<Option<Vec<Cell>>> {
         let rows = rows();
         let layout = Layout::of(&rows);
@@ -220,7 +232,7 @@ mod tests {
         assert_eq!((crowds.crowds.len(), &crowds.packed[..], crowds.chunks), (1, &[65_540][..], 2));
         let cell = |row: &u32| of(*row as usize, rows.users[*row as usize]);
         let cells: Vec<Cell> = layout.order.iter().map(cell).collect();
-        crowds.agreed(&layout, &cells)
+        crowds.agreed(&layout, &laid(cells))
     }
 
     #[test]
@@ -248,6 +260,6 @@ mod tests {
         (0..100).for_each(|user| rows.push(user, b"a", 0));
         let layout = Layout::of(&rows);
         let cells = vec![Cell::Bool(true); 100];
-        assert_eq!(Crowds::of(&layout).agreed(&layout, &cells), [None]);
+        assert_eq!(Crowds::of(&layout).agreed(&layout, &laid(cells)), [None]);
     }
 }

@@ -13,6 +13,7 @@ mod format;
 mod index;
 pub(crate) mod indexed;
 mod kinds;
+mod laid;
 mod layout;
 pub(crate) mod lazy;
 mod names;

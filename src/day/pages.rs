@@ -97,17 +97,14 @@ impl<I: Iterator<Item = usize>> UserRuns<I> {
 
 /// Appends times in the coarsest unit that is exact: the unit's code, then packed numbers.
 pub(crate) fn encode_times(times: &[i64], out: &mut Vec<u8>) {
-    let (code, unit_us) = super::unit::coarsest(times);
+    let (code, times) = super::unit::counted(times);
     out.push(code);
-    let times: Vec<i64> = times.iter().map(|time| time / unit_us).collect();
     ints::encode(&times, out);
 }
 
 /// Bytes that these times take, but for a few.
 pub(crate) fn times_about(times: &[i64]) -> usize {
-    let (_, unit_us) = super::unit::coarsest(times);
-    let times: Vec<i64> = times.iter().map(|time| time / unit_us).collect();
-    ints::about_bytes(&times)
+    ints::about_bytes(&super::unit::counted(times).1)
 }
 
 /// Appends the times at `wanted` of the page's `rows`, in microseconds since the span's start plus

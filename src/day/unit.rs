@@ -4,18 +4,40 @@
 pub(crate) const TIME_UNITS_US: [i64; 6] =
     [1, 1_000, 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000];
 
+/// Calls a function that is compiled for each unit, since to divide by a number known beforehand
+/// is many times faster.
+macro_rules! of_unit {
+    ($code:expr, $function:ident, $times:expr) => {
+        match $code {
+            0 => $function::<{ TIME_UNITS_US[0] }>($times),
+            1 => $function::<{ TIME_UNITS_US[1] }>($times),
+            2 => $function::<{ TIME_UNITS_US[2] }>($times),
+            3 => $function::<{ TIME_UNITS_US[3] }>($times),
+            4 => $function::<{ TIME_UNITS_US[4] }>($times),
+            _ => $function::<{ TIME_UNITS_US[5] }>($times),
+        }
+    };
+}
+
 /// The code of the coarsest unit that divides all of these times, and its microseconds.
 pub(crate) fn coarsest(times: &[i64]) -> (u8, i64) {
-    let mut unit = TIME_UNITS_US.len() - 1;
-    for time in times {
-        while time % TIME_UNITS_US[unit] != 0 {
-            unit -= 1; // ends at 0: one microsecond divides everything
-        }
-        if unit == 0 {
-            break;
-        }
-    }
-    (unit as u8, TIME_UNITS_US[unit])
+    // Most end at the first time that a unit does not divide. One microsecond divides all.
+    let code = (0..6).rev().find(|code| of_unit!(code, divides_all, times)).unwrap_or(0);
+    (code, TIME_UNITS_US[usize::from(code)])
+}
+
+/// The code of the coarsest unit that divides all of these times, and the times as counts of it.
+pub(crate) fn counted(times: &[i64]) -> (u8, Vec<i64>) {
+    let (code, _) = coarsest(times);
+    (code, of_unit!(code, counts, times))
+}
+
+fn divides_all<const UNIT_US: i64>(times: &[i64]) -> bool {
+    times.iter().all(|time| time % UNIT_US == 0)
+}
+
+fn counts<const UNIT_US: i64>(times: &[i64]) -> Vec<i64> {
+    times.iter().map(|time| time / UNIT_US).collect()
 }
 
 #[cfg(test)]
@@ -31,5 +53,8 @@ mod tests {
         assert_eq!(coarsest(&[120_000_000, 60_000_000]), (3, 60_000_000));
         assert_eq!(coarsest(&[5_000]), (1, 1_000));
         assert_eq!(coarsest(&[5_000, 1, 60_000_000]), (0, 1));
+        for (code, unit_us) in (0u8..).zip(TIME_UNITS_US) {
+            assert_eq!(counted(&[unit_us, 0, 7 * unit_us]), (code, vec![1, 0, 7]));
+        }
     }
 }
