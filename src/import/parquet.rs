@@ -353,6 +353,15 @@ impl<'a> Column<'a> {
         self.valid.as_ref().is_some_and(|valid| !valid[row])
     }
 
+    /// Are all texts ids, which are short and without a NUL? Seen at once for all of them.
+    pub(super) fn are_ids(&self, bytes_max: usize) -> bool {
+        let Cells::Text(array) = &self.cells else { return false };
+        let lengths = array.value_offsets().windows(2).map(|ends| ends[1] - ends[0]);
+        let longest = lengths.max().unwrap_or(0);
+        usize::try_from(longest).is_ok_and(|longest| longest <= bytes_max)
+            && memchr::memchr(0, array.value_data()).is_none()
+    }
+
     /// How many codes there are.
     pub(super) fn codes(&self) -> usize {
         match &self.cells {

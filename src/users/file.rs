@@ -1,10 +1,10 @@
 //! Sealed users files: read in place, never changed.
 //!
-//! `[header][table][directory][ids]`. The ids lie in blocks of 64, packed; the directory tells where
-//! each block begins. The table has an entry for each id, in buckets by the first bits of its hash:
-//! the id's index, and as many other bits of the hash as there is room for, so that an id that is not
-//! there is mostly refused without a look at any id. Each part is checked against its CRC32C when
-//! it is first used.
+//! `[header][table][directory][ids]`. The ids lie in blocks of 64, packed; the directory tells
+//! where each block begins. The table has an entry for each id, in buckets by the first bits of its
+//! hash: the id's index, and as many other bits of the hash as there is room for, so that an id
+//! that is not there is mostly refused without a look at any id. Each part is checked against its
+//! CRC32C when it is first used.
 
 use super::block::{self, BLOCK_IDS};
 use super::shape::TableShape;

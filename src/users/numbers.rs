@@ -26,8 +26,8 @@ pub(crate) struct DistinctIds {
     bytes: Vec<u8>,
     ends: Vec<usize>,
     hashes: Vec<u64>,
-    /// Index + 1 of an id; 0: empty. At most half full.
-    slots: Vec<u32>,
+    /// High half: of an id's hash; low half: its index + 1 (0: empty). At most 3/4 full.
+    slots: Vec<u64>,
 }
 
 impl DistinctIds {
@@ -47,32 +47,32 @@ impl DistinctIds {
         let hash = xxh3_64_with_seed(id, self.seed);
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
-        while let Some(index) = self.slots[at].checked_sub(1) {
-            if self.hashes[index as usize] == hash && self.at(index as usize) == id {
+        while let Some(index) = (self.slots[at] as u32).checked_sub(1) {
+            if self.slots[at] >> 32 == hash >> 32 && self.at(index as usize) == id {
                 return index;
             }
             at = (at + 1) & mask;
         }
         let index = self.len() as u32; // a block has far fewer rows
-        self.slots[at] = index + 1;
+        self.slots[at] = hash >> 32 << 32 | u64::from(index + 1);
         self.bytes.extend_from_slice(id);
         self.ends.push(self.bytes.len());
         self.hashes.push(hash);
-        if 2 * self.len() > self.slots.len() {
+        if 4 * self.len() > 3 * self.slots.len() {
             self.grow();
         }
         index
     }
 
     fn grow(&mut self) {
-        let mask = 2 * self.slots.len() - 1;
+        let mask = 4 * self.slots.len() - 1;
         self.slots = vec![0; mask + 1];
-        for (&hash, index) in self.hashes.iter().zip(1u32..) {
+        for (&hash, index) in self.hashes.iter().zip(1u64..) {
             let mut at = hash as usize & mask;
             while self.slots[at] != 0 {
                 at = (at + 1) & mask;
             }
-            self.slots[at] = index;
+            self.slots[at] = hash >> 32 << 32 | index;
         }
     }
 

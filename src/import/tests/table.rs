@@ -157,6 +157,13 @@ fn rows_that_cannot_be_kept_are_refused() {
     let reasons = rejects(&receipt);
     assert_eq!((reasons[0].0, reasons[1].0), (1, 2));
     assert!(reasons[0].1.contains("column \"x\": the value NaN"), "{}", reasons[0].1);
+    let mut wrong = base(3);
+    let long = "u".repeat(1_025);
+    wrong[0].1 = users(&[Some("a\0"), Some(&long), Some(&long[1..])]);
+    let receipt = db.import_all(&ImportOptions::new(), vec![file(&db, &parquet(wrong))]).unwrap();
+    let reasons = rejects(&receipt);
+    assert!(reasons[0].1.contains("NUL") && reasons[1].1.contains("1025 bytes"), "{reasons:?}");
+    assert_eq!((receipt.accepted, receipt.new_users), (1, 1));
     let strict = ImportOptions::new().strict(true);
     let error = database("UTC").import_all(&strict, vec![file(&db, &bytes)]).unwrap_err();
     assert!(error.to_string().contains("a.parquet, line 1"), "{error}");
