@@ -38,6 +38,9 @@ impl Bits {
     pub(crate) fn insert(&mut self, low: u16) {
         self.0[usize::from(low >> 6)] |= 1 << (low & 63);
     }
+    pub(crate) fn remove(&mut self, low: u16) {
+        self.0[usize::from(low >> 6)] &= !(1 << (low & 63));
+    }
     pub(crate) fn contains(&self, low: u16) -> bool {
         self.0[usize::from(low >> 6)] >> (low & 63) & 1 == 1
     }

@@ -2,35 +2,35 @@
 //!
 //! Users are numbered in the order in which they were first seen, so those of a cohort mostly lie
 //! close together: then the words that hold them meet the same words of a return bucket. A cohort
-//! whose users are scattered would meet most words for few users: they look up their cohort one by
-//! one. Both add a person to one cell a row only: the first ("or before"), the last ("or after"), or
-//! once in a bracket.
+//! whose users are scattered meets most words for few users: then it may be less work that those who
+//! came back look up their cohort one by one. A person is added to one cell a row only: the first
+//! ("or before"), the last ("or after"), or once in a bracket.
 
 use super::Shape;
 use super::operator::Starts;
+use super::scattered::Scattered;
 use crate::codec::bits::Bits;
 use crate::error::Result;
-use crate::limits::CHUNK_USERS;
 use crate::query::CountKind;
-use crate::scan::{BucketOperator, Gather, Slice, Step, Tally, Threshold, kernels};
+use crate::scan::{BucketOperator, Gather, Slice, Step, Tally, Threshold};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 const RETURN: usize = 1;
 
-/// To look up the users who come back from a cohort of this many takes as long as to meet one word,
-/// where some in a hundred do; and to begin with a slice takes a while too.
+/// A cohort lies close together if a word holds so many of its users, and some more pay for the
+/// beginning of a loop.
 const USERS_PER_WORD: usize = 4;
-const LOOKUPS_MIN: usize = 16;
+const USERS_MIN: usize = 16;
 
 /// What the cells of a table are about.
-struct Cells {
-    shape: Arc<Shape>,
+pub(super) struct Cells {
+    pub(super) shape: Arc<Shape>,
     /// Offset to cell.
-    of: Vec<usize>,
+    pub(super) of: Vec<usize>,
     /// A user may come back several times for what is counted once. False where every cell is
     /// about one bucket of its own: then nothing needs to be marked.
-    once: bool,
+    pub(super) once: bool,
 }
 
 impl Cells {
@@ -41,7 +41,7 @@ impl Cells {
         Cells { shape, of, once }
     }
 
-    fn add(&self, cohort: usize, cell: usize, count: u64, tally: &mut Tally) {
+    pub(super) fn add(&self, cohort: usize, cell: usize, count: u64, tally: &mut Tally) {
         tally.add(self.shape.sum(cohort, cell), count);
     }
 }
@@ -66,6 +66,16 @@ impl ByFirst {
             scattered: None,
         }
     }
+
+    /// The cohorts before one have no cell to come.
+    fn settle_before(&mut self, cohort: usize, tally: &mut Tally) {
+        while let Some(over) = self.near.pop_front_if(|first| first.cohort < cohort) {
+            over.settle(&self.cells, tally);
+        }
+        if let Some(scattered) = &mut self.scattered {
+            scattered.settle_before(cohort, &self.cells, tally);
+        }
+    }
 }
 
 impl BucketOperator for ByFirst {
@@ -75,16 +85,13 @@ impl BucketOperator for ByFirst {
     }
 
     fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
+        self.settle_before((bucket + 1).saturating_sub(self.cells.of.len()), tally);
         let returned = self.now.take();
         if let Some((users, size)) = self.starts.close(bucket, returned.as_deref(), tally) {
             match Near::new(bucket, users, size, &self.cells) {
                 Some(cohort) => self.near.push_back(cohort),
                 None => self.scattered.get_or_insert_with(Scattered::new).assign(bucket, users),
             }
-        }
-        let last = self.cells.of.len();
-        while let Some(over) = self.near.pop_front_if(|first| bucket - first.cohort >= last) {
-            over.settle(&self.cells, tally);
         }
         if let Some(returned) = returned {
             for cohort in &mut self.near {
@@ -98,10 +105,7 @@ impl BucketOperator for ByFirst {
     }
 
     fn finish(&mut self, tally: &mut Tally) {
-        self.near.drain(..).for_each(|cohort| cohort.settle(&self.cells, tally));
-        if let Some(scattered) = &self.scattered {
-            scattered.settle(&self.cells, tally);
-        }
+        self.settle_before(usize::MAX, tally);
     }
 }
 
@@ -126,7 +130,7 @@ impl Near {
     /// `None`: they lie too far apart.
     fn new(cohort: usize, users: &Bits, size: u64, cells: &Cells) -> Option<Near> {
         let users = Slice::of(users);
-        let worth = (LOOKUPS_MIN + USERS_PER_WORD * users.words()) as u64 <= size;
+        let worth = (USERS_MIN + USERS_PER_WORD * users.words()) as u64 <= size;
         worth.then(|| Near::of(cohort, users, cells))
     }
 
@@ -169,69 +173,10 @@ impl Near {
     }
 }
 
-/// Nobody's cohort: beyond all.
-const NONE: u32 = u32::MAX;
-
-/// Users of cohorts that lie far apart.
-struct Scattered {
-    /// Who has such a cohort, and which.
-    assigned: Bits,
-    first: Box<[u32]>,
-    /// The cell after the one where each user was counted last, or will be; 0 before that.
-    mark: Box<[u32]>,
-}
-
-impl Scattered {
-    fn new() -> Box<Scattered> {
-        Box::new(Scattered {
-            assigned: Bits::EMPTY,
-            first: vec![NONE; CHUNK_USERS].into_boxed_slice(),
-            mark: vec![0; CHUNK_USERS].into_boxed_slice(),
-        })
-    }
-
-    fn assign(&mut self, cohort: usize, users: &Bits) {
-        kernels::or(&mut self.assigned, users);
-        let cohort = u32::try_from(cohort).unwrap_or(NONE);
-        kernels::for_each(users, |low| self.first[usize::from(low)] = cohort);
-    }
-
-    fn returned(&mut self, bucket: usize, returned: &mut Bits, cells: &Cells, tally: &mut Tally) {
-        kernels::and(returned, &self.assigned);
-        kernels::for_each(returned, |low| {
-            let first = self.first[usize::from(low)] as usize;
-            let Some(cell) = cells.of.get(bucket - first).copied() else { return };
-            let counted = cells.once && {
-                let next = u32::try_from(cell + 1).unwrap_or(NONE);
-                let mark = std::mem::replace(&mut self.mark[usize::from(low)], next);
-                match cells.shape.count {
-                    CountKind::On => mark == next,
-                    CountKind::OnOrBefore => mark != 0,
-                    CountKind::OnOrAfter => true,
-                }
-            };
-            if !counted {
-                cells.add(first, cell, 1, tally);
-            }
-        });
-    }
-
-    fn settle(&self, cells: &Cells, tally: &mut Tally) {
-        if cells.shape.count != CountKind::OnOrAfter {
-            return;
-        }
-        kernels::for_each(&self.assigned, |low| {
-            let place = usize::from(low);
-            if let Some(cell) = self.mark[place].checked_sub(1) {
-                cells.add(self.first[place] as usize, cell as usize, 1, tally);
-            }
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::kernels;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::ops::RangeInclusive;
@@ -246,7 +191,10 @@ mod tests {
 
     fn any_users() -> impl Strategy<Value = Users> {
         let user = prop_oneof![0u16..130, 3_900u16..4_200, any::<u16>()];
-        proptest::collection::btree_set(user, 0..60)
+        let few = proptest::collection::btree_set(user, 0..60);
+        let every = (0u16..3_000, 1usize..40)
+            .prop_map(|(first, step)| (first..first + 1_500).step_by(step).collect());
+        prop_oneof![few, every]
     }
 
     fn any_shape() -> impl Strategy<Value = Shape> {
@@ -294,24 +242,35 @@ mod tests {
             cohorts[1] = &cohorts[1] - &cohorts[0];
             cohorts[2] = &(&cohorts[2] - &cohorts[0]) - &cohorts[1];
             let cells = Cells::new(Arc::new(shape));
-            let (mut by_slices, mut by_lookups) = (tally(&cells), tally(&cells));
-            let (mut near, mut scattered) = (Vec::new(), Scattered::new());
+            let [mut by_slices, mut by_lookups, mut by_both] = [(); 3].map(|()| tally(&cells));
+            let (mut near, mut scattered, mut both) =
+                (Vec::new(), Scattered::new(), Scattered::new());
             for (bucket, day) in days.iter().enumerate() {
                 if let Some(users) = cohorts.get(bucket).map(bits) {
                     near.push(Near::of(bucket, Slice::of(&users), &cells));
                     scattered.assign(bucket, &users);
+                    both.assign(bucket, &users);
                 }
+                let over = (bucket + 1).saturating_sub(cells.of.len());
+                scattered.settle_before(over, &cells, &mut by_lookups);
+                both.settle_before(over, &cells, &mut by_both);
                 let near = near.iter_mut();
                 near.for_each(|near| near.returned(bucket, &bits(day), &cells, &mut by_slices));
-                scattered.returned(bucket, &mut bits(day), &cells, &mut by_lookups);
+                let mut assigned = bits(day);
+                kernels::and(&mut assigned, &scattered.assigned);
+                scattered.look_up(bucket, &assigned, &cells, &mut by_lookups);
+                both.returned(bucket, &mut bits(day), &cells, &mut by_both);
             }
             near.into_iter().for_each(|near| near.settle(&cells, &mut by_slices));
-            scattered.settle(&cells, &mut by_lookups);
+            scattered.settle_before(usize::MAX, &cells, &mut by_lookups);
+            both.settle_before(usize::MAX, &cells, &mut by_both);
+            prop_assert_eq!(both.work, 0);
             let cohorts = cohorts.iter().enumerate();
             let rows = cohorts.flat_map(|cohort| model(&cells.shape, cohort, &days));
             let wanted: Vec<u64> = [0; 3].into_iter().chain(rows).collect();
             prop_assert_eq!(&by_slices.sums, &wanted);
             prop_assert_eq!(&by_lookups.sums, &wanted);
+            prop_assert_eq!(&by_both.sums, &wanted);
         }
     }
 

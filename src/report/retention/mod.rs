@@ -3,6 +3,7 @@
 mod by_first;
 mod operator;
 mod rows;
+mod scattered;
 
 pub(super) use rows::ranking;
 
