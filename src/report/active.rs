@@ -4,9 +4,10 @@ use super::{Prepared, Question};
 use crate::error::Result;
 use crate::query::answer::Figures;
 use crate::scan::{
-    BucketOperator, ByBucket, Edges, Gather, Operator, Selector, Step, Tally, Window,
+    BucketOperator, ByBucket, Cut, Edges, Gather, Operator, Selector, Step, Tally, Window,
 };
 use crate::time::{Bucket, Tick};
+use std::ops::Range;
 
 pub(super) fn prepare<'a>(
     question: &Question<'a>,
@@ -18,7 +19,10 @@ pub(super) fn prepare<'a>(
         let trailing = trailing.map(|days| question.plan.ticks(days));
         let (edges, from) = window_edges(question, trailing);
         let input = question.input(event, from, question.plan.to_tick);
-        question.job(vec![input], question.plan.buckets.len(), move |_| operator(&edges, trailing))
+        let cut = Cut { edges: edges.clone(), reach: trailing.unwrap_or(0) };
+        question.job_by_bucket(vec![input], question.plan.buckets.len(), cut, move |buckets| {
+            operator(&edges, buckets, trailing)
+        })
     });
     let figures = move |question: &Question<'_>, tally: Tally| {
         let users = question.counts(totals.as_deref().unwrap_or(&tally.sums));
@@ -36,10 +40,13 @@ pub(super) fn window_edges(question: &Question<'_>, trailing: Option<Tick>) -> (
     (edges, from)
 }
 
-fn operator(edges: &Edges, trailing: Option<Tick>) -> Box<dyn Operator> {
+fn operator(edges: &Edges, buckets: Range<usize>, trailing: Option<Tick>) -> Box<dyn Operator> {
     match trailing {
-        None => Box::new(ByBucket::new(edges.clone(), Calendar::new())),
-        Some(ticks) => Box::new(ByBucket::new(edges.clone(), Trailing::new(edges.clone(), ticks))),
+        None => Box::new(ByBucket::some(edges.clone(), buckets, Calendar::new())),
+        Some(ticks) => {
+            let trailing = Trailing::new(edges.clone(), ticks);
+            Box::new(ByBucket::some(edges.clone(), buckets, trailing))
+        }
     }
 }
 

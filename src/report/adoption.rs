@@ -6,7 +6,7 @@ use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::query::answer::{Column, Figures};
 use crate::query::selector_name;
-use crate::scan::{BucketOperator, ByBucket, Gather, Job, Selector, Step, Tally, kernels};
+use crate::scan::{BucketOperator, ByBucket, Cut, Gather, Job, Selector, Step, Tally, kernels};
 
 /// A series per feature, or one with `k`. Sums of each: the users of each bucket, then the active
 /// ones.
@@ -43,8 +43,9 @@ fn job<'a>(question: &Question<'a>, features: &[Selector], k: u32, among: &Selec
     let selectors = features.iter().chain([among]);
     let inputs = selectors.map(|selector| question.input(selector, from, to)).collect();
     let (features, k) = (features.len(), usize::try_from(k).unwrap_or(usize::MAX));
-    question.job(inputs, 2 * buckets, move |_| {
-        Box::new(ByBucket::new(edges.clone(), Adoption::new(features, k, buckets)))
+    let cut = Cut { edges: edges.clone(), reach: 0 };
+    question.job_by_bucket(inputs, 2 * buckets, cut, move |share| {
+        Box::new(ByBucket::some(edges.clone(), share, Adoption::new(features, k, buckets)))
     })
 }
 

@@ -35,13 +35,15 @@ use crate::query::plan::Plan;
 use crate::query::table::OTHER;
 use crate::query::{Measure, Query, Report};
 use crate::scan::{
-    Counted, Edges, Groups, Input, Job, Numbering, Operator, RowJob, Selector, scan,
+    Counted, Cut, Edges, Groups, Input, Job, MakeOperator, Numbering, Operator, RowJob, Selector,
+    Share, scan,
 };
 use crate::snapshot::{Snapshot, SnapshotInner};
 use crate::time::{self, Micros, Tick};
 use prepared::{Answered, Batch, Instants, Outcome, Prepared};
 use rank::Ranking;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -266,13 +268,36 @@ impl<'a> Question<'a> {
         sums: usize,
         operator: impl Fn(u32) -> Box<dyn Operator> + Send + Sync + 'a,
     ) -> Job<'a> {
+        self.job_of(inputs, sums, None, Box::new(move |share| operator(share.chunk)))
+    }
+
+    /// A job of this query that can be shared out by its buckets; its operator is for some of them.
+    fn job_by_bucket(
+        &self,
+        inputs: Vec<Input>,
+        sums: usize,
+        cut: Cut,
+        operator: impl Fn(Range<usize>) -> Box<dyn Operator> + Send + Sync + 'a,
+    ) -> Job<'a> {
+        let operator = Box::new(move |share: &Share| operator(share.buckets.clone()));
+        self.job_of(inputs, sums, Some(cut), operator)
+    }
+
+    fn job_of(
+        &self,
+        inputs: Vec<Input>,
+        sums: usize,
+        cut: Option<Cut>,
+        operator: MakeOperator<'a>,
+    ) -> Job<'a> {
         Job {
             inputs,
             axis: (!self.plan.native).then(|| self.plan.axis.clone()),
             users: self.plan.users.clone(),
             counted: self.query.report.counts_events(),
             sums,
-            operator: Box::new(operator),
+            cut,
+            operator,
         }
     }
 

@@ -7,8 +7,9 @@ use super::{Prepared, Question, share};
 use crate::error::Result;
 use crate::query::answer::{Column, Figures};
 use crate::query::plan::Span;
-use crate::scan::{BucketOperator, ByBucket, Edges, Operator, Selector, Step, Tally};
+use crate::scan::{BucketOperator, ByBucket, Cut, Edges, Operator, Selector, Step, Tally};
 use crate::time::Tick;
+use std::ops::Range;
 
 /// Ticks of one stretch, of a window by the hour.
 const STRETCH: Tick = 24;
@@ -25,17 +26,21 @@ pub(super) fn prepare<'a>(
     let (buckets, to) = (question.plan.buckets.len(), question.plan.to_tick);
     let daily = usize::try_from(to.saturating_sub(first)).unwrap_or(0);
     let input = question.input(event, first, to);
-    let job = question.job(vec![input], buckets + daily, move |_| -> Box<dyn Operator> {
+    let cut = Cut { edges: edges.clone(), reach: trailing.unwrap_or(0) };
+    let operator = move |share: Range<usize>| -> Box<dyn Operator> {
         let edges = edges.clone();
+        // The days before the first bucket count, those before another share count there.
+        let daily = (buckets, first, share.start == 0);
         match trailing {
-            None => Box::new(ByBucket::new(edges, Daily::new(buckets, first, Calendar::new()))),
+            None => Box::new(ByBucket::some(edges, share, Daily::new(daily, Calendar::new()))),
             Some(ticks) if by_hour => Box::new(Hourly::new(edges, ticks, (first, to))),
             Some(ticks) => {
                 let window = Trailing::new(edges.clone(), ticks);
-                Box::new(ByBucket::new(edges, Daily::new(buckets, first, window)))
+                Box::new(ByBucket::some(edges, share, Daily::new(daily, window)))
             }
         }
-    });
+    };
+    let job = question.job_by_bucket(vec![input], buckets + daily, cut, operator);
     let figures = move |question: &Question<'_>, tally: Tally| {
         let (users, daily) = tally.sums.split_at(buckets);
         let mean = |bucket: &Span| match by_hour {
@@ -142,18 +147,21 @@ struct Daily<T> {
     /// Place of the first day's sum.
     offset: usize,
     first: Tick,
+    /// Days before its buckets count too.
+    early: bool,
     window: T,
 }
 
 impl<T> Daily<T> {
-    fn new(offset: usize, first: Tick, window: T) -> Daily<T> {
-        Daily { offset, first, window }
+    fn new((offset, first, early): (usize, Tick, bool), window: T) -> Daily<T> {
+        Daily { offset, first, early, window }
     }
 }
 
 impl<T: BucketOperator> BucketOperator for Daily<T> {
     fn collect(&mut self, step: &Step<'_>, bucket: Option<usize>, tally: &mut Tally) -> Result<()> {
-        if let (Some(users), Ok(day)) = (step.users(0), usize::try_from(step.day - self.first)) {
+        let users = step.users(0).filter(|_| bucket.is_some() || self.early);
+        if let (Some(users), Ok(day)) = (users, usize::try_from(step.day - self.first)) {
             tally.add(self.offset + day, users.count());
         }
         self.window.collect(step, bucket, tally)

@@ -4,17 +4,21 @@ use super::frame::Frame;
 use super::layout::{BoundInput, BoundJob, Layout, Origin};
 use super::rows::{DayBlocks, Hit};
 use super::walk::{InChunk, opened};
-use super::{Job, Operator, Step, Tally, Users, kernels};
+use super::{Job, Operator, Share, Step, Tally, Users, kernels};
 use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::time::{DaySpan, Tick};
 use std::cell::OnceCell;
+use std::ops::Range;
 
 /// A job in one chunk.
 pub(super) struct ActiveJob<'w, 'a> {
     place: usize,
     job: &'w Job<'a>,
     pub(super) bound: &'w BoundJob,
+    share: Share,
+    /// The days of the share.
+    places: Range<usize>,
     /// Made at the first tick with a user.
     operator: Option<Box<dyn Operator>>,
     /// Per input: what belongs to ticks that are not over yet, or are handed out now.
@@ -24,19 +28,27 @@ pub(super) struct ActiveJob<'w, 'a> {
 }
 
 impl<'w, 'a> ActiveJob<'w, 'a> {
-    pub(super) fn new(place: usize, job: &'w Job<'a>, bound: &'w BoundJob) -> ActiveJob<'w, 'a> {
+    /// `share`: of `shares` in a chunk.
+    pub(super) fn new(
+        (place, job): (usize, &'w Job<'a>),
+        layout: &'w Layout,
+        chunk: u32,
+        share: (usize, usize),
+    ) -> ActiveJob<'w, 'a> {
+        let bound = &layout.jobs[place];
+        let (buckets, places) = bound.share(job.cut.as_ref(), share, layout);
+        let share = Share { chunk, buckets };
         let pending = bound.inputs.iter().map(|_| Vec::new()).collect();
         let rows = |input: &BoundInput| matches!(input.origin, Origin::Derived(..));
         let derived = bound.inputs.iter().filter(|input| rows(input)).count();
         let inputs = if derived > 0 { bound.inputs.len() } else { 0 };
         let bits = (0..inputs).map(|_| Box::new(Bits::EMPTY)).collect();
-        ActiveJob { place, job, bound, operator: None, pending, bits }
+        ActiveJob { place, job, bound, share, places, operator: None, pending, bits }
     }
 
     /// Hands out everybody seen before the inputs' days, as one day before them.
     pub(super) fn seen_before(
         &mut self,
-        chunk: u32,
         frame: &mut Frame<'_, '_>,
         tallies: &mut [Tally],
     ) -> Result<()> {
@@ -59,7 +71,7 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
         // Who was seen is all that is known of those days.
         let counts = |_: usize, _: &mut dyn FnMut(u16, u32)| Ok(());
         let step = Step { day: from.saturating_sub(1), users: &users, counts: &counts };
-        let operator = self.operator.get_or_insert_with(|| (self.job.operator)(chunk));
+        let operator = self.operator.get_or_insert_with(|| (self.job.operator)(&self.share));
         operator.day(&step, &mut tallies[self.place])
     }
 
@@ -93,7 +105,7 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
 
     /// The day's span, if the job wants it.
     fn span(&self, place: usize, layout: &Layout) -> Option<DaySpan> {
-        layout.span(place).filter(|_| self.bound.places.contains(&place))
+        layout.span(place).filter(|_| self.places.contains(&place))
     }
 
     /// Hands out what is over with a day that was taken in.
@@ -111,7 +123,7 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
             Some(axis) => {
                 let over =
                     layout.span(place + 1).map_or(Tick::MAX, |next| axis.tick_of(next.start));
-                self.ticks_until(over, at.chunk, tallies)
+                self.ticks_until(over, tallies)
             }
         }
     }
@@ -166,7 +178,7 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
             }
             Ok(())
         };
-        let operator = self.operator.get_or_insert_with(|| (self.job.operator)(at.chunk));
+        let operator = self.operator.get_or_insert_with(|| (self.job.operator)(&self.share));
         operator.day(&Step { day, users: &users, counts: &counts }, &mut tallies[self.place])?;
         self.pending.iter_mut().for_each(Vec::clear);
         Ok(())
@@ -191,7 +203,7 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
     }
 
     /// Hands out the ticks before one, which no later day of the database touches.
-    fn ticks_until(&mut self, over: Tick, chunk: u32, tallies: &mut [Tally]) -> Result<()> {
+    fn ticks_until(&mut self, over: Tick, tallies: &mut [Tally]) -> Result<()> {
         for pending in &mut self.pending {
             // Times of one activity ascend, those of several lie between each other.
             if !pending.is_sorted_by_key(|hit| hit.tick) {
@@ -209,7 +221,7 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
                     from + rest.partition_point(|hit| hit.tick <= tick)
                 })
                 .collect();
-            self.tick(tick, (&from, &ends), chunk, tallies)?;
+            self.tick(tick, (&from, &ends), tallies)?;
             from = ends;
         }
         for (pending, from) in self.pending.iter_mut().zip(from) {
@@ -222,7 +234,6 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
         &mut self,
         tick: Tick,
         (from, ends): (&[usize], &[usize]),
-        chunk: u32,
         tallies: &mut [Tally],
     ) -> Result<()> {
         let hits: Vec<&[Hit]> = (self.pending.iter().zip(from.iter().zip(ends)))
@@ -236,13 +247,13 @@ impl<'w, 'a> ActiveJob<'w, 'a> {
             hits[input].iter().for_each(|hit| visit(hit.low, hit.rows));
             Ok(())
         };
-        let operator = self.operator.get_or_insert_with(|| (self.job.operator)(chunk));
+        let operator = self.operator.get_or_insert_with(|| (self.job.operator)(&self.share));
         operator.day(&Step { day: tick, users: &users, counts: &counts }, &mut tallies[self.place])
     }
 
     /// After the last day.
-    pub(super) fn finish(mut self, chunk: u32, tallies: &mut [Tally]) -> Result<()> {
-        self.ticks_until(Tick::MAX, chunk, tallies)?;
+    pub(super) fn finish(mut self, tallies: &mut [Tally]) -> Result<()> {
+        self.ticks_until(Tick::MAX, tallies)?;
         match self.operator {
             Some(mut operator) => operator.finish(&mut tallies[self.place]),
             None => Ok(()),

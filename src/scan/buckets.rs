@@ -3,6 +3,7 @@
 use super::{Operator, Step, Tally};
 use crate::error::Result;
 use crate::time::Day;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A state machine over adjacent buckets of days.
@@ -24,16 +25,25 @@ pub(crate) type Edges = Arc<[Day]>;
 pub(crate) struct ByBucket<T> {
     edges: Edges,
     bucket: usize,
+    /// The buckets that are wanted.
+    buckets: Range<usize>,
     operator: T,
 }
 
 impl<T: BucketOperator> ByBucket<T> {
     pub(crate) fn new(edges: Edges, operator: T) -> ByBucket<T> {
-        ByBucket { edges, bucket: 0, operator }
+        let buckets = 0..edges.len().saturating_sub(1);
+        ByBucket::some(edges, buckets, operator)
+    }
+
+    /// For some of the buckets, which keep their numbers.
+    pub(crate) fn some(edges: Edges, buckets: Range<usize>, operator: T) -> ByBucket<T> {
+        ByBucket { edges, bucket: buckets.start, buckets, operator }
     }
 
     fn end(&self) -> Option<Day> {
-        self.edges.get(self.bucket + 1).copied()
+        let end = self.edges.get(self.bucket + 1).copied();
+        end.filter(|_| self.bucket < self.buckets.end)
     }
 
     fn close(&mut self, next: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
@@ -51,7 +61,7 @@ impl<T: BucketOperator> Operator for ByBucket<T> {
         if self.end().is_none() {
             return Ok(());
         }
-        let begun = self.edges.first().is_some_and(|first| *first <= step.day);
+        let begun = self.edges.get(self.buckets.start).is_some_and(|first| *first <= step.day);
         self.operator.collect(step, begun.then_some(self.bucket), tally)
     }
 

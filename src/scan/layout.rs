@@ -6,7 +6,7 @@ use super::rows::{BoundRows, Needs, RowInput, RowJob};
 use super::selector::Selector;
 use super::sets::{Members, SetKind};
 use super::sizes::{BoundSizes, SizeJob};
-use super::{Input, Job};
+use super::{Cut, Input, Job};
 use crate::error::Result;
 use crate::time::{Axis, Day, DaySpan, Micros, Tick};
 use std::ops::Range;
@@ -78,6 +78,40 @@ pub(super) struct BoundJob {
     pub(super) axis: Option<Arc<Axis>>,
     /// Days that hold an instant of the inputs' ticks.
     pub(super) places: Range<usize>,
+}
+
+impl BoundJob {
+    /// Whether shares of the job can be worked on apart. Rows are read once for several jobs: those
+    /// that need them stay in one piece.
+    pub(super) fn is_cut(&self, cut: Option<&Cut>) -> bool {
+        let presence = |input: &BoundInput| matches!(input.origin, Origin::Stream(_));
+        cut.is_some() && self.inputs.iter().all(presence)
+    }
+
+    /// The buckets and the days of one of several shares; all of those of a job in one piece.
+    pub(super) fn share(
+        &self,
+        cut: Option<&Cut>,
+        (share, shares): (usize, usize),
+        layout: &Layout,
+    ) -> (Range<usize>, Range<usize>) {
+        let (Some(Cut { edges, reach }), true) = (cut, self.is_cut(cut)) else {
+            let buckets = cut.map_or(0, |cut| cut.edges.len().saturating_sub(1));
+            return (0..buckets, self.places.clone());
+        };
+        let count = edges.len().saturating_sub(1);
+        let buckets = count * share / shares..count * (share + 1) / shares;
+        let days = match buckets.is_empty() {
+            true => 0..0,
+            false => {
+                let end = edges[buckets.start + 1];
+                let from = edges[buckets.start].min(end.saturating_sub(*reach));
+                layout.days_between(from, edges[buckets.end])
+            }
+        };
+        let from = self.places.start.max(days.start);
+        (buckets, from..self.places.end.min(days.end).max(from))
+    }
 }
 
 /// Rows that some row jobs read, all in the same way.

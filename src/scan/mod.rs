@@ -47,6 +47,7 @@ use crate::error::Result;
 use crate::first::FirstIndex;
 use crate::snapshot::SnapshotInner;
 use crate::time::{Axis, Tick};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Users of one selector, tick by tick, on the stored ticks of `[from, to)`.
@@ -80,8 +81,27 @@ pub(crate) struct Job<'a> {
     pub(crate) counted: bool,
     /// How many sums the operator adds to.
     pub(crate) sums: usize,
-    /// Makes the operator of one chunk.
-    pub(crate) operator: Box<dyn Fn(u32) -> Box<dyn Operator> + Send + Sync + 'a>,
+    /// The job may be shared out by its buckets.
+    pub(crate) cut: Option<Cut>,
+    /// Makes the operator of one share of one chunk.
+    pub(crate) operator: MakeOperator<'a>,
+}
+
+pub(crate) type MakeOperator<'a> = Box<dyn Fn(&Share) -> Box<dyn Operator> + Send + Sync + 'a>;
+
+/// Buckets that are counted each by itself, from its own days and some before.
+pub(crate) struct Cut {
+    pub(crate) edges: Edges,
+    /// Ticks up to a bucket's end that tell all of it, if it is shorter than that.
+    pub(crate) reach: Tick,
+}
+
+/// What one operator works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) chunk: u32,
+    /// Of a job that can be shared out.
+    pub(crate) buckets: Range<usize>,
 }
 
 /// One tick in one chunk, as an operator sees it.

@@ -3,7 +3,7 @@
 use super::active::ActiveJob;
 use super::frame::Frame;
 use super::grid::Grid;
-use super::layout::{BoundRowJobs, Layout};
+use super::layout::{BoundJob, BoundRowJobs, Layout};
 use super::narrow::Narrowing;
 use super::rows::{Counted, DayBlocks, Erased, Gathered, RowEvent, RowGrid, RowJob};
 use super::sizes::{self, Sizing};
@@ -18,6 +18,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 /// of single parts see small chunks only.
 const PASS_BYTES_MAX: usize = if cfg!(test) { 1 << 12 } else { 64 << 20 };
 
+/// A share of fewer days is not worth another thread.
+const SHARE_DAYS_MIN: usize = if cfg!(test) { 1 } else { 64 };
+
 /// Runs all jobs over the grid.
 pub(super) fn walk(
     grid: &dyn Grid,
@@ -29,26 +32,27 @@ pub(super) fn walk(
     let (next, stop, reads) = (AtomicU32::new(0), AtomicBool::new(false), AtomicU64::new(0));
     // The last piece of work: the rows without a user.
     let nobody = u32::from(layout.row_jobs.iter().any(|job| job.rows.nobody));
-    let pieces = grid.chunks() + nobody;
+    let shares = walk.shares();
+    let pieces = grid.chunks() * shares + nobody;
     let workers = rayon::current_num_threads().min(usize::try_from(pieces).unwrap_or(1));
     // One tally per worker, not per chunk: a retention table can be large.
     let work = |_| {
         let mut tallies = walk.tallies();
         let read = Cell::new(0);
         loop {
-            let chunk = next.fetch_add(1, Ordering::Relaxed);
-            if chunk >= pieces || stop.load(Ordering::Relaxed) {
+            let piece = next.fetch_add(1, Ordering::Relaxed);
+            if piece >= pieces || stop.load(Ordering::Relaxed) {
                 reads.fetch_add(read.get(), Ordering::Relaxed);
                 return Ok(tallies);
             }
-            let done = if chunk == grid.chunks() {
+            let done = if piece == grid.chunks() * shares {
                 walk.nobody(&read, &mut tallies)
             } else {
-                walk.chunk(chunk, &read, &mut tallies)
+                walk.chunk(piece / shares, (piece % shares, shares), &read, &mut tallies)
             };
             if let Err(error) = done {
                 stop.store(true, Ordering::Relaxed);
-                return Err((chunk, error));
+                return Err((piece, error));
             }
         }
     };
@@ -117,21 +121,50 @@ impl Walk<'_, '_, '_> {
         Tallies { bits: self.jobs.iter().map(tally).collect(), rows: rows.collect(), sizes }
     }
 
-    fn chunk(&self, chunk: u32, reads: &Cell<u64>, tallies: &mut Tallies) -> Result<()> {
+    /// Into how many shares each chunk is cut, so that all threads have something to do.
+    fn shares(&self) -> u32 {
+        let cuttable = |(job, bound): (&Job<'_>, &BoundJob)| {
+            let days = if bound.is_cut(job.cut.as_ref()) { bound.places.len() } else { 0 };
+            u32::try_from(days / SHARE_DAYS_MIN).unwrap_or(u32::MAX)
+        };
+        let shares = self.jobs.iter().zip(&self.layout.jobs).map(cuttable).max().unwrap_or(0);
+        let threads = u32::try_from(rayon::current_num_threads()).unwrap_or(u32::MAX);
+        let wanted = match self.grid.chunks() {
+            _ if cfg!(test) => 3,
+            // A share would find out anew who is in a set.
+            _ if !self.layout.sets.is_empty() => 1,
+            chunks => threads.div_ceil(chunks.max(1)),
+        };
+        wanted.min(shares).max(1)
+    }
+
+    fn chunk(
+        &self,
+        chunk: u32,
+        share: (u32, u32),
+        reads: &Cell<u64>,
+        tallies: &mut Tallies,
+    ) -> Result<()> {
         let Walk { grid, rows, layout, .. } = *self;
         let at = InChunk { grid, rows, chunk, reads };
         let mut frame = Frame::new(&at, layout)?;
         let empty: Vec<bool> = frame.masks.iter().map(|mask| kernels::is_empty(mask)).collect();
         let somebody = |set: Option<usize>| set.is_none_or(|set| !empty[set]);
-        let jobs = 0..layout.row_jobs.len();
+        // Only some jobs on presence are shared out.
+        let first = share.0 == 0;
+        let jobs = 0..if first { layout.row_jobs.len() } else { 0 };
         let row_jobs = jobs.filter(|job| somebody(layout.row_jobs[*job].rows.set)).collect();
         let mut passes = self.passes(&at, row_jobs)?.into_iter();
-        let jobs = 0..layout.size_jobs.len();
+        let jobs = 0..if first { layout.size_jobs.len() } else { 0 };
         let size_jobs = jobs.filter(|job| somebody(layout.size_jobs[*job].set));
+        let taken = |(place, job): &(usize, &Job<'_>)| {
+            let bound = &layout.jobs[*place];
+            (first || bound.is_cut(job.cut.as_ref())) && somebody(bound.set)
+        };
+        let share = (share.0 as usize, share.1 as usize);
         let first = Pass {
-            active: (self.jobs.iter().enumerate())
-                .map(|(place, job)| ActiveJob::new(place, job, &layout.jobs[place]))
-                .filter(|active| somebody(active.bound.set))
+            active: (self.jobs.iter().enumerate().filter(taken))
+                .map(|job| ActiveJob::new(job, layout, chunk, share))
                 .collect(),
             sizing: size_jobs.map(|job| (job, Sizing::default())).collect(),
             gathered: self.gathering(passes.next().unwrap_or_default(), &frame),
@@ -193,7 +226,7 @@ impl Walk<'_, '_, '_> {
     ) -> Result<()> {
         let layout = self.layout;
         for active in &mut pass.active {
-            active.seen_before(at.chunk, frame, &mut tallies.bits)?;
+            active.seen_before(frame, &mut tallies.bits)?;
         }
         for place in layout.all_places() {
             frame.next_day();
@@ -239,7 +272,7 @@ impl Walk<'_, '_, '_> {
 
     fn finish(&self, pass: Pass<'_, '_>, chunk: u32, tallies: &mut Tallies) -> Result<()> {
         for active in pass.active {
-            active.finish(chunk, &mut tallies.bits)?;
+            active.finish(&mut tallies.bits)?;
         }
         for Gathering { job, events, narrowing } in pass.gathered {
             let jobs = &self.layout.row_jobs[job].jobs;

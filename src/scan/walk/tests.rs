@@ -5,7 +5,7 @@ use crate::ErrorKind;
 use crate::codec::bits::Bits;
 use crate::scan::grid::{Part, Unread};
 use crate::scan::rows::Needs;
-use crate::scan::{Input, Operator, Selector, SetKind, Step, Users};
+use crate::scan::{Cut, Edges, Input, Operator, Selector, SetKind, Share, Step, Users};
 use crate::time::{Day, DaySpan, Micros};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -68,8 +68,8 @@ const DAY_US: Micros = 86_400_000_000;
 fn job(from: Day, to: Day, users: Option<&SetKind>) -> Job<'static> {
     let inputs = vec![Input { selector: Selector::Any, from, to, seen_before: false, slot: None }];
     let users = users.cloned().map(Arc::new);
-    let operator = Box::new(|_| -> Box<dyn Operator> { Box::new(Adding) });
-    Job { inputs, axis: None, users, counted: true, sums: 2, operator }
+    let operator = Box::new(|_: &Share| -> Box<dyn Operator> { Box::new(Adding) });
+    Job { inputs, axis: None, users, counted: true, sums: 2, cut: None, operator }
 }
 
 fn span(day: Day) -> DaySpan {
@@ -112,4 +112,35 @@ fn damage_is_an_error_never_a_figure() {
     };
     let error = walked(&Fake::new(Some((7, 2))), &[job(-3, 0, Some(&set))]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corruption);
+}
+
+#[test]
+fn shares_hold_each_bucket_once_and_the_days_that_it_reaches() {
+    let layout = |job: &Job<'_>| {
+        let spans = ((0..10).map(span).collect(), false);
+        Layout::new(std::slice::from_ref(job), &[], &[], spans, &|_| Ok(None)).unwrap()
+    };
+    let edges: Edges = [2, 4, 6, 7, 9].into();
+    for (reach, from) in [(0, [2, 4, 6, 7]), (3, [1, 3, 4, 6]), (9, [0, 0, 0, 0])] {
+        let cut = Some(Cut { edges: edges.clone(), reach });
+        let job = Job { cut, ..job(from[0], 9, None) };
+        let layout = layout(&job);
+        let share =
+            |share, shares| layout.jobs[0].share(job.cut.as_ref(), (share, shares), &layout);
+        for shares in 1..7 {
+            let mut next = 0;
+            for (buckets, days) in (0..shares).map(|at| share(at, shares)) {
+                assert_eq!(buckets.start, next);
+                next = buckets.end;
+                let wanted = match buckets.is_empty() {
+                    true => 0..0,
+                    false => from[buckets.start] as usize..edges[buckets.end] as usize,
+                };
+                assert_eq!((days.is_empty(), days.len()), (wanted.is_empty(), wanted.len()));
+                assert!(days.is_empty() || days == wanted);
+            }
+            assert_eq!(next, 4);
+        }
+        assert_eq!(layout.jobs[0].share(None, (0, 2), &layout).1, from[0] as usize..9);
+    }
 }
