@@ -325,18 +325,20 @@ impl<'a> Container<'a> {
             return lows;
         }
         let mut rest = lows.as_mut_slice();
-        for (word, w) in self.words().iter().zip(0u16..) {
-            let mut word = u64::from_le_bytes(*word);
-            let Some((of_word, after)) = rest.split_at_mut_checked(word.count_ones() as usize)
-            else {
-                break; // a container was parsed before: it holds as many as it tells
-            };
-            for low in of_word {
-                *low = w << 6 | word.trailing_zeros() as u16;
-                word &= word - 1;
+        vectorized!({
+            for (word, w) in self.words().iter().zip(0u16..) {
+                let mut word = u64::from_le_bytes(*word);
+                let Some((of_word, after)) = rest.split_at_mut_checked(word.count_ones() as usize)
+                else {
+                    break; // a container was parsed before: it holds as many as it tells
+                };
+                for low in of_word {
+                    *low = w << 6 | word.trailing_zeros() as u16;
+                    word &= word - 1;
+                }
+                rest = after;
             }
-            rest = after;
-        }
+        });
         lows
     }
 

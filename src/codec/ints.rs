@@ -6,6 +6,7 @@
 //! varint), and the packed bits, least significant first, filled up to a whole byte.
 
 use super::cursor::{put_signed_varint, signed_varint, take, u8};
+use super::level::vectorized;
 use std::ops::Range;
 
 /// Values of a full frame.
@@ -186,16 +187,17 @@ pub(crate) fn unpack(bytes: &[u8], width: u32, values: &mut [i64]) {
             }
         };
     }
-    let done = groups!(
+    let done = vectorized!(groups!(
         1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
         33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56
-    );
+    ));
     for (at, value) in values.iter_mut().enumerate().skip(done) {
         *value = bits_at(bytes, at * width as usize, width) as i64;
     }
 }
 
 /// Unpacks all whole groups of eight numbers; answers how many numbers that were.
+#[inline(always)]
 fn unpack_groups<const WIDTH: usize>(bytes: &[u8], values: &mut [i64]) -> usize {
     let mask = u64::MAX >> (64 - WIDTH);
     let groups = bytes.as_chunks::<WIDTH>().0.iter().zip(values.as_chunks_mut::<8>().0);
@@ -212,6 +214,7 @@ fn unpack_groups<const WIDTH: usize>(bytes: &[u8], values: &mut [i64]) -> usize 
 }
 
 /// Eight bytes, or fewer with zeros behind them.
+#[inline(always)]
 fn word_at(bytes: &[u8], from: usize) -> u64 {
     let mut word = [0; 8];
     let rest = bytes.get(from..).unwrap_or_default();

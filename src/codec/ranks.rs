@@ -6,6 +6,7 @@
 
 use super::bits::{Bits, Container, Shape};
 use super::ints;
+use super::level::vectorized;
 
 /// Some of the users of a container, in place.
 #[derive(Debug, Clone, Copy)]
@@ -115,10 +116,12 @@ impl<'a> Ranks<'a> {
             return self.for_each(|low| bits.insert(low));
         };
         let mut cursor = Cursor::new(ranks);
-        for (to, word) in bits.0.iter_mut().zip(words) {
-            let word = u64::from_le_bytes(*word);
-            *to |= deposit(cursor.take(word.count_ones()), word);
-        }
+        vectorized!({
+            for (to, word) in bits.0.iter_mut().zip(words) {
+                let word = u64::from_le_bytes(*word);
+                *to |= deposit(cursor.take(word.count_ones()), word);
+            }
+        });
     }
 
     /// Calls `visit` with the low 16 bits of each user, ascending.
@@ -130,8 +133,8 @@ impl<'a> Ranks<'a> {
                 }
             }),
             Shape::Bitmap(words) => {
-                let mut select = Select { words, at: 0, before: 0 };
-                self.for_each_rank(|rank| _ = select.low(rank).map(&mut visit));
+                let (mut select, places) = (Select { words, at: 0, before: 0 }, self.places());
+                vectorized!(places.iter().for_each(|rank| _ = select.low(*rank).map(&mut visit)));
             }
             Shape::Runs(runs) => {
                 let mut lows = runs.flat_map(|(first, more)| first..=first.saturating_add(more));
@@ -146,6 +149,7 @@ impl<'a> Ranks<'a> {
     }
 
     /// Calls `visit` with each user's place among the container's, ascending.
+    #[inline(always)]
     pub(crate) fn for_each_rank(&self, mut visit: impl FnMut(u16)) {
         match self.ranks {
             Told::Bits(bits) => {
@@ -177,18 +181,20 @@ impl<'a> Ranks<'a> {
         };
         let mut places = vec![0; self.cardinality as usize];
         let (mut rest, (words, last)) = (places.as_mut_slice(), whole_words(bits));
-        for (word, base) in words.iter().chain([&last]).zip((0u16..=u16::MAX).step_by(64)) {
-            let mut word = u64::from_le_bytes(*word);
-            let Some((of_word, after)) = rest.split_at_mut_checked(word.count_ones() as usize)
-            else {
-                break; // bits were parsed before: there are as many as they tell
-            };
-            for place in of_word {
-                *place = base | word.trailing_zeros() as u16;
-                word &= word - 1;
+        vectorized!({
+            for (word, base) in words.iter().chain([&last]).zip((0u16..=u16::MAX).step_by(64)) {
+                let mut word = u64::from_le_bytes(*word);
+                let Some((of_word, after)) = rest.split_at_mut_checked(word.count_ones() as usize)
+                else {
+                    break; // bits were parsed before: there are as many as they tell
+                };
+                for place in of_word {
+                    *place = base | word.trailing_zeros() as u16;
+                    word &= word - 1;
+                }
+                rest = after;
             }
-            rest = after;
-        }
+        });
         places
     }
 }
@@ -210,6 +216,7 @@ struct Select<'a> {
 }
 
 impl Select<'_> {
+    #[inline(always)]
     fn low(&mut self, rank: u16) -> Option<u16> {
         loop {
             let mut word = u64::from_le_bytes(*self.words.get(usize::from(self.at))?);
@@ -238,6 +245,7 @@ impl Cursor<'_> {
     }
 
     /// Up to 64 bits; zeros behind the end.
+    #[inline(always)]
     fn take(&mut self, count: u32) -> u64 {
         let (byte, shift) = (self.at / 8, (self.at % 8) as u32);
         self.at += count as usize;
