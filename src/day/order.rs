@@ -3,8 +3,8 @@
 use super::rows::{DayRows, NO_USER, TIME_BITS};
 use std::ops::Range;
 
-/// Bits of one pass of the radix sort: its counters stay in the nearest cache.
-const DIGIT_BITS: u32 = 11;
+/// Bits of one pass of the radix sort, at most: its counters stay in the nearest cache.
+const DIGIT_BITS_MAX: u32 = 13;
 /// Rows below which comparing is faster than counting.
 const RADIX_ROWS_MIN: usize = 2_048;
 
@@ -34,7 +34,7 @@ pub(crate) fn sort(rows: &DayRows, ranks: &[u32]) -> SortedRows {
             let place = shl(u64::from(rank), bits.user) | u64::from(user);
             shl(shl(place, bits.time) | time, bits.index) | row as u64
         });
-        let digit = |key: u64, shift: u32| (key >> shift) as usize & DIGIT_MASK;
+        let digit = |key: u64, shift: u32| (key >> shift) as usize;
         let keys = radix_sort(keys.collect(), digit, sorted_bits);
         let parts = |key: &u64| {
             let row = key & ((1 << bits.index) - 1);
@@ -46,7 +46,7 @@ pub(crate) fn sort(rows: &DayRows, ranks: &[u32]) -> SortedRows {
         let place = u128::from(rank) << bits.user | u128::from(user);
         (place << bits.time | u128::from(time)) << bits.index | row as u128
     });
-    let digit = |key: u128, shift: u32| (key >> shift) as usize & DIGIT_MASK;
+    let digit = |key: u128, shift: u32| (key >> shift) as usize;
     let keys = radix_sort(keys.collect(), digit, sorted_bits);
     let parts = |key: &u128| {
         let row = key & ((1 << bits.index) - 1);
@@ -55,15 +55,13 @@ pub(crate) fn sort(rows: &DayRows, ranks: &[u32]) -> SortedRows {
     bits.unpacked(keys.iter().map(parts))
 }
 
-const DIGIT_MASK: usize = (1 << DIGIT_BITS) - 1;
-
 /// A shift by up to all 64 bits.
 fn shl(value: u64, bits: u32) -> u64 {
     value.checked_shl(bits).unwrap_or(0)
 }
 
 /// Sorts keys whose bits below `bits` ascend already; from the least digit to the greatest, each
-/// pass stable. `digit(key, shift)`: the digit of the key at a bit.
+/// pass stable. `digit(key, shift)`: the key from a bit on.
 fn radix_sort<K: Copy + Ord>(
     mut keys: Vec<K>,
     digit: impl Fn(K, u32) -> usize,
@@ -74,9 +72,13 @@ fn radix_sort<K: Copy + Ord>(
         return keys;
     }
     let mut other = keys.clone();
-    for shift in bits.step_by(DIGIT_BITS as usize) {
-        let mut ends = [0u32; DIGIT_MASK + 1];
-        keys.iter().for_each(|&key| ends[digit(key, shift)] += 1);
+    let count = bits.end.saturating_sub(bits.start);
+    let digit_bits = count.div_ceil(count.div_ceil(DIGIT_BITS_MAX).max(1)).max(1);
+    let mask = (1 << digit_bits) - 1;
+    let mut ends = vec![0u32; 1 << digit_bits];
+    for shift in bits.step_by(digit_bits as usize) {
+        ends.fill(0);
+        keys.iter().for_each(|&key| ends[digit(key, shift) & mask] += 1);
         if ends.iter().any(|&count| count as usize == keys.len()) {
             continue;
         }
@@ -85,7 +87,7 @@ fn radix_sort<K: Copy + Ord>(
             (*end, next) = (next, next + *end);
         }
         for &key in &keys {
-            let at = &mut ends[digit(key, shift)];
+            let at = &mut ends[digit(key, shift) & mask];
             other[*at as usize] = key;
             *at += 1;
         }
