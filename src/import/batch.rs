@@ -32,19 +32,49 @@ impl Refusals {
     /// What `of` answers for each row, or the default where it refuses the row or that was done
     /// before.
     fn each<T: Clone + Default>(&mut self, mut of: impl FnMut(usize) -> Refused<T>) -> Vec<T> {
-        let rows = self.is_refused.len();
-        let mut values = Vec::with_capacity(rows);
-        for row in 0..rows {
+        let mut values = Vec::with_capacity(self.is_refused.len());
+        values.extend((0..self.is_refused.len()).map(|row| {
             if self.is_refused[row] {
-                values.push(T::default());
-                continue;
+                return T::default();
             }
-            values.push(of(row).unwrap_or_else(|reason| {
+            of(row).unwrap_or_else(|reason| {
                 self.refuse(row, reason);
                 T::default()
-            }));
-        }
+            })
+        }));
         values
+    }
+
+    /// Like `each`, for what is equal in all rows of one code: it is asked for once.
+    fn each_code<T: Copy + Default>(
+        &mut self,
+        column: &Column<'_>,
+        mut of: impl FnMut(usize) -> Refused<T>,
+    ) -> Vec<T> {
+        let mut known = vec![None; column.codes()];
+        if let Some(codes) = column.all_codes() {
+            return self.each(|row| match known.get(codes[row] as usize) {
+                Some(Some(value)) => Ok(*value),
+                _ => {
+                    let value = of(row)?;
+                    if let Some(known) = known.get_mut(codes[row] as usize) {
+                        *known = Some(value);
+                    }
+                    Ok(value)
+                }
+            });
+        }
+        self.each(|row| {
+            let code = column.code(row);
+            if let Some(known) = code.and_then(|code| known[code]) {
+                return Ok(known);
+            }
+            let value = of(row)?;
+            if let Some(code) = code {
+                known[code] = Some(value);
+            }
+            Ok(value)
+        })
     }
 }
 
@@ -125,20 +155,10 @@ fn activities(
     refusals: &mut Refusals,
 ) -> Vec<u32> {
     let mut scratch = String::new();
-    // By code of the column: the code of its text, once it was checked.
-    let mut known = vec![None; column.codes()];
-    refusals.each(|row| {
-        let code = column.code(row);
-        if let Some(known) = code.and_then(|code| known[code]) {
-            return Ok(known);
-        }
+    refusals.each_code(column, |row| {
         let name = column.text(row, &mut scratch)?.unwrap_or_default();
         check_name("activity", name, ACTIVITY_BYTES_MAX)?;
-        let string = strings.code(name.as_bytes());
-        if let Some(code) = code {
-            known[code] = Some(string);
-        }
-        Ok(string)
+        Ok(strings.code(name.as_bytes()))
     })
 }
 
@@ -149,19 +169,11 @@ fn add_property(
     rows: &mut DayRows,
     refusals: &mut Refusals,
 ) -> bool {
-    let (mut scratch, mut known) = (String::new(), vec![None; column.codes()]);
+    let mut scratch = String::new();
     let name = columns.names.get(property.index).map_or("", String::as_str);
-    let cells = refusals.each(|row| {
-        let code = column.code(row);
-        if let Some(known) = code.and_then(|code| known[code]) {
-            return Ok(known);
-        }
-        let cell = cell(column, property.of, row, rows, &mut scratch)
-            .map_err(|e| format!("column {}: {e}", columns.quoted(property.index)))?;
-        if let Some(code) = code {
-            known[code] = Some(cell);
-        }
-        Ok(cell)
+    let cells = refusals.each_code(column, |row| {
+        cell(column, property.of, row, rows, &mut scratch)
+            .map_err(|e| format!("column {}: {e}", columns.quoted(property.index)))
     });
     let has_some = cells.iter().any(|cell| *cell != Cell::Null);
     if has_some {

@@ -305,6 +305,14 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// The codes of all rows, in a column of codes where every row has one.
+    pub(super) fn all_codes(&self) -> Option<&[i32]> {
+        match &self.cells {
+            Cells::Codes(codes, _) if self.valid.is_none() => Some(codes.values()),
+            _ => None,
+        }
+    }
+
     /// The cell as text, for ids, names and forced types.
     pub(super) fn text<'t>(
         &'t self,
