@@ -35,8 +35,10 @@ impl Db {
         let manifest = &snapshot.inner.manifest;
         let days = manifest.days.iter().map(|file| file.length);
         let users = manifest.users.iter().map(|file| file.length);
+        let first = manifest.first.iter().flatten().map(|file| file.length);
         let records = manifest.ledgers.iter().chain([&manifest.catalog, &manifest.summary]);
-        let lengths: Vec<u64> = days.chain(users).chain(records.map(|file| file.length)).collect();
+        let lengths: Vec<u64> =
+            days.chain(first).chain(users).chain(records.map(|file| file.length)).collect();
         Ok(DbInfo {
             files: lengths.len() as u64,
             day_files: manifest.days.len() as u64,

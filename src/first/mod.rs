@@ -77,9 +77,7 @@ impl FirstIndex {
     ) -> Result<()> {
         firsts.clear();
         for file in &self.files {
-            let met = file.each(activity, chunk, &mut |low, day| {
-                firsts.meet(low, day);
-            });
+            let met = file.each(activity, chunk, &mut |low, day| _ = firsts.meet(low, day));
             self.noted(file, met)?;
         }
         Ok(())

@@ -141,7 +141,10 @@ impl State {
     ) -> Result<Vec<Arc<SnapshotSection>>> {
         let Draft { manifest, summary, .. } = &self.draft;
         let places = summary.sections.iter().filter(|place| wanted(place));
-        self.open.some_sections(&*self.env.fs, &self.root, manifest, places)
+        let sections = self.open.some_sections(&*self.env.fs, &self.root, manifest, places);
+        let mut sections = sections?;
+        sections.sort_by_key(|section| section.place.totals.day);
+        Ok(sections)
     }
 
     /// Merges the newest generations into one where they have become many.
@@ -203,6 +206,7 @@ impl State {
 
 /// What a generation is made from.
 struct Sources<'a> {
+    /// Ascending by day.
     sections: &'a [Arc<SnapshotSection>],
     /// Only who is earlier than these say is written.
     known: &'a [Arc<FirstFile>],
@@ -274,9 +278,7 @@ impl<'a> Sources<'a> {
         firsts.clear();
         let name = activity.name.as_deref();
         for file in self.known {
-            file.each(name, chunk, &mut |low, day| {
-                firsts.meet(low, day);
-            })?;
+            file.each(name, chunk, &mut |low, day| _ = firsts.meet(low, day))?;
         }
         let mut earlier = Box::new(Bits::EMPTY);
         for file in self.taken {
@@ -286,19 +288,17 @@ impl<'a> Sources<'a> {
                 }
             })?;
         }
-        for (day, users) in found {
-            users.for_each(|low| {
-                if firsts.meet(low, day) {
-                    earlier.insert(low);
-                }
-            });
-        }
+        each_first(&found, |low, day| {
+            if firsts.meet(low, day) {
+                earlier.insert(low);
+            }
+        });
         Ok(firsts.block(&earlier))
     }
 }
 
 impl Activity<'_> {
-    /// The users of a chunk, by section.
+    /// The users of a chunk, by section, ascending by day.
     fn found(&self, chunk: u32) -> Result<Vec<(Day, Presence<'_>)>> {
         let mut found = Vec::new();
         for (section, code) in &self.sections {
@@ -308,6 +308,25 @@ impl Activity<'_> {
             }
         }
         Ok(found)
+    }
+}
+
+/// Calls `visit` with each user and the first of the days that have them; days ascend. Looks at whole
+/// words, since most users of a day were there before.
+fn each_first(found: &[(Day, Presence<'_>)], mut visit: impl FnMut(u16, Day)) {
+    let (mut seen, mut users) = (Box::new(Bits::EMPTY), Box::new(Bits::EMPTY));
+    for (day, presence) in found {
+        *users = Bits::EMPTY;
+        presence.or_into(&mut users);
+        let words = seen.0.iter_mut().zip(&users.0).zip((0u16..).step_by(64));
+        for ((seen, users), base) in words {
+            let mut new = users & !*seen;
+            *seen |= users;
+            while new != 0 {
+                visit(base | new.trailing_zeros() as u16, *day);
+                new &= new - 1;
+            }
+        }
     }
 }
 
@@ -322,11 +341,7 @@ pub(crate) fn check_first(snapshot: &SnapshotInner, index: &FirstIndex) -> Resul
         for chunk in 0..snapshot.chunks() {
             index.firsts(activity.name.as_deref(), chunk, &mut told)?;
             found.clear();
-            for (day, users) in activity.found(chunk)? {
-                users.for_each(|low| {
-                    found.meet(low, day);
-                });
-            }
+            each_first(&activity.found(chunk)?, |low, day| _ = found.meet(low, day));
             if let Some(low) = told.differs(&found) {
                 let user = chunk << 16 | u32::from(low);
                 let [told, found] = [&told, &found].map(|firsts| match firsts.get(low) {

@@ -12,6 +12,7 @@ use crate::snapshot::files::{day_name, first_name};
 use crate::time::Day;
 use crate::write::bulk::Replace;
 use crate::write::check_first;
+use crate::write::compact::Extent;
 use crate::{Query, Set};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -268,6 +269,35 @@ fn an_index_that_tells_wrong_is_found_by_verification() {
     assert!(damages[0].message.contains("user 0 did anything first on"), "{damages:?}");
     assert!(damages[0].message.contains("the index says never"), "{damages:?}");
     world.open().verify().unwrap();
+}
+
+/// An import whose frame is all that a power cut left is indexed when it is published, by a flush
+/// or by a compaction that moves its rows first.
+#[test]
+fn an_import_that_was_not_published_is_indexed_later() {
+    let world = World::new();
+    let db = world.create();
+    let rows = |day: Day| (0..30).map(|user| did(user + day as u32, "a", day)).collect::<Vec<_>>();
+    import(&db, None, &rows(5), Replace::Nothing).unwrap();
+    world.disk.remember();
+    import(&db, None, &rows(3), Replace::Nothing).unwrap();
+    import(&db, None, &rows(5), replaced(&[(0, 0, 5)], 1)).unwrap();
+    drop(db);
+    let mut unpublished = 0;
+    for operation in 0..=world.disk.operations() {
+        for compact in [false, true] {
+            let world = World::on(world.disk.at(operation).crash(0));
+            let db = world.open();
+            unpublished += u32::from(db.snapshot().unwrap().inner.first.is_none());
+            match compact {
+                true => _ = db.core().unwrap().compact(Extent::All).unwrap(),
+                false => db.flush().unwrap(),
+            }
+            db.flush().unwrap();
+            check(&db, 4);
+        }
+    }
+    assert!(unpublished > 2, "{unpublished} opened between frame and publication");
 }
 
 fn newest(world: &World) -> Manifest {
