@@ -3,95 +3,77 @@
 use crate::codec::bits::Bits;
 use crate::codec::level::vectorized;
 
-/// Words of a block: the width of the widest vectors.
+/// Slices begin and end at a multiple of so many words: the width of the widest vectors.
 const BLOCK: usize = 8;
-type Block = [u64; BLOCK];
 
-/// Users of a chunk in the blocks of words from the first of them to the last.
+/// Users of a chunk in the words from the first of them to the last.
 #[derive(Debug, Clone)]
 pub(crate) struct Slice {
     from: usize,
-    blocks: Box<[Block]>,
-}
-
-fn blocks(bits: &Bits) -> &[Block] {
-    bits.0.as_chunks().0
+    words: Box<[u64]>,
 }
 
 impl Slice {
     pub(crate) fn of(bits: &Bits) -> Slice {
-        let all = blocks(bits);
-        let held = |block: &Block| block.iter().any(|word| *word != 0);
-        let from = all.iter().position(held).unwrap_or(0);
-        let to = all.iter().rposition(held).map_or(from, |last| last + 1);
-        Slice { from, blocks: all.get(from..to).unwrap_or_default().into() }
+        let (blocks, _) = bits.0.as_chunks::<BLOCK>();
+        let held = |block: &[u64; BLOCK]| block.iter().fold(0, |any, word| any | word) != 0;
+        let from = blocks.iter().position(held).unwrap_or(0);
+        let to = blocks.iter().rposition(held).map_or(from, |last| last + 1);
+        let words = blocks.get(from..to).unwrap_or_default().as_flattened();
+        Slice { from: BLOCK * from, words: words.into() }
     }
 
     /// Nobody, with room for the same words.
     pub(crate) fn cleared(&self) -> Slice {
-        Slice { from: self.from, blocks: vec![[0; BLOCK]; self.blocks.len()].into() }
+        Slice { from: self.from, words: vec![0; self.words.len()].into() }
     }
 
     /// How many words it takes.
     pub(crate) fn words(&self) -> usize {
-        BLOCK * self.blocks.len()
+        self.words.len()
     }
 
-    /// The same words of a chunk.
-    #[inline(always)]
-    fn of_same_words<'a>(&self, bits: &'a Bits) -> &'a [Block] {
-        blocks(bits).get(self.from..).unwrap_or_default()
+    /// The words of a chunk that begin where these do.
+    fn of_same_words<'a>(&self, bits: &'a Bits) -> &'a [u64] {
+        bits.0.get(self.from..).unwrap_or_default()
     }
 
     /// `|self & bits|`
     pub(crate) fn count_and(&self, bits: &Bits) -> u64 {
-        let others = self.of_same_words(bits);
-        vectorized!({
-            let mut counts = [0; BLOCK];
-            for (block, other) in self.blocks.iter().zip(others) {
-                for ((count, word), other) in counts.iter_mut().zip(block).zip(other) {
-                    *count += u64::from((word & other).count_ones());
-                }
-            }
-            counts.into_iter().sum()
-        })
+        let pairs = self.words.iter().zip(self.of_same_words(bits));
+        vectorized!(pairs.map(|(word, other)| u64::from((word & other).count_ones())).sum())
     }
 
     /// `self & bits`
     pub(crate) fn and(&self, bits: &Bits) -> Slice {
         let mut both = self.clone();
-        for (block, other) in both.blocks.iter_mut().zip(self.of_same_words(bits)) {
-            block.iter_mut().zip(other).for_each(|(word, other)| *word &= other);
-        }
+        let words = both.words.iter_mut().zip(self.of_same_words(bits));
+        words.for_each(|(word, other)| *word &= other);
         both
     }
 
     /// Puts the users into `seen`, a slice of the same words; answers how many were not there.
     pub(crate) fn add_to(&self, seen: &mut Slice) -> u64 {
-        vectorized!(add_new(self.blocks.iter().copied(), seen))
+        vectorized!(add_new(self.words.iter().copied(), seen))
     }
 
     /// Puts the users of `self & bits` into `seen`, a slice of the same words; answers how many of
     /// them were not there.
     pub(crate) fn count_new(&self, bits: &Bits, seen: &mut Slice) -> u64 {
-        let pairs = self.blocks.iter().zip(self.of_same_words(bits));
-        let both =
-            |(block, other): (&Block, &Block)| std::array::from_fn(|at| block[at] & other[at]);
-        vectorized!(add_new(pairs.map(both), seen))
+        let pairs = self.words.iter().zip(self.of_same_words(bits));
+        vectorized!(add_new(pairs.map(|(word, other)| word & other), seen))
     }
 }
 
-/// ORs blocks into those of `seen`; answers how many of their bits were not there.
+/// ORs words into those of `seen`; answers how many of their bits were not there.
 #[inline(always)]
-fn add_new(blocks: impl Iterator<Item = Block>, seen: &mut Slice) -> u64 {
-    let mut counts = [0; BLOCK];
-    for (block, seen) in blocks.zip(&mut seen.blocks) {
-        for ((count, word), seen) in counts.iter_mut().zip(block).zip(seen) {
-            *count += u64::from((word & !*seen).count_ones());
-            *seen |= word;
-        }
+fn add_new(words: impl Iterator<Item = u64>, seen: &mut Slice) -> u64 {
+    let mut count = 0;
+    for (word, seen) in words.zip(&mut seen.words) {
+        count += u64::from((word & !*seen).count_ones());
+        *seen |= word;
     }
-    counts.into_iter().sum()
+    count
 }
 
 #[cfg(test)]
