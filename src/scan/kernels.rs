@@ -35,7 +35,7 @@ pub(crate) fn not(bits: &mut Bits) {
 }
 
 pub(crate) fn is_empty(bits: &Bits) -> bool {
-    bits.0.iter().all(|&word| word == 0)
+    bits.0.as_chunks::<8>().0.iter().all(|block| block.iter().fold(0, |any, word| any | word) == 0)
 }
 
 pub(crate) fn count(bits: &Bits) -> u64 {
