@@ -1,12 +1,12 @@
 //! The plain questions at other densities than the usual: few active users among many, few users over
 //! ten years, one activity of thousands, cohorts that lie scattered over the numbers of users.
 //!
-//!     cargo bench --bench densities -- small|full [--only SET]
+//!     cargo bench --bench densities -- small|full [--only SET] [--threads N]
 //!
 //! `small` builds in seconds, `full` has 20 M users in the sparse set. The databases are made in a
 //! temporary folder and go when all is asked. Prints a JSON line per set and question: the best of
-//! several, and what that is for each user of each day. All times are of one thread: what a user of a
-//! day costs should not depend on how many chunks there are to share.
+//! several, and what that is for each user of each day. One thread asks unless told otherwise: what a
+//! user of a day costs should not depend on how many chunks there are to share.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, missing_docs)]
 
@@ -56,6 +56,7 @@ fn densities(full: bool) -> Vec<Density> {
         dense,
         Density { name: "random order", begins: Begins::AtRandom, ..dense },
         Density { name: "sparse", users, days: 60, active: 5, begins: Begins::AtOnce, ..dense },
+        Density { name: "one chunk", users: 50_000, days: 365, active: 150, ..dense },
         Density { name: "tiny", users: 2_000, days: 3_650, active: 200, ..dense },
         Density {
             name: "many activities",
@@ -191,7 +192,7 @@ fn ask(db: &Db, density: &Density, event: &str) {
             "{}",
             json!({
                 "set": density.name, "event": event, "user_days": asked, "question": name,
-                "best_ms": best * 1e3, "ns_per_user_day": best * 1e9 / asked as f64,
+                "threads": rayon::current_num_threads(), "best_ms": best * 1e3, "ns_per_user_day": best * 1e9 / asked as f64,
             })
         );
     }
@@ -214,10 +215,13 @@ fn run(density: &Density) {
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let only = arguments.iter().position(|argument| argument == "--only").map(|at| {
+    let mut option = |flag: &str| {
+        let at = arguments.iter().position(|argument| argument == flag)?;
         arguments.remove(at);
-        arguments.remove(at)
-    });
+        Some(arguments.remove(at))
+    };
+    let only = option("--only");
+    let threads = option("--threads").map_or(1, |threads| threads.parse().unwrap());
     let full = match arguments.first().map(String::as_str) {
         Some("small") => false,
         Some("full") => true,
@@ -226,7 +230,7 @@ fn main() {
             return;
         }
     };
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let wanted = |density: &Density| only.as_ref().is_none_or(|only| only == density.name);
     threads.install(|| densities(full).iter().filter(|density| wanted(density)).for_each(run));
 }
