@@ -81,7 +81,7 @@ fn day_of(day: i64, users: u64) -> Vec<Row> {
             continue;
         }
         let mut within = (bits >> 8) as i64 % (DAY_MS - 8_000_000);
-        for event in 0..1 + bits >> 40 & 3 + bits >> 42 & 3 {
+        for event in 0..1 + (bits >> 40 & 3) + (bits >> 42 & 3) {
             bits = mixed(bits ^ event);
             let activity = if event == 0 { 0 } else { bits as usize % ACTIVITIES.len() };
             let value = (ACTIVITIES[activity] == "purchase").then(|| (bits >> 50) as f64 / 100.0);
