@@ -26,7 +26,8 @@ pub(crate) fn sort(rows: &DayRows, ranks: &[u32]) -> SortedRows {
     let keys = rows.activities.iter().zip(&rows.users).zip(&rows.times).enumerate();
     let keys = keys.map(|(row, ((&activity, &user), &time))| {
         let rank = ranks.get(activity as usize).copied().unwrap_or(u32::MAX);
-        (rank, user.min(bits.no_user), time as u64 / bits.time_unit, row)
+        let time = if bits.time == 0 { 0 } else { time as u64 / bits.time_unit };
+        (rank, user.min(bits.no_user), time, row)
     });
     let sorted_bits = bits.index..bits.total();
     if bits.total() <= 64 {
