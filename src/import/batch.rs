@@ -51,19 +51,26 @@ impl Refusals {
         column: &Column<'_>,
         mut of: impl FnMut(usize) -> Refused<T>,
     ) -> Vec<T> {
-        let mut known = vec![None; column.codes()];
-        if let Some(codes) = column.all_codes() {
-            return self.each(|row| match known.get(codes[row] as usize) {
-                Some(Some(value)) => Ok(*value),
-                _ => {
-                    let value = of(row)?;
-                    if let Some(known) = known.get_mut(codes[row] as usize) {
-                        *known = Some(value);
-                    }
-                    Ok(value)
+        if let Some(codes) = column.all_codes().filter(|_| self.reasons.is_empty()) {
+            let (mut known, mut is_known) =
+                (vec![T::default(); column.codes()], vec![false; column.codes()]);
+            for (row, &code) in codes.iter().enumerate() {
+                let code = code as usize;
+                if is_known.get(code) == Some(&true) {
+                    continue;
                 }
-            });
+                match of(row) {
+                    Err(reason) => self.refuse(row, reason),
+                    Ok(value) if code < known.len() => {
+                        (known[code], is_known[code]) = (value, true);
+                    }
+                    Ok(_) => {}
+                }
+            }
+            let value = |code: &i32| known.get(*code as usize).copied().unwrap_or_default();
+            return codes.iter().map(value).collect();
         }
+        let mut known = vec![None; column.codes()];
         self.each(|row| {
             let code = column.code(row);
             if let Some(known) = code.and_then(|code| known[code]) {
@@ -171,9 +178,12 @@ fn add_property(
 ) -> bool {
     let mut scratch = String::new();
     let name = columns.names.get(property.index).map_or("", String::as_str);
-    let cells = refusals.each_code(column, |row| {
-        cell(column, property.of, row, rows, &mut scratch)
-            .map_err(|e| format!("column {}: {e}", columns.quoted(property.index)))
+    let plain = if property.of.is_none() { plain_cells(column) } else { None };
+    let cells = plain.unwrap_or_else(|| {
+        refusals.each_code(column, |row| {
+            cell(column, property.of, row, rows, &mut scratch)
+                .map_err(|e| format!("column {}: {e}", columns.quoted(property.index)))
+        })
     });
     let has_some = cells.iter().any(|cell| *cell != Cell::Null);
     if has_some {
@@ -181,6 +191,27 @@ fn add_property(
         rows.columns.push(rows::Column { name, cells });
     }
     has_some
+}
+
+/// The cells of a column of numbers that can all be kept.
+fn plain_cells(column: &Column<'_>) -> Option<Vec<Cell>> {
+    match &column.cells {
+        Cells::Float(values) => {
+            let is_kept = |(row, value): (usize, &f64)| value.is_finite() || column.is_null(row);
+            let all_kept = values.iter().enumerate().all(is_kept);
+            all_kept.then(|| unless_null(column, values, Cell::Float))
+        }
+        Cells::Whole(values) => Some(unless_null(column, values, Cell::Integer)),
+        _ => None,
+    }
+}
+
+fn unless_null<T: Copy>(column: &Column<'_>, values: &[T], of: impl Fn(T) -> Cell) -> Vec<Cell> {
+    let cell = |(row, value): (usize, &T)| match column.is_null(row) {
+        true => Cell::Null,
+        false => of(*value),
+    };
+    values.iter().enumerate().map(cell).collect()
 }
 
 /// The cell of a row: null where it has no value.
