@@ -311,8 +311,8 @@ impl Activity<'_> {
     }
 }
 
-/// Calls `visit` with each user and the first of the days that have them; days ascend. Looks at whole
-/// words, since most users of a day were there before.
+/// Calls `visit` with each user and the first of the days that have them; days ascend. Looks at
+/// whole words, since most users of a day were there before.
 fn each_first(found: &[(Day, Presence<'_>)], mut visit: impl FnMut(u16, Day)) {
     let (mut seen, mut users) = (Box::new(Bits::EMPTY), Box::new(Bits::EMPTY));
     for (day, presence) in found {
