@@ -3,10 +3,10 @@
 //!
 //!     cargo bench --bench import -- [--users N] [--days N] [--only CASE] [--dir FOLDER]
 //!
-//! Makes the files, runs each case in a process of its own, and prints a JSON line for it: events and
-//! bytes a second, and the most memory that the process held. `--only` runs the cases whose names
-//! contain the text; `--dir` is where files and databases go (default: the system's folder for
-//! temporary files).
+//! Makes the files, runs each case in a process of its own, and prints a JSON line for it: events
+//! and bytes a second, and the most memory that the process held. `--only` runs the cases whose
+//! names contain the text; `--dir` is where files and databases go (default: the system's folder
+//! for temporary files).
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, missing_docs)]
 

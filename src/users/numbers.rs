@@ -134,8 +134,8 @@ impl Numbers {
         self.first + self.new.len() as u32
     }
 
-    /// Appends the ordinal of each id, in order, new at first sight; `NO_ORDINAL` where they have run
-    /// out.
+    /// Appends the ordinal of each id, in order, new at first sight; `NO_ORDINAL` where they have
+    /// run out.
     pub(crate) fn number(&mut self, ids: &DistinctIds, ordinals: &mut Vec<u32>) -> Result<()> {
         debug_assert_eq!(ids.seed, self.seed, "the hashes are of another table");
         for start in (0..ids.len()).step_by(STEP_IDS) {
