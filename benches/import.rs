@@ -77,7 +77,7 @@ fn day_of(day: i64, users: u64) -> Vec<Row> {
     let mut rows = Vec::new();
     for user in 0..users {
         let mut bits = mixed(user << 20 | day as u64);
-        if bits % 5 > 0 {
+        if !bits.is_multiple_of(5) {
             continue;
         }
         let mut within = (bits >> 8) as i64 % (DAY_MS - 8_000_000);

@@ -339,7 +339,8 @@ mod tests {
             let bytes = [5u16, 9, 10, 700, 701, 702, 65_000, 65_001, 65_535];
             let bytes: Vec<u8> = bytes.iter().flat_map(|low| low.to_le_bytes()).collect();
             let all = Container::parse(0, 9, &bytes).unwrap();
-            for (count, kind) in (0..12).flat_map(|n| [(n, RanksKind::Bits), (n, RanksKind::Packed)]) {
+            let kinds = |n| [(n, RanksKind::Bits), (n, RanksKind::Packed)];
+            for (count, kind) in (0..12).flat_map(kinds) {
                 if let Ok(ranks) = Ranks::parse(kind, all, count, &bits) {
                     let mut of = 0;
                     ranks.for_each(|_| of += 1);

@@ -41,7 +41,7 @@ impl PartLimits {
 pub(super) enum Piece {
     /// Encoded, each behind its user.
     Encoded(Vec<u8>),
-    Table(TableRows),
+    Table(Box<TableRows>),
     /// Encoded in the temporary file: start and length.
     Spilled(u64, u64),
 }
@@ -134,7 +134,7 @@ impl Partition {
             let length = rows.memory();
             part.rows += rows.len() as u64;
             part.held += length;
-            part.pieces.push(Piece::Table(rows));
+            part.pieces.push(Piece::Table(Box::new(rows)));
             self.held += length;
             self.passed += length as u64;
             rows = rest;

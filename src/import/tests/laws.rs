@@ -122,7 +122,7 @@ proptest! {
     fn all_formats_store_what_was_written(events in events()) {
         let json: String = events.iter().map(Event::json).collect();
         let expected = expected(&events);
-        prop_assert_eq!(&stored(&options(), "a.csv", &csv_of(&events)), &expected);
+        prop_assert_eq!(&stored(&options(), "a.csv", csv_of(&events)), &expected);
         if !events.is_empty() {
             prop_assert_eq!(&stored(&options(), "a.ndjson", &json), &expected);
         }
