@@ -87,8 +87,8 @@ fn the_constants_are_as_documented() {
         CHUNK_PACKED CHUNK_NONE PACKED_BELOW PAGE_ROWS_MAX PRESENCE_PACKED PRESENCE_NONE
         PRESENCE_ALL PRESENCE_RANKS PRESENCE_PLACES COUNTS_PACKED COUNTS_FLAGGED FLOAT_SCALE_MAX
         value_kind::SCALED_FLOAT COLUMN_PER_USER FRAME_VALUES DELTA_FLAG INDEX_VALUES_MAX
-        value_kind::NULL value_kind::BOOL value_kind::INTEGER value_kind::DECIMAL value_kind::WIDE_DECIMAL
-        value_kind::FLOAT value_kind::TEXT_CODE value_kind::TEXT_PLAIN);
+        value_kind::NULL value_kind::BOOL value_kind::INTEGER value_kind::DECIMAL
+        value_kind::WIDE_DECIMAL value_kind::FLOAT value_kind::TEXT_CODE value_kind::TEXT_PLAIN);
     for kind in [ContainerKind::Array, ContainerKind::Bitmap, ContainerKind::Runs] {
         check_constant(&format!("ContainerKind::{kind:?}"), &(kind as u8).to_string());
     }
