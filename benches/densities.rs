@@ -1,12 +1,12 @@
-//! The plain questions at other densities than the usual: few active users among many, few users over
-//! ten years, one activity of thousands, cohorts that lie scattered over the numbers of users.
+//! The plain questions at other densities than the usual: few active users among many, few users
+//! over ten years, one activity of thousands, cohorts that lie scattered over the numbers of users.
 //!
 //!     cargo bench --bench densities -- small|full [--only SET] [--threads N]
 //!
 //! `small` builds in seconds, `full` has 20 M users in the sparse set. The databases are made in a
 //! temporary folder and go when all is asked. Prints a JSON line per set and question: the best of
-//! several, and what that is for each user of each day. One thread asks unless told otherwise: what a
-//! user of a day costs should not depend on how many chunks there are to share.
+//! several, and what that is for each user of each day. One thread asks unless told otherwise: what
+//! a user of a day costs should not depend on how many chunks there are to share.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, missing_docs)]
 
