@@ -15,7 +15,7 @@ use super::names;
 use super::pages::{self, PageParts, PagePlan};
 use super::rows::{Cell, Column, DayRows};
 use super::summary::{ActivityTotals, SectionTotals};
-use crate::codec::bits::Container;
+use crate::codec::bits::{ARRAY_MAX, Container};
 use crate::codec::ranks::{self, RanksKind};
 use crate::codec::{checksum::crc, counts};
 use crate::error::{Error, ErrorKind, Result};
@@ -244,7 +244,12 @@ impl<'a> Builder<'a> {
             RanksKind::Bits => PRESENCE_RANKS,
             RanksKind::Packed => PRESENCE_PLACES,
         };
-        if 4 * among_all.len() > 3 * own.len() { (kind, own) } else { (told, among_all) }
+        // A few places are looked up at once in an array, but searched for in a bitmap.
+        let searched = told == PRESENCE_PLACES && all > ARRAY_MAX && users.len() <= ARRAY_MAX;
+        if searched || 4 * among_all.len() > 3 * own.len() {
+            return (kind, own);
+        }
+        (told, among_all)
     }
 
     fn push_packed(&mut self, activity: u16, users: &[u32]) {
