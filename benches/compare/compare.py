@@ -179,7 +179,7 @@ def table(daybit, peers, users):
     cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())
     machine = f"{os.cpu_count()} cores of {cpu.group(1) if cpu else platform.processor()}"
     versions = ", ".join([daybit.version, *(f"{peer.name} {peer.version}" for peer in peers)])
-    yield f"{versions}; {machine}; {time.strftime('%Y-%m-%d')}; {users} users. All cells are equal.\n"
+    yield f"{versions}; {machine}; {time.strftime('%Y-%m-%d')}; {users} users. All cells are equal.\n\n"
     names = [peer.name for peer in peers]
     yield "| question | daybit first, ms | daybit, ms | " + " | ".join(f"{n}, ms" for n in names)
     yield " | best peer / daybit |\n" + "|---" * (4 + len(peers)) + "|\n"
