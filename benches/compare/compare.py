@@ -45,7 +45,11 @@ def arguments():
     parser.add_argument("--users", type=int, default=200_000)
     parser.add_argument("--peers", default="duckdb,clickhouse")
     parser.add_argument("--write", help="page whose table is to be replaced")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    unknown = set(asked.peers.split(",")) - {"duckdb", "clickhouse"}
+    if unknown:
+        parser.error(f"unknown peers {', '.join(unknown)}: duckdb and clickhouse are known")
+    return asked
 
 
 def run(command, **options):

@@ -29,7 +29,7 @@ pub(crate) struct Everyone<'a> {
 
 impl Section {
     /// Everyone of the chunk, of whom nothing is read yet; `None` where the chunk has few users or
-    /// their rows agree on nothing.
+    /// there is nothing to tell once of each.
     pub(crate) fn everyone(&self, chunk: u32) -> Result<Option<Rc<Everyone<'_>>>> {
         if chunk >= CHUNKS_MAX {
             return Ok(None);
