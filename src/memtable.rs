@@ -3,6 +3,7 @@
 use crate::codec::bits::Bits;
 use crate::day::block::Block;
 use crate::day::rows::{DayRows, NO_USER};
+use crate::event::Amounts;
 use crate::time::{Day, DaySpan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -127,6 +128,26 @@ impl RunDay {
             let n = (block.to - block.from) as u64;
             (rows + n, without + if block.chunk.is_none() { n } else { 0 })
         })
+    }
+
+    /// What the numbers of a property on rows of an activity (`None`: of any) come to.
+    pub(crate) fn amounts(&self, activity: Option<&[u8]>, property: &str) -> Amounts {
+        let mut amounts = Amounts::default();
+        let name = self.rows.strings.find(property.as_bytes());
+        let column = self.rows.columns.iter().find(|column| Some(column.name) == name);
+        let Some(column) = column else { return amounts };
+        let activities = match activity.map(|name| self.activity(name)) {
+            None => &self.activities[..],
+            Some(one) => one.map_or(&[][..], std::slice::from_ref),
+        };
+        for block in activities.iter().flat_map(|activity| &activity.blocks) {
+            let cells = column.cells.get(block.from..block.to.min(column.cells.len()));
+            let numbers = cells.unwrap_or_default().iter();
+            numbers
+                .filter_map(|cell| cell.number(&self.rows.wide))
+                .for_each(|number| amounts.add(number));
+        }
+        amounts
     }
 
     /// The rows of an activity by users of the chunk, or without a user; `None`: there are none.

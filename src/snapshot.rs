@@ -11,6 +11,7 @@ use crate::day::file::DayFile;
 use crate::day::section::{ActivityCode, Section};
 use crate::day::summary::{ActivityTotals, SectionPlace, SectionTotals, Summary};
 use crate::error::Result;
+use crate::event::Amounts;
 use crate::first::FirstIndex;
 use crate::fs::Fs;
 use crate::memtable::{Memtable, Run, RunDay};
@@ -106,6 +107,23 @@ impl SnapshotDay {
         add(stored.chain(fresh))
     }
 
+    /// What the numbers of a property come to, on events of these activities (none: of any);
+    /// `None`: rows must tell.
+    pub(crate) fn amounts(&self, activities: &[String], property: &str) -> Result<Option<Amounts>> {
+        let names: Vec<Option<&str>> = match activities {
+            [] => vec![None],
+            names => names.iter().map(|name| Some(name.as_str())).collect(),
+        };
+        let mut all = Amounts::default();
+        for (source, name) in self.sources().flat_map(|s| names.iter().map(move |n| (s, *n))) {
+            match source.amounts(name, property)? {
+                Some(amounts) => all.merge(&amounts),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(all))
+    }
+
     /// This day in each of its runs.
     pub(crate) fn run_days(&self) -> impl Iterator<Item = &RunDay> {
         self.runs.iter().filter_map(|run| run.days.get(&self.span.day))
@@ -129,6 +147,24 @@ impl Source<'_> {
                     Some(name) => section.activity(name.as_bytes())?,
                 };
                 code.map_or(Ok(false), |code| section.presence_into(code, chunk, bits))
+            }
+        }
+    }
+}
+
+impl Source<'_> {
+    /// What the numbers of a property on an activity (`None`: on any) come to; `None`: rows must
+    /// tell.
+    fn amounts(&self, activity: Option<&str>, property: &str) -> Result<Option<Amounts>> {
+        match self {
+            Source::Run(run) => Ok(Some(run.amounts(activity.map(str::as_bytes), property))),
+            Source::Section(section) => {
+                let code = match activity {
+                    None => Some(ActivityCode::Any),
+                    Some(name) => section.activity(name.as_bytes())?,
+                };
+                let none = Ok(Some(Amounts::default()));
+                code.map_or(none, |code| section.amounts_of(code, property))
             }
         }
     }

@@ -3,16 +3,21 @@
 //!
 //! A frame is one byte (bit width 0 to 64; bit 7: differences from the value before), the base (a
 //! signed varint: the least value, or the first), for differences their least one (a signed
-//! varint), and the packed bits, least significant first, filled up to a whole byte.
+//! varint), and the packed bits, least significant first, filled up to a whole byte. A byte from 65
+//! to 127 begins a frame in which most values are small: see `split`.
 
 use super::cursor::{put_signed_varint, signed_varint, take, u8};
 use super::level::vectorized;
+use super::split::{Split, Widths};
 use std::ops::Range;
 
 /// Values of a full frame.
 pub(crate) const FRAME_VALUES: usize = 1_024;
 /// Set in a frame's first byte where its bits are differences from the value before.
 pub(crate) const DELTA_FLAG: u8 = 0x80;
+
+/// Added to the narrow width in the first byte of a split frame.
+pub(crate) const SPLIT_BASE: u8 = 64;
 
 /// Appends the packed values. The count is not stored: the reader knows it.
 pub(crate) fn encode(values: &[i64], out: &mut Vec<u8>) {
@@ -25,8 +30,10 @@ pub(crate) fn encode(values: &[i64], out: &mut Vec<u8>) {
 pub(crate) fn about_bytes(values: &[i64]) -> usize {
     let bytes = |frame: &[i64]| {
         let spread = Spread::of(frame);
-        let width = spread.width.min(spread.step_width);
-        packed_bytes(frame.len(), width)
+        let stepped = packed_bytes(frame.len(), spread.step_width);
+        let split = Widths::of(frame, spread.least, spread.width);
+        let plain = split.map(|widths| widths.bytes(frame.len()));
+        plain.unwrap_or_else(|| packed_bytes(frame.len(), spread.width)).min(stepped)
     };
     values.chunks(FRAME_VALUES).map(bytes).sum()
 }
@@ -85,6 +92,7 @@ enum PackedFrame<'a> {
         width: u32,
         packed: &'a [u8],
     },
+    Split(Box<Split<'a>>),
     /// Each value needs the one before.
     Unpacked(Vec<i64>),
 }
@@ -97,12 +105,10 @@ impl<'a> Packed<'a> {
         for start in (0..count).step_by(FRAME_VALUES) {
             let length = (count - start).min(FRAME_VALUES);
             let frame = Frame::read(input, length)?;
-            frames.push(match frame.least_step {
-                None => {
-                    let Frame { base, width, packed, .. } = frame;
-                    PackedFrame::Plain { base, width, packed }
-                }
-                Some(_) => {
+            frames.push(match frame {
+                Frame::Plain { base, width, packed } => PackedFrame::Plain { base, width, packed },
+                Frame::Split(split) => PackedFrame::Split(Box::new(split)),
+                Frame::Steps { .. } => {
                     let mut values = vec![0; length];
                     frame.unpack_into(&mut values);
                     PackedFrame::Unpacked(values)
@@ -129,6 +135,7 @@ impl<'a> Packed<'a> {
                 };
                 base.wrapping_add(value as i64)
             }
+            Some(PackedFrame::Split(split)) => split.get(within),
             Some(PackedFrame::Unpacked(values)) => values.get(within).copied().unwrap_or_default(),
             None => 0,
         }
@@ -260,7 +267,11 @@ impl Spread {
 fn encode_frame(values: &[i64], out: &mut Vec<u8>) {
     let Some(&first) = values.first() else { return };
     let spread = Spread::of(values);
-    let plain_bytes = packed_bytes(values.len(), spread.width);
+    let split = Widths::of(values, spread.least, spread.width);
+    let plain_bytes = match &split {
+        Some(widths) => widths.bytes(values.len()),
+        None => packed_bytes(values.len(), spread.width),
+    };
     // The least step itself takes up to ten bytes; two are typical, and a tie reads faster plain.
     if packed_bytes(values.len() - 1, spread.step_width) + 2 < plain_bytes {
         out.push(spread.step_width as u8 | DELTA_FLAG);
@@ -269,6 +280,9 @@ fn encode_frame(values: &[i64], out: &mut Vec<u8>) {
         let steps = values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
         let bits = steps.map(|step| step.wrapping_sub(spread.least_step) as u64);
         pack(bits, spread.step_width, out);
+    } else if let Some(widths) = split {
+        out.push(SPLIT_BASE + widths.narrow() as u8);
+        widths.encode(values, spread.least, out);
     } else {
         out.push(spread.width as u8);
         put_signed_varint(spread.least, out);
@@ -277,42 +291,60 @@ fn encode_frame(values: &[i64], out: &mut Vec<u8>) {
 }
 
 /// A frame's header and bits.
-struct Frame<'a> {
-    base: i64,
-    /// The least step, where bits are differences from the value before.
-    least_step: Option<i64>,
-    width: u32,
-    packed: &'a [u8],
+enum Frame<'a> {
+    Plain {
+        base: i64,
+        width: u32,
+        packed: &'a [u8],
+    },
+    /// Bits are differences from the value before, less the least of them.
+    Steps {
+        first: i64,
+        least: i64,
+        width: u32,
+        packed: &'a [u8],
+    },
+    Split(Split<'a>),
 }
 
 impl<'a> Frame<'a> {
     fn read(input: &mut &'a [u8], count: usize) -> Result<Frame<'a>, String> {
         let head = u8(input)?;
         let width = u32::from(head & !DELTA_FLAG);
-        if width > 64 {
-            return Err(format!("packed numbers of {width} bits"));
+        if head & DELTA_FLAG != 0 {
+            if width > 64 {
+                return Err(format!("packed steps of {width} bits"));
+            }
+            let (first, least) = (signed_varint(input)?, signed_varint(input)?);
+            let packed = take(input, packed_bytes(count.saturating_sub(1), width))?;
+            return Ok(Frame::Steps { first, least, width, packed });
+        }
+        if head > SPLIT_BASE {
+            return Ok(Frame::Split(Split::read(input, width - u32::from(SPLIT_BASE), count)?));
         }
         let base = signed_varint(input)?;
-        let delta = head & DELTA_FLAG != 0;
-        let least_step = if delta { Some(signed_varint(input)?) } else { None };
-        let packed = take(input, packed_bytes(count - usize::from(delta), width))?;
-        Ok(Frame { base, least_step, width, packed })
+        let packed = take(input, packed_bytes(count, width))?;
+        Ok(Frame::Plain { base, width, packed })
     }
 
     /// Fills `values`, as many as the frame was read for.
     fn unpack_into(&self, values: &mut [i64]) {
-        let Some(least_step) = self.least_step else {
-            unpack(self.packed, self.width, values);
-            values.iter_mut().for_each(|value| *value = self.base.wrapping_add(*value));
-            return;
-        };
-        let Some((first, rest)) = values.split_first_mut() else { return };
-        *first = self.base;
-        unpack(self.packed, self.width, rest);
-        let mut sum = self.base;
-        for value in rest {
-            sum = sum.wrapping_add(least_step).wrapping_add(*value);
-            *value = sum;
+        match self {
+            Frame::Plain { base, width, packed } => {
+                unpack(packed, *width, values);
+                values.iter_mut().for_each(|value| *value = base.wrapping_add(*value));
+            }
+            Frame::Steps { first, least, width, packed } => {
+                let Some((to, rest)) = values.split_first_mut() else { return };
+                *to = *first;
+                unpack(packed, *width, rest);
+                let mut sum = *first;
+                for value in rest {
+                    sum = sum.wrapping_add(*least).wrapping_add(*value);
+                    *value = sum;
+                }
+            }
+            Frame::Split(split) => split.unpack_into(values),
         }
     }
 }
@@ -329,25 +361,25 @@ mod tests {
         bytes
     }
 
-    /// Values of any width, around any base, rising or not.
+    /// Values of any width, around any base, rising or not, some of them wider than the others.
     fn columns() -> impl Strategy<Value = Vec<i64>> {
         let column = |rising: bool| {
-            (any::<i64>(), 0u32..64, prop::collection::vec(any::<u64>(), 0..2_100)).prop_map(
-                move |(base, shift, bits)| {
-                    let mut sum = base;
-                    let small = bits.into_iter().map(|b| (b >> shift) as i64);
-                    small
-                        .map(|b| {
-                            if rising {
-                                sum = sum.wrapping_add(b);
-                                sum
-                            } else {
-                                base.wrapping_add(b)
-                            }
-                        })
-                        .collect()
-                },
-            )
+            let values = prop::collection::vec(any::<u64>(), 0..2_100);
+            (any::<i64>(), 0u32..64, 0u32..64, values).prop_map(move |(base, shift, few, bits)| {
+                let mut sum = base;
+                let shift = |b: u64| if b.is_multiple_of(16) { shift.min(few) } else { shift };
+                let small = bits.into_iter().map(|b| (b >> shift(b)) as i64);
+                small
+                    .map(|b| {
+                        if rising {
+                            sum = sum.wrapping_add(b);
+                            sum
+                        } else {
+                            base.wrapping_add(b)
+                        }
+                    })
+                    .collect()
+            })
         };
         prop_oneof![column(false), column(true)]
     }
@@ -424,6 +456,7 @@ mod tests {
     fn no_memory_without_bytes() {
         let error = decode(&mut [0, 0].as_slice(), usize::MAX).unwrap_err();
         assert!(error.contains("in 2 bytes"), "{error}");
-        assert!(decode(&mut [65, 0].as_slice(), 1).unwrap_err().contains("65 bits"));
+        assert!(decode(&mut [193, 0].as_slice(), 1).unwrap_err().contains("65 bits"));
+        assert!(decode(&mut [65, 0, 1].as_slice(), 1).unwrap_err().contains("1 bits beside"));
     }
 }

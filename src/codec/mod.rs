@@ -8,3 +8,4 @@ pub(crate) mod ints;
 pub(crate) mod level;
 pub(crate) mod ranks;
 pub(crate) mod record;
+mod split;

@@ -11,6 +11,7 @@ use super::section::{ActivityCode, Presence, Section};
 use super::slices::Pages;
 use super::strings::Strings;
 use crate::error::Result;
+use crate::event::Number;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -404,6 +405,12 @@ impl<'a> BlockColumn<'a> {
                 list.codes(*property).len() + plain.len()
             }
         }
+    }
+
+    /// The number in a cell of this column; `None` where it holds none.
+    #[inline]
+    pub(crate) fn number(&self, cell: Cell) -> Option<Number> {
+        cell.number(&self.wide)
     }
 
     /// The unscaled value of a wide decimal.

@@ -1,12 +1,13 @@
 //! Rows of a day to the bytes of a section.
 
+use super::amounts;
 use super::column::{self, Context, Texts};
 use super::crowds::Crowds;
 use super::firsts::Times;
 use super::format::{
-    ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, ENTITY_USER, IndexRecord, PRESENCE_ALL,
-    PRESENCE_NONE, PRESENCE_PACKED, PRESENCE_PLACES, PRESENCE_RANKS, PartRecord, SECTION_MAGIC,
-    SectionFooter,
+    ANY, AmountRecord, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, ENTITY_USER, IndexRecord,
+    PRESENCE_ALL, PRESENCE_NONE, PRESENCE_PACKED, PRESENCE_PLACES, PRESENCE_RANKS, PartRecord,
+    SECTION_MAGIC, SectionFooter,
 };
 use super::index::{IndexGroup, index_of};
 use super::laid::Laid;
@@ -95,6 +96,7 @@ struct Builder<'a> {
     /// Any activity's blocks, then the layout's.
     blocks: Vec<BlockRecord>,
     index: Vec<IndexRecord>,
+    amounts: Vec<AmountRecord>,
 }
 
 impl<'a> Builder<'a> {
@@ -118,6 +120,7 @@ impl<'a> Builder<'a> {
             section: Vec::new(),
             blocks: Vec::new(),
             index: Vec::new(),
+            amounts: Vec::new(),
         }
     }
 
@@ -160,6 +163,7 @@ impl<'a> Builder<'a> {
         let texts = if plan.plain { Texts::Plain(&rows.strings) } else { Texts::Coded(codes) };
         let context = Context { texts, wide: &rows.wide };
         let laid = Laid::of(column, &layout.order, rows.strings.len());
+        amounts::append(property, layout, &laid, &rows.wide, &mut self.amounts);
         let agreed = self.crowds.agreed(layout, &laid);
         for (part, cells) in self.shared.iter_mut().zip(&agreed) {
             let Some(cells) = cells else { continue };
@@ -375,6 +379,7 @@ impl<'a> Builder<'a> {
             insert_ids,
             blocks: PartRecord::append(&mut self.section, self.blocks.as_bytes()),
             index: PartRecord::append(&mut self.section, self.index.as_bytes()),
+            amounts: PartRecord::append(&mut self.section, self.amounts.as_bytes()),
             crc: 0.into(),
             magic: SECTION_MAGIC,
         };

@@ -1,7 +1,7 @@
 //! The fixed records of day files and sections, as they lie on disk; `docs/file-format.md` has the
 //! same to read, and a test holds the two together.
 
-use zerocopy::little_endian::{I32, I64, U16, U32, U64, U128};
+use zerocopy::little_endian::{I32, I64, I128, U16, U32, U64, U128};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// First and last bytes of a day file.
@@ -144,6 +144,27 @@ pub(crate) struct IndexRecord {
     pub(crate) presence: PartRecord,
 }
 
+/// What the numbers of one property on one activity come to, sorted by both.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct AmountRecord {
+    pub(crate) property: U16,
+    /// The activity's code plus one, as in `BlockRecord`.
+    pub(crate) activity: U16,
+    /// Rows with a number.
+    pub(crate) count: U32,
+    pub(crate) sum_kind: u8,
+    pub(crate) sum_scale: u8,
+    pub(crate) least_kind: u8,
+    pub(crate) least_scale: u8,
+    pub(crate) greatest_kind: u8,
+    pub(crate) greatest_scale: u8,
+    pub(crate) reserved: U16,
+    pub(crate) sum: I128,
+    pub(crate) least: I128,
+    pub(crate) greatest: I128,
+}
+
 /// The last bytes of a section.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -163,6 +184,8 @@ pub(crate) struct SectionFooter {
     pub(crate) blocks: PartRecord,
     /// `IndexRecord`s.
     pub(crate) index: PartRecord,
+    /// `AmountRecord`s.
+    pub(crate) amounts: PartRecord,
     /// Of the bytes before it.
     pub(crate) crc: U32,
     pub(crate) magic: [u8; 4],

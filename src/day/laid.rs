@@ -5,6 +5,7 @@
 //! and they are quick to compare.
 
 use super::column::same;
+use super::datum::KindSet;
 use super::rows::{Cell, Column};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -39,6 +40,11 @@ impl Laid {
     /// The cell of a key; null for none.
     pub(crate) fn cell(&self, key: u32) -> Cell {
         self.cells.get(key as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether any cell is a number.
+    pub(crate) fn has_numbers(&self) -> bool {
+        self.cells.iter().any(|cell| cell.kind() == KindSet::NUMBER)
     }
 
     /// Equal to the bit.

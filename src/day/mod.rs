@@ -1,5 +1,6 @@
 //! Day sections and the files that hold them: rows in, rows and user sets out.
 
+mod amounts;
 pub(crate) mod block;
 pub(crate) mod build;
 mod column;

@@ -2,8 +2,9 @@
 //! checked, and which blocks have been checked since.
 
 use super::format::{
-    ANY, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, ENTITY_USER, IndexRecord, PRESENCE_ALL,
-    PRESENCE_NONE, PRESENCE_PACKED, PRESENCE_PLACES, PartRecord, SECTION_MAGIC, SectionFooter,
+    ANY, AmountRecord, BlockRecord, CHUNK_NONE, CHUNK_PACKED, CHUNKS_MAX, ENTITY_USER, IndexRecord,
+    PRESENCE_ALL, PRESENCE_NONE, PRESENCE_PACKED, PRESENCE_PLACES, PartRecord, SECTION_MAGIC,
+    SectionFooter,
 };
 use super::names::StringList;
 use crate::codec::checksum::crc;
@@ -30,6 +31,7 @@ pub(crate) struct Opened {
     /// Bytes of the directory.
     pub(crate) blocks: Range<usize>,
     pub(crate) index: Range<usize>,
+    pub(crate) amounts: Range<usize>,
     /// Where the records of each activity begin (0: any; code + 1), and where the last ones end.
     starts: Vec<u32>,
     pub(crate) checked: Checked,
@@ -109,6 +111,9 @@ impl Opened {
         if !ordered {
             return Err((footer.index.offset.get(), "index records out of order".to_string()));
         }
+        let (amounts, entries_of_amounts) = read_part::<AmountRecord>(data, &footer.amounts)?;
+        super::amounts::check(entries_of_amounts, activities.len(), properties.len())
+            .map_err(|what| (footer.amounts.offset.get(), what))?;
         let checked = Checked::new(records.len(), entries.len());
         Ok(Opened {
             #[cfg(test)]
@@ -118,6 +123,7 @@ impl Opened {
             properties,
             blocks,
             index,
+            amounts,
             starts,
             checked,
             ids_checked: OnceLock::new(),

@@ -3,7 +3,7 @@
 
 use super::datum::KindSet;
 pub(crate) use super::strings::Strings;
-use crate::event::{Decimal, Value};
+use crate::event::{Decimal, Number, Value};
 use crate::limits::{DECIMAL_SCALE_MAX, TEXT_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,24 @@ pub(crate) struct DayRows {
     pub(crate) wide: Vec<i128>,
     /// Keyed hashes of the insert ids of these rows, any order.
     pub(crate) insert_ids: Vec<u128>,
+}
+
+impl Cell {
+    /// The number, if it is one; `wide`: where unscaled values beyond 64 bits are.
+    #[inline]
+    pub(crate) fn number(self, wide: &[i128]) -> Option<Number> {
+        match self {
+            Cell::Integer(value) => Some(Number::from(value)),
+            Cell::Decimal(scale, value) => {
+                Decimal::new(value.into(), scale).ok().map(Number::Exact)
+            }
+            Cell::WideDecimal(scale, at) => {
+                Decimal::new(*wide.get(at as usize)?, scale).ok().map(Number::Exact)
+            }
+            Cell::Float(value) => Some(Number::Float(value)),
+            Cell::Null | Cell::Bool(_) | Cell::Text(_) => None,
+        }
+    }
 }
 
 impl Column {

@@ -1,8 +1,8 @@
 //! Reading a day section in place.
 
 use super::format::{
-    ANY, BlockRecord, CHUNK_PACKED, IndexRecord, PRESENCE_ALL, PRESENCE_PLACES, PRESENCE_RANKS,
-    PartRecord,
+    ANY, AmountRecord, BlockRecord, CHUNK_PACKED, IndexRecord, PRESENCE_ALL, PRESENCE_PLACES,
+    PRESENCE_RANKS, PartRecord,
 };
 use super::names::TextList;
 use super::opened::Opened;
@@ -171,6 +171,11 @@ impl Section {
 
     pub(super) fn index(&self) -> Result<&[IndexRecord]> {
         let range = self.opened()?.index.clone();
+        Ok(records(self.data(), range))
+    }
+
+    pub(super) fn amounts(&self) -> Result<&[AmountRecord]> {
+        let range = self.opened()?.amounts.clone();
         Ok(records(self.data(), range))
     }
 

@@ -257,7 +257,7 @@ impl Section {
     fn verify_tiles(&self) -> Result<()> {
         let footer = &self.opened()?.footer;
         let PartList(mut parts) = [footer.names, footer.texts, footer.insert_ids].into();
-        parts.extend(PartList::from([footer.blocks, footer.index]).0);
+        parts.extend(PartList::from([footer.blocks, footer.index, footer.amounts]).0);
         for record in self.blocks()? {
             let pages = record.head.length.get() + record.pages_length.get();
             parts.extend(PartList::from([record.presence, record.counts]).0);

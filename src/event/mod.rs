@@ -1,5 +1,6 @@
 //! What happened: an event, its values, and the receipt for a batch of them.
 
+mod amounts;
 mod decimal;
 mod number;
 mod sum;
@@ -7,9 +8,10 @@ mod total;
 mod value;
 mod values;
 
+pub(crate) use amounts::Amounts;
 pub use decimal::Decimal;
 pub(crate) use number::Number;
-pub(crate) use sum::Sum;
+pub(crate) use sum::{PlainSum, Sum};
 pub use value::Value;
 pub(crate) use values::Values;
 

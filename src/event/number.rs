@@ -24,6 +24,27 @@ impl Number {
         ordering.unwrap_or(Ordering::Equal) // none is NaN
     }
 
+    /// The lesser of two. Of equal ones that are written differently the one with the most digits,
+    /// whichever comes first.
+    pub(crate) fn lesser(self, other: Number) -> Number {
+        let ordering = other.compare(&self).then_with(|| self.written().cmp(&other.written()));
+        if ordering.is_lt() { other } else { self }
+    }
+
+    /// The greater of two; of equal ones as above.
+    pub(crate) fn greater(self, other: Number) -> Number {
+        let ordering = self.compare(&other).then_with(|| self.written().cmp(&other.written()));
+        if ordering.is_lt() { other } else { self }
+    }
+
+    /// Orders equal numbers: a negative zero, a float, then a decimal by its digits.
+    fn written(self) -> (bool, Option<u8>) {
+        match self {
+            Number::Exact(number) => (true, Some(number.scale())),
+            Number::Float(value) => (value.is_sign_positive(), None),
+        }
+    }
+
     /// The nearest float.
     pub(crate) fn to_f64(self) -> f64 {
         match self {

@@ -21,10 +21,33 @@ pub(crate) struct Sum {
     floats: bool,
 }
 
+/// A sum that 128 bits hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PlainSum {
+    /// In units of `10^-scale`, or with a float among the parts, of `2^-64`.
+    pub(crate) units: i128,
+    /// The greatest among the parts, at most `DECIMAL_SCALE_MAX`.
+    pub(crate) scale: u8,
+    pub(crate) floats: bool,
+}
+
+impl From<PlainSum> for Sum {
+    fn from(plain: PlainSum) -> Sum {
+        let PlainSum { units, scale, floats } = plain;
+        Sum { near: units, far: None, scale, floats }
+    }
+}
+
 /// Bits after the point of a near sum with floats.
 const NEAR_BITS: u32 = 64;
 
 impl Sum {
+    /// `None` where 128 bits do not hold it.
+    pub(crate) fn plain(&self) -> Option<PlainSum> {
+        let Sum { near, far, scale, floats } = self;
+        far.is_none().then_some(PlainSum { units: *near, scale: *scale, floats: *floats })
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, number: Number) {
         match number {

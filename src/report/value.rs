@@ -20,8 +20,7 @@ pub(super) fn prepare<'a>(question: &Question<'a>, value: &'a ValueReport) -> Pr
     match value.measure {
         Measure::Users => of_users(question, &value.event),
         Measure::Distinct => of_values(question, value),
-        measure => counted::prepare(question, &value.event, measure)
-            .unwrap_or_else(|| of_rows(question, value)),
+        _ => counted::prepare(question, value).unwrap_or_else(|| of_rows(question, value)),
     }
 }
 

@@ -248,6 +248,25 @@ fn a_condition_and_its_negation_share_out_all_events() {
 }
 
 #[test]
+fn totals_are_what_the_rows_come_to() {
+    on_random_data(|db, questions| {
+        let mut query = question(questions, "value");
+        query["event"] =
+            questions.random.pick(&[json!("*"), json!("open"), json!("purchase")]).clone();
+        query["measure"] = json!(questions.random.pick(&["sum", "mean", "min", "max"]));
+        query["property"] = json!(questions.random.pick(&["price", "score", "amount", "country"]));
+        query.as_object_mut().unwrap().remove("users");
+        query.as_object_mut().unwrap().remove("time_zone");
+        // It holds for every event, which only its rows tell.
+        let there = |is| json!({"property": "price", "exists": is});
+        let always = json!({"any_of": [there(true), there(false)]});
+        let read = with(&query, json!({"event": {"event": query["event"], "where": [always]}}));
+        let (totals, rows) = (ask_json(db, query.clone()), ask_json(db, read));
+        assert_eq!(totals["series"], rows["series"], "{query}");
+    });
+}
+
+#[test]
 fn groups_and_the_rest_are_all_events() {
     on_random_data(|db, questions| {
         let names = ["price", "country", "flag", "code", "score", "amount"];

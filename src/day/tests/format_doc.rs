@@ -2,7 +2,7 @@
 
 use crate::codec::bits::ContainerKind;
 use crate::codec::counts::{COUNTS_FLAGGED, COUNTS_PACKED};
-use crate::codec::ints::{DELTA_FLAG, FRAME_VALUES};
+use crate::codec::ints::{DELTA_FLAG, FRAME_VALUES, SPLIT_BASE};
 use crate::day::format::*;
 use crate::day::index::INDEX_VALUES_MAX;
 use crate::day::summary::{SUMMARY_MAGIC, SUMMARY_VERSION};
@@ -54,10 +54,12 @@ fn the_records_are_as_documented() {
         sequence_last replaces crc);
     check_struct!(FileFooter: offset length crc magic);
     check_struct!(PartRecord: offset length crc);
-    check_struct!(SectionFooter: day start end chunks names texts insert_ids blocks index crc
-        magic);
+    check_struct!(SectionFooter: day start end chunks names texts insert_ids blocks index
+        amounts crc magic);
     check_struct!(BlockRecord: entity presence_kind activity chunk cardinality rows presence counts
         head pages_length);
+    check_struct!(AmountRecord: property activity count sum_kind sum_scale least_kind least_scale
+        greatest_kind greatest_scale reserved sum least greatest);
     check_struct!(IndexRecord: activity property chunk value_kind scale presence_kind reserved value
         cardinality presence);
 }
@@ -86,7 +88,8 @@ fn the_constants_are_as_documented() {
     check_constants!(DAY_VERSION DAY_LEAST_READER KIND_DAY SUMMARY_VERSION ENTITY_USER ANY
         CHUNK_PACKED CHUNK_NONE PACKED_BELOW PAGE_ROWS_MAX PRESENCE_PACKED PRESENCE_NONE
         PRESENCE_ALL PRESENCE_RANKS PRESENCE_PLACES COUNTS_PACKED COUNTS_FLAGGED FLOAT_SCALE_MAX
-        value_kind::SCALED_FLOAT COLUMN_PER_USER FRAME_VALUES DELTA_FLAG INDEX_VALUES_MAX
+        value_kind::SCALED_FLOAT COLUMN_PER_USER FRAME_VALUES DELTA_FLAG SPLIT_BASE
+        INDEX_VALUES_MAX
         value_kind::NULL value_kind::BOOL value_kind::INTEGER value_kind::DECIMAL
         value_kind::WIDE_DECIMAL value_kind::FLOAT value_kind::TEXT_CODE value_kind::TEXT_PLAIN);
     for kind in [ContainerKind::Array, ContainerKind::Bitmap, ContainerKind::Runs] {

@@ -70,7 +70,7 @@ fn section_of(built: &BuiltSection) -> Section {
     Section::new("t.day".into(), bytes, 0..built.bytes.len(), SPAN)
 }
 
-fn built(rows: &DayRows) -> (BuiltSection, Section) {
+pub(super) fn built(rows: &DayRows) -> (BuiltSection, Section) {
     let built = build_section(SPAN, rows).unwrap();
     let section = section_of(&built);
     (built, section)

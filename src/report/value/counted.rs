@@ -1,19 +1,20 @@
-//! `value` of plain events: how many there are is known without reading one.
+//! `value` of plain events: how many there are, and what their numbers come to, is known without
+//! reading one.
 
+use super::measures::{Cell, column};
 use crate::error::Result;
-use crate::query::Measure;
+use crate::event::Amounts;
 use crate::query::answer::{Column, Figures, share};
+use crate::query::{Measure, ValueReport};
 use crate::report::prepared::{Answered, Outcome};
 use crate::report::{Prepared, Question, active};
 use crate::scan::{BucketOperator, ByBucket, Gather, Selector, Step, Tally, kernels};
 
 /// Events, or events per user, where totals and who was there tell. `None` where rows have to be
 /// read.
-pub(super) fn prepare<'a>(
-    question: &Question<'a>,
-    event: &Selector,
-    measure: Measure,
-) -> Option<Prepared<'a>> {
+pub(super) fn prepare<'a>(question: &Question<'a>, value: &ValueReport) -> Option<Prepared<'a>> {
+    let ValueReport { event, measure, .. } = value;
+    let measure = *measure;
     if question.groups.is_some() || !question.plan.native || !event.conditions().is_empty() {
         return None;
     }
@@ -26,8 +27,32 @@ pub(super) fn prepare<'a>(
             Some(per_active_user(question, event))
         }
         Measure::Events | Measure::EventsPerUser => Some(of_a_set(question, event, measure)),
+        Measure::Sum | Measure::Mean | Measure::Min | Measure::Max => of_amounts(question, value),
         _ => None,
     }
+}
+
+/// From the totals of sections. What is damaged there is met again by who reads the rows.
+fn of_amounts<'a>(question: &Question<'a>, value: &ValueReport) -> Option<Prepared<'a>> {
+    let ValueReport { event, measure, property, .. } = value;
+    let (measure, property) = (*measure, property.as_deref()?);
+    if question.plan.users.is_some() {
+        return None;
+    }
+    let mut cells = Vec::with_capacity(question.plan.buckets.len());
+    for bucket in &question.plan.buckets {
+        let mut amounts = Amounts::default();
+        for day in question.snapshot.days_in(bucket.start, bucket.end) {
+            amounts.merge(&day.amounts(event.names(), property).ok()??);
+        }
+        cells.push(Cell::of(measure, amounts));
+    }
+    Some(Prepared::new(None, move |question, _| {
+        let figures = cells.into_iter().map(|mut cell| cell.figure(measure));
+        let figures: Vec<_> = figures.collect::<Result<_>>()?;
+        let begun = question.begun(|bucket| figures.get(bucket).copied().flatten());
+        Ok(columns(column(measure, begun)))
+    }))
 }
 
 fn columns(value: Column) -> Figures {

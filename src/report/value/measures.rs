@@ -1,7 +1,7 @@
 //! What a `value` report counts, adds up or sorts, event by event.
 
 use crate::error::Result;
-use crate::event::{Decimal, Number, Sum, Value, Values};
+use crate::event::{Amounts, Decimal, Number, Sum, Value, Values};
 use crate::query::Measure;
 use crate::query::answer::{Column, share};
 use crate::report::cells::{Cells, Slots};
@@ -126,14 +126,29 @@ impl RowOperator for Measures {
 }
 
 impl Cell {
+    /// The cell of a measure that totals tell.
+    pub(super) fn of(measure: Measure, amounts: Amounts) -> Cell {
+        let Amounts { count, sum, least, greatest } = amounts;
+        let extreme = if measure == Measure::Min { least } else { greatest };
+        Cell { events: count, sum, extreme, ..Cell::default() }
+    }
+
     fn add(&mut self, measure: Measure, number: Number) -> Result<()> {
         use Measure::{Max, Mean, Min, Sum, SumPerUser};
         match measure {
             Sum | Mean | SumPerUser => self.sum.add(number),
-            Min | Max => self.extreme = Some(further(measure, self.extreme, number)),
+            Min | Max => self.reach(measure, number),
             _ => self.values.add(number)?,
         }
         Ok(())
+    }
+
+    fn reach(&mut self, measure: Measure, number: Number) {
+        self.extreme = Some(match (measure, self.extreme) {
+            (_, None) => number,
+            (Measure::Min, Some(known)) => known.lesser(number),
+            (_, Some(known)) => known.greater(number),
+        });
     }
 
     fn merge(&mut self, measure: Measure, other: &Cell) -> Result<()> {
@@ -142,7 +157,7 @@ impl Cell {
         self.part += other.part;
         self.sum.add_sum(&other.sum);
         if let Some(number) = other.extreme {
-            self.extreme = Some(further(measure, self.extreme, number));
+            self.reach(measure, number);
         }
         self.values.merge(&other.values)
     }
@@ -168,25 +183,6 @@ impl Cell {
             Measure::P99 => rank(&mut self.values, 990),
             Measure::Distinct => None,
         })
-    }
-}
-
-/// The smaller of two numbers, or the larger one, as the measure wants it. Of equal ones that are
-/// written differently the one with the most digits stays, whichever comes first.
-fn further(measure: Measure, known: Option<Number>, number: Number) -> Number {
-    let Some(known) = known else { return number };
-    let ordering = match measure {
-        Measure::Min => known.compare(&number),
-        _ => number.compare(&known),
-    };
-    if ordering.then_with(|| digits(number).cmp(&digits(known))).is_gt() { number } else { known }
-}
-
-/// `None` for a float, which gives way to an equal decimal.
-fn digits(number: Number) -> Option<u8> {
-    match number {
-        Number::Exact(number) => Some(number.scale()),
-        Number::Float(_) => None,
     }
 }
 

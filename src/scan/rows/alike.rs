@@ -3,7 +3,6 @@
 //! events be put together one by one.
 
 use super::RowEvent;
-use super::block::number_of;
 use super::gather::BoundRows;
 use super::grid::DayBlocks;
 use crate::day::block::BlockColumn;
@@ -27,7 +26,7 @@ impl Alike<'_> {
     pub(crate) fn numbers(&self, mut visit: impl FnMut(Number) -> Result<()>) -> Result<()> {
         let Some(column) = self.column else { return Ok(()) };
         for place in 0..column.cells.len() {
-            let Some(number) = number_of(column, column.cells.get(place)) else { continue };
+            let Some(number) = column.number(column.cells.get(place)) else { continue };
             let per_user = column.per_user && !self.counts.is_empty();
             let rows = if per_user { self.counts.get(place).copied().unwrap_or(0) } else { 1 };
             (0..rows).try_for_each(|_| visit(number))?;

@@ -8,7 +8,6 @@ use crate::day::lazy::once;
 use crate::day::rows::Cell;
 use crate::day::section::Section;
 use crate::error::Result;
-use crate::event::{Decimal, Number};
 use crate::scan::groups::{KeyPart, Numbering};
 use std::cell::{Cell as Counter, OnceCell};
 use std::collections::HashMap;
@@ -305,18 +304,5 @@ impl KeyPart {
             Datum::Text(text) => KeyPart::Text(text.into()),
             number => number.number().map_or(KeyPart::Null, KeyPart::number),
         }
-    }
-}
-
-/// The number in a cell of a column; `None` where it holds none.
-pub(super) fn number_of(column: &BlockColumn<'_>, cell: Cell) -> Option<Number> {
-    match cell {
-        Cell::Integer(value) => Some(Number::Exact(Decimal::from(value))),
-        Cell::Decimal(scale, value) => Decimal::new(value.into(), scale).ok().map(Number::Exact),
-        Cell::WideDecimal(scale, at) => {
-            Decimal::new(column.wide(at), scale).ok().map(Number::Exact)
-        }
-        Cell::Float(value) => Some(Number::Float(value)),
-        Cell::Null | Cell::Bool(_) | Cell::Text(_) => None,
     }
 }

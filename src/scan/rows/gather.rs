@@ -1,7 +1,7 @@
 //! Gathering a row job's events of one chunk, and handing them out user by user.
 
 use super::RowEvent;
-use super::block::{BlockRows, number_of};
+use super::block::BlockRows;
 use super::grid::DayBlocks;
 use super::mask::Mask;
 use crate::codec::bits::Bits;
@@ -195,7 +195,7 @@ impl Gathered {
     fn keep(&mut self, column: &crate::day::block::BlockColumn<'_>, cell: Cell) -> Cell {
         match cell {
             Cell::Integer(_) | Cell::Decimal(..) | Cell::Float(_) => cell,
-            Cell::WideDecimal(scale, _) => match number_of(column, cell) {
+            Cell::WideDecimal(scale, _) => match column.number(cell) {
                 Some(Number::Exact(number)) => {
                     self.wide.push(number);
                     Cell::WideDecimal(scale, (self.wide.len() - 1) as u32)
