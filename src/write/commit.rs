@@ -1,75 +1,43 @@
-//! Group commit: whoever gets the lock first commits for all that wait, with one frame and one
-//! sync.
+//! Group commit: who is first in line commits for all that wait, with one frame and one sync.
 
 use super::Core;
 use super::door::{Batch, Checked, Taken, check};
 use super::duplicates::batch_entry;
 use super::frame::{BatchRecord, Body};
+use super::line::{Leader, Pending};
 use super::settings::Durability;
 use super::state::State;
 use crate::catalog::ledger::LedgerEntry;
 use crate::day::rows::{DayRows, NO_USER};
 use crate::error::{Error, Result};
 use crate::event::Receipt;
-use crate::limits::FRAME_BYTES_MAX;
 use crate::memtable::Run;
 use crate::time::{Day, DaySpan};
 use crate::users::{LiveUsers, UsersView};
 use std::collections::{BTreeMap, HashSet};
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// A batch whose caller waits.
-#[derive(Debug)]
-pub(crate) struct Pending {
-    batch: Checked,
-    outcome: Mutex<Option<Result<Receipt>>>,
-}
-
-impl Pending {
-    fn settle(&self, outcome: Result<Receipt>) {
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-    }
-
-    fn take(&self) -> Option<Result<Receipt>> {
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
+use std::sync::{Arc, PoisonError};
 
 impl Core {
     /// Commits a batch: the receipt comes when it is as durable as the options say.
     pub(crate) fn write(&self, batch: Batch) -> Result<Receipt> {
         let batch = check(batch, &self.catalog, self.env.now())?;
-        let pending = Arc::new(Pending { batch, outcome: Mutex::new(None) });
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(pending.clone());
-        let mut state = self.state()?;
-        let mut flushed = false;
-        let outcome = loop {
-            // Another caller may have committed it while this one waited for the lock.
-            if let Some(outcome) = pending.take() {
-                break outcome;
-            }
-            let group = self.take_group();
-            state.commit(&group);
-            flushed |= self.flush_if_full(&mut state);
-        };
-        drop(state);
-        if flushed {
+        let (outcome, flushed) = self.line.pass(batch, |leader| self.commit_group(leader));
+        if flushed == Some(true) {
             self.compact_inline();
         }
         outcome
     }
 
-    /// The oldest waiting batches that fit into one frame.
-    fn take_group(&self) -> Vec<Arc<Pending>> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut bytes = 0;
-        let fits = |pending: &&Arc<Pending>| {
-            bytes += pending.batch.frame_bytes;
-            bytes <= FRAME_BYTES_MAX
-        };
-        let group = queue.iter().take_while(fits).count();
-        queue.drain(..group).collect()
+    /// Commits the oldest batches that wait; true where the memtable was flushed after it.
+    fn commit_group(&self, leader: &Leader<'_>) -> bool {
+        let state = self.state();
+        // Those that came while this one waited for the lock go with it.
+        let group = leader.take_group();
+        // What was written half stops the writer: the group is told so when it is dropped.
+        let Ok(mut state) = state else { return false };
+        state.commit(&group);
+        self.flush_if_full(&mut state)
     }
 }
 

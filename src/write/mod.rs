@@ -1,11 +1,11 @@
 //! An event's way in.
 //!
-//! A batch is checked at the door (`door`), its duplicates are found (`duplicates`), its users are
-//! numbered and it is logged with those that wait beside it (`commit`). It stays in the memtable
-//! until a flush writes it to a day file (`flush`), which a manifest publishes (`publish`) and
-//! compaction tidies (`compact`). A bulk import writes its files itself (`bulk`); definitions, such
-//! as saved cohorts, take a frame of their own (`define`). What a crash leaves, the next open puts
-//! together (`recover`).
+//! A batch is checked at the door (`door`) and stands in line (`line`); its duplicates are found
+//! (`duplicates`), its users are numbered and it is logged with those that wait beside it
+//! (`commit`). It stays in the memtable until a flush writes it to a day file (`flush`), which a
+//! manifest publishes (`publish`) and compaction tidies (`compact`). A bulk import writes its files
+//! itself (`bulk`); definitions, such as saved cohorts, take a frame of their own (`define`). What a
+//! crash leaves, the next open puts together (`recover`).
 
 pub(crate) mod background;
 pub(crate) mod bulk;
@@ -17,6 +17,7 @@ mod duplicates;
 mod first;
 mod flush;
 mod frame;
+mod line;
 mod publish;
 pub(crate) mod reader;
 pub(crate) mod recover;
@@ -27,12 +28,12 @@ mod state;
 mod view;
 
 use crate::catalog::Catalog;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::event::{Event, Receipt};
 use compact::Extent;
+use line::Line;
 use settings::WAL_BYTES_MAX;
 use state::State;
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -60,7 +61,7 @@ pub(crate) struct Core {
     pub(crate) options: Options,
     /// For the hashes of ids, whose key never changes.
     catalog: Arc<Catalog>,
-    queue: Mutex<VecDeque<Arc<commit::Pending>>>,
+    line: Line,
     state: Mutex<State>,
     compacting: Mutex<()>,
     pub(crate) view: Arc<CurrentView>,
@@ -79,7 +80,7 @@ impl Core {
             root: root.to_path_buf(),
             options: options.clone(),
             catalog: state.catalog.clone(),
-            queue: Mutex::default(),
+            line: Line::default(),
             view: state.view.clone(),
             state: Mutex::new(state),
             compacting: Mutex::default(),
@@ -88,11 +89,7 @@ impl Core {
     }
 
     fn state(&self) -> Result<MutexGuard<'_, State>> {
-        self.state.lock().map_err(|_| {
-            let message = "an earlier write panicked: reads go on, but to write again, open the \
-                           database anew";
-            Error::new(ErrorKind::Poisoned, message)
-        })
+        self.state.lock().map_err(|_| line::panicked())
     }
 
     /// Flushes; without a thread of its own also compacts what is due.
