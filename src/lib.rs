@@ -73,6 +73,9 @@ mod first;
 mod fs;
 #[cfg(feature = "import")]
 mod import;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 pub mod limits;
 mod memtable;
 mod query;

@@ -74,6 +74,22 @@ pub(crate) fn run<R>(kernel: impl FnOnce() -> R) -> R {
     Level::best().run(kernel)
 }
 
+/// What the best instructions are called.
+#[cfg(feature = "internals")]
+pub(crate) fn name() -> &'static str {
+    match Level::best() {
+        Level::Known(Arch::Scalar) => "plain",
+        #[cfg(target_arch = "x86_64")]
+        Level::Known(Arch::V3(_)) => "AVX2",
+        #[cfg(target_arch = "x86_64")]
+        Level::Known(Arch::V4(_)) | Level::WholeCounts(_) => "AVX-512",
+        #[cfg(target_arch = "aarch64")]
+        Level::Known(Arch::Neon(_)) => "NEON",
+        #[allow(unreachable_patterns)]
+        Level::Known(_) => "others",
+    }
+}
+
 /// Runs a test once on each level that the machine has.
 #[cfg(test)]
 pub(crate) fn on_each_level(mut test: impl FnMut()) {
