@@ -1,6 +1,6 @@
 //! The shop's events in files of every format that imports read.
 
-use super::shop::{Row, day_of};
+use super::shop::{Row, day_of, sparse_day_of};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -44,11 +44,8 @@ pub fn path(dir: &Path, name: &str, format: &str) -> PathBuf {
 
 /// Writes the rows of some days in all formats; answers how many there are.
 pub fn make(dir: &Path, name: &str, users: u64, days: Range<i64>) -> u64 {
-    let file = |format| BufWriter::new(File::create(path(dir, name, format)).unwrap());
-    let [mut csv, mut ndjson, parquet] = FORMATS.map(file);
-    let zstd = Compression::ZSTD(ZstdLevel::default());
-    let properties = WriterProperties::builder().set_compression(zstd).build();
-    let mut parquet = ArrowWriter::try_new(parquet, batch(&[]).schema(), Some(properties)).unwrap();
+    let [mut csv, mut ndjson] = ["csv", "ndjson"].map(|format| create(dir, name, format));
+    let mut parquet = parquet_writer(dir, name);
     writeln!(csv, "user,activity,time,value,country,platform").unwrap();
     let mut count = 0;
     for day in days {
@@ -64,6 +61,30 @@ pub fn make(dir: &Path, name: &str, users: u64, days: Range<i64>) -> u64 {
     csv.flush().unwrap();
     ndjson.flush().unwrap();
     count
+}
+
+/// Writes only a Parquet file, of days on which one of so many users is there.
+pub fn make_parquet(dir: &Path, name: &str, users: u64, one_in: u64, days: Range<i64>) -> u64 {
+    let mut parquet = parquet_writer(dir, name);
+    let mut count = 0;
+    for day in days {
+        let rows = sparse_day_of(day, users, one_in);
+        parquet.write(&batch(&rows)).unwrap();
+        count += rows.len() as u64;
+    }
+    parquet.close().unwrap();
+    count
+}
+
+fn create(dir: &Path, name: &str, format: &str) -> BufWriter<File> {
+    BufWriter::new(File::create(path(dir, name, format)).unwrap())
+}
+
+fn parquet_writer(dir: &Path, name: &str) -> ArrowWriter<BufWriter<File>> {
+    let zstd = Compression::ZSTD(ZstdLevel::default());
+    let properties = WriterProperties::builder().set_compression(zstd).build();
+    let file = create(dir, name, "parquet");
+    ArrowWriter::try_new(file, batch(&[]).schema(), Some(properties)).unwrap()
 }
 
 fn write_csv(csv: &mut impl Write, row: &Row) {

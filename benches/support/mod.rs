@@ -7,6 +7,7 @@
 #[cfg(feature = "parquet")]
 pub mod files;
 pub mod page;
+pub mod picture;
 pub mod questions;
 pub mod shop;
 

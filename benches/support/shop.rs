@@ -33,10 +33,15 @@ pub struct Row {
 
 /// A fifth of the users is there on a day and does some things within an hour or two.
 pub fn day_of(day: i64, users: u64) -> Vec<Row> {
+    sparse_day_of(day, users, 5)
+}
+
+/// The same, with one of so many users there.
+pub fn sparse_day_of(day: i64, users: u64, one_in: u64) -> Vec<Row> {
     let mut rows = Vec::new();
     for user in 0..users {
         let mut bits = mixed(user << 20 | day as u64);
-        if !bits.is_multiple_of(5) {
+        if !bits.is_multiple_of(one_in) {
             continue;
         }
         let mut within = (bits >> 8) as i64 % (DAY_MS - 8_000_000);
