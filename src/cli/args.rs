@@ -38,6 +38,11 @@ pub enum Command {
     Cohort(CohortArgs),
     /// Load the real data that daybit ships and print a growth report of it.
     Demo(DemoArgs),
+    /// Forecast disk, memory and times of a workload from samples made and measured here.
+    Plan(PlanArgs),
+    /// One measurement of a plan, for `plan` itself.
+    #[command(hide = true)]
+    PlanStep,
     #[command(flatten)]
     Report(ReportCommand),
 }
@@ -118,6 +123,39 @@ pub enum CohortWhat {
 pub struct DemoArgs {
     /// Where to make the demo's database; a new folder in the system's temporary place without it.
     pub db: Option<PathBuf>,
+}
+
+/// What is planned for. Numbers may be written 5e6, 5_000_000, 5M or 20%.
+#[derive(Debug, Default, Args)]
+pub struct PlanArgs {
+    /// Users that the database will ever have seen.
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub users: Option<String>,
+    /// Share of them who are active on a mean day; 0.2 without it.
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
+    pub daily_active: Option<String>,
+    /// Events of an active user on a day, at least 1; 4 without it.
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub events_per_active_day: Option<String>,
+    /// Distinct names of activities; 20 without it.
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub activities: Option<String>,
+    /// Years of history; 1 without it.
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub years: Option<String>,
+    /// A database of yours to take the shape of: what no flag says, and activities, properties and
+    /// ids. It is only read.
+    #[arg(long, value_name = "DB")]
+    pub from_sample: Option<PathBuf>,
+    /// Seconds that measuring may take, roughly.
+    #[arg(long, value_name = "SECONDS", default_value = "90", allow_hyphen_values = true)]
+    pub budget: String,
+    /// The folder in which samples are made and removed; the system's temporary place without it.
+    #[arg(long, value_name = "FOLDER")]
+    pub work: Option<PathBuf>,
+    /// `table` or `json`.
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]

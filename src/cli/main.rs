@@ -15,6 +15,7 @@ mod flags;
 mod load;
 mod look;
 mod output;
+mod plan;
 mod selector;
 mod shade;
 mod table;
@@ -45,6 +46,8 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Query(args) => ask::query(&args),
         Command::Cohort(args) => cohort::cohort(&args),
         Command::Demo(args) => demo::demo(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::PlanStep => plan::step(),
         Command::Report(report) => ask::report(&report),
     }
 }

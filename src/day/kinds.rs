@@ -13,6 +13,11 @@ impl Section {
         Ok(self.property(property)?.is_some())
     }
 
+    /// Names of the properties of the rows here, sorted by bytes.
+    pub(crate) fn property_names(&self) -> Result<&[Box<str>]> {
+        Ok(&self.opened()?.properties)
+    }
+
     /// Kinds that the property holds here; the search ends at the first page with a wanted one.
     pub(crate) fn kinds(&self, property: &str, wanted: KindSet) -> Result<KindSet> {
         let mut kinds = KindSet::NONE;
@@ -34,6 +39,12 @@ impl Section {
 }
 
 impl DayRows {
+    /// Names of the properties of these rows.
+    pub(crate) fn property_names(&self) -> impl Iterator<Item = &str> {
+        let names = self.columns.iter().map(|column| self.strings.get(column.name));
+        names.filter_map(|name| std::str::from_utf8(name).ok())
+    }
+
     /// Kinds that the property holds in these rows.
     pub(crate) fn kinds(&self, property: &str) -> KindSet {
         let name = self.strings.find(property.as_bytes());

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::time::{date_of, day_from, format_day};
 use chrono::{DateTime, NaiveDate, Utc};
 use roaring::RoaringBitmap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 /// What a snapshot holds.
@@ -90,6 +90,33 @@ impl Snapshot {
         })
     }
 
+    /// Names of the properties of a day's events, sorted by bytes. A day without events has none.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use daybit::{Db, Event, Options};
+    /// let db = Db::create(folder.path().join("db"), Options::new())?;
+    /// let at = "2024-03-01T09:30:00Z".parse().unwrap();
+    /// db.writer()?.write(Event::new("anna", "purchase").at(at).with("price", 12))?;
+    /// let names = db.snapshot()?.properties(at.date_naive())?;
+    /// assert_eq!(names, ["price"]);
+    /// # Ok::<(), daybit::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Corruption` where the day cannot be read.
+    pub fn properties(&self, day: NaiveDate) -> Result<Vec<String>> {
+        let Some(stored) = self.inner.day(day_from(day)) else { return Ok(Vec::new()) };
+        let mut names = BTreeSet::new();
+        for section in &*stored.sections {
+            names.extend(section.section.property_names()?.iter().map(|name| name.to_string()));
+        }
+        for run in stored.run_days() {
+            names.extend(run.rows.property_names().map(str::to_owned));
+        }
+        Ok(names.into_iter().collect())
+    }
+
     /// The ordinals of the users with an activity (`None`: any) on a day, as a portable Roaring
     /// bitmap that any Roaring library reads. A day without events gives the empty set.
     ///
@@ -155,7 +182,7 @@ fn rows_by_activity(day: &SnapshotDay) -> Vec<(String, u64, u64)> {
 }
 
 /// Distinct activity names of the day.
-fn names(day: &SnapshotDay) -> std::collections::BTreeSet<String> {
+fn names(day: &SnapshotDay) -> BTreeSet<String> {
     rows_by_activity(day).into_iter().map(|(name, ..)| name).collect()
 }
 

@@ -3,6 +3,7 @@
 
 mod answers;
 mod cohorts;
+mod plan;
 mod reports;
 
 use crate::support::folder;

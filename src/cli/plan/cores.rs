@@ -1,0 +1,102 @@
+//! How many cores pay: what all threads gained over one, and where more would gain too little.
+
+use super::measure::Measured;
+use super::step::Asked;
+use super::workload::Size;
+
+/// A doubling of cores that gains less than this does not pay.
+const GAIN_MIN: f64 = 1.25;
+/// Beyond this many nothing is said.
+const CORES_MAX: u32 = 1_024;
+
+/// What threads gain on one kind of work.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gain {
+    pub threads: usize,
+    /// So much faster than one thread.
+    pub faster: f64,
+    /// Cores that pay: the fewest and the most that the measurement allows.
+    pub pay: (u32, u32),
+}
+
+/// Gains of imports and of reports.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cores {
+    pub import: Gain,
+    pub reports: Gain,
+    /// More threads than chunks have nothing to do in a report.
+    pub chunks: f64,
+}
+
+impl Cores {
+    /// From a sample measured on one thread and on all; `None` on a machine with one.
+    pub fn of(sample: &Measured, threads: usize, target: &Size) -> Option<Cores> {
+        if threads < 2 {
+            return None;
+        }
+        let warm = |asked: &[Asked]| asked.iter().map(|asked| asked.warm.wall).sum::<f64>();
+        let import = sample.import_alone?.seconds / sample.import.seconds;
+        let reports = warm(&sample.asked_alone) / warm(&sample.asked);
+        let limit = (target.chunks as u32).clamp(1, CORES_MAX);
+        Some(Cores {
+            import: Gain::of(threads, import, CORES_MAX),
+            reports: Gain::of(threads, reports, limit),
+            chunks: target.chunks,
+        })
+    }
+}
+
+impl Gain {
+    fn of(threads: usize, faster: f64, limit: u32) -> Gain {
+        let faster = faster.clamp(1.0, threads as f64);
+        // Times on a busy machine are not better known than this.
+        let pay = |times: f64| pays(serial(threads, (faster * times).min(threads as f64)), limit);
+        Gain { threads, faster, pay: (pay(0.95), pay(1.05)) }
+    }
+}
+
+/// The share of the work that threads do not divide, by Amdahl's law.
+fn serial(threads: usize, faster: f64) -> f64 {
+    let threads = threads as f64;
+    ((threads / faster.max(1.0) - 1.0) / (threads - 1.0)).clamp(0.0, 1.0)
+}
+
+/// Doubles cores for as long as that gains enough.
+fn pays(serial: f64, limit: u32) -> u32 {
+    let faster = |cores: u32| 1.0 / (serial + (1.0 - serial) / f64::from(cores));
+    let mut cores = 1;
+    while cores * 2 <= limit && faster(cores * 2) / faster(cores) >= GAIN_MIN {
+        cores *= 2;
+    }
+    cores
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_divides_pays_up_to_its_limit() {
+        assert_eq!(Gain::of(2, 2.0, 77).pay, (32, 64));
+        assert_eq!(pays(0.0, 77), 64);
+        assert_eq!(pays(0.0, 1), 1);
+        assert_eq!(pays(0.0, CORES_MAX), 1_024);
+    }
+
+    #[test]
+    fn work_that_does_not_divide_pays_one_core() {
+        assert_eq!(Gain::of(2, 1.0, 77).pay, (1, 1));
+        assert_eq!(Gain::of(8, 0.5, 77).pay, (1, 1));
+        assert_eq!(pays(1.0, 64), 1);
+    }
+
+    #[test]
+    fn amdahl_s_law_is_turned_around() {
+        for share in [0.0, 0.05, 0.5, 1.0] {
+            for threads in [2_usize, 16] {
+                let faster = 1.0 / (share + (1.0 - share) / threads as f64);
+                assert!((serial(threads, faster) - share).abs() < 1e-9);
+            }
+        }
+    }
+}

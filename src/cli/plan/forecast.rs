@@ -1,0 +1,216 @@
+//! From samples to the figures of a workload: which cost hangs on what, how far the forecast of the
+//! held-out sample was off, and so how wide each range must be.
+
+use super::estimate::{Estimate, Model, Observation, estimate};
+use super::measure::Measured;
+use super::questions::Question;
+use super::step::{Asked, Took};
+use super::workload::Size;
+
+/// What nobody should be surer of on a machine that does other things too.
+const MARGIN_MIN: f64 = 0.1;
+/// What each doubling beyond the largest sample adds: caches and tables that no longer fit.
+const MARGIN_PER_DOUBLING: f64 = 0.02;
+/// A check that is further off is said to have failed.
+pub const OFF_MAX: f64 = 0.25;
+
+/// What a figure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    Bytes,
+    Seconds,
+}
+
+/// One figure of the workload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    pub name: String,
+    pub unit: Unit,
+    pub estimate: Estimate,
+    /// What it was extrapolated by.
+    pub by: &'static str,
+    pub check: Option<Check>,
+}
+
+/// The held-out sample: forecast from the others, and then measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Check {
+    pub forecast: f64,
+    pub measured: f64,
+}
+
+/// Both times of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportLine {
+    pub first: Line,
+    pub warm: Line,
+}
+
+/// All that is forecast.
+#[derive(Debug, Clone)]
+pub struct Forecast {
+    pub disk: Line,
+    pub disk_users: Line,
+    pub import: Line,
+    pub import_cpu: Option<Line>,
+    pub import_memory: Option<Line>,
+    pub open_memory: Option<Line>,
+    pub query_memory: Option<Line>,
+    pub reports: Vec<ReportLine>,
+}
+
+impl Check {
+    /// The forecast over what was measured, less one.
+    pub fn off(&self) -> f64 {
+        self.forecast / self.measured - 1.0
+    }
+
+    /// How far off in either direction, as a factor less one.
+    fn wide(&self) -> f64 {
+        let ratio = self.forecast / self.measured;
+        if ratio.is_finite() && ratio > 0.0 { ratio.max(1.0 / ratio) - 1.0 } else { 1.0 }
+    }
+}
+
+/// A cost, what it hangs on, and how it was measured.
+struct Cost<'a> {
+    name: &'a str,
+    unit: Unit,
+    by: &'static str,
+    drivers: &'a dyn Fn(&Size) -> Vec<f64>,
+    measured: &'a dyn Fn(&Measured) -> Option<f64>,
+}
+
+/// Samples, the last of which is held out, and the workload.
+#[derive(Clone, Copy)]
+pub struct Grounds<'a> {
+    pub samples: &'a [Measured],
+    pub target: Size,
+    pub threads: usize,
+}
+
+impl Grounds<'_> {
+    /// All figures; `None` where there is no sample.
+    pub fn forecast(&self, questions: &[Question]) -> Option<Forecast> {
+        let reports = questions.iter().enumerate().map(|(at, question)| self.report(at, question));
+        Some(Forecast {
+            disk: self.disk("disk", &|m| Some(m.parts.total()))?,
+            disk_users: self.disk_users()?,
+            import: self.import("import", &|m| Some(m.import.seconds))?,
+            import_cpu: self.import("import, processor", &|m| m.import.cpu_seconds),
+            import_memory: self.import_memory(),
+            open_memory: self.memory("memory of an open database", &|m| m.watched.opened_bytes),
+            query_memory: self.memory("memory of queries", &|m| m.watched.asked_bytes),
+            reports: reports.collect::<Option<_>>()?,
+        })
+    }
+
+    fn disk(&self, name: &str, measured: &dyn Fn(&Measured) -> Option<f64>) -> Option<Line> {
+        let drivers = |size: &Size| vec![1.0, size.events, size.users];
+        self.line(&Cost { name, unit: Unit::Bytes, by: "events", drivers: &drivers, measured })
+    }
+
+    fn disk_users(&self) -> Option<Line> {
+        let measured = |m: &Measured| Some(m.parts.users + m.parts.first);
+        let drivers = |size: &Size| vec![1.0, size.users];
+        let (name, unit, by) = ("disk of users and first days", Unit::Bytes, "users");
+        self.line(&Cost { name, unit, by, drivers: &drivers, measured: &measured })
+    }
+
+    fn import(&self, name: &str, measured: &dyn Fn(&Measured) -> Option<f64>) -> Option<Line> {
+        let drivers = |size: &Size| vec![1.0, size.events, size.users];
+        self.line(&Cost { name, unit: Unit::Seconds, by: "events", drivers: &drivers, measured })
+    }
+
+    /// Users are numbered in memory. Of the events as many wait as the import's bound allows: a
+    /// short import does not get there.
+    fn import_memory(&self) -> Option<Line> {
+        const WAITING_MAX: f64 = 7e6;
+        let drivers = |size: &Size| vec![1.0, size.users, size.events.min(WAITING_MAX)];
+        let measured = |m: &Measured| m.import.peak_bytes;
+        let (name, unit, by) = ("memory of the import", Unit::Bytes, "users");
+        self.line(&Cost { name, unit, by, drivers: &drivers, measured: &measured })
+    }
+
+    fn memory(&self, name: &str, measured: &dyn Fn(&Measured) -> Option<f64>) -> Option<Line> {
+        let drivers = |size: &Size| vec![1.0, size.users];
+        self.line(&Cost { name, unit: Unit::Bytes, by: "users", drivers: &drivers, measured })
+    }
+
+    fn report(&self, at: usize, question: &Question) -> Option<ReportLine> {
+        Some(ReportLine {
+            first: self.latency(at, question, &|asked| asked.first)?,
+            warm: self.latency(at, question, &|asked| asked.warm)?,
+        })
+    }
+
+    /// Times on one thread are fitted and checked, since few chunks do not share out evenly; the
+    /// forecast is then divided by what all threads gained on the largest sample.
+    fn latency(
+        &self,
+        at: usize,
+        question: &Question,
+        took: &dyn Fn(&Asked) -> Took,
+    ) -> Option<Line> {
+        let of = |asked: &[Asked]| asked.get(at).map(took);
+        let cost = Cost {
+            name: question.name,
+            unit: Unit::Seconds,
+            by: question.reach.by(),
+            drivers: &|size| question.reach.drivers(size),
+            measured: &|sample| Some(of(&sample.asked_alone)?.alone()),
+        };
+        let line = self.line(&cost)?;
+        let largest = self.samples.last()?;
+        let gained = of(&largest.asked_alone)?.wall / of(&largest.asked)?.wall;
+        let speedup = self.speedup(gained, &largest.size, &self.target);
+        let Estimate { low, likely, high } = line.estimate;
+        let (low, likely, high) = (low / speedup, likely / speedup, high / speedup);
+        Some(Line { estimate: Estimate { low, likely, high }, ..line })
+    }
+
+    /// What threads gained on a sample, for another size: more chunks give more threads work.
+    fn speedup(&self, gained: f64, from: &Size, to: &Size) -> f64 {
+        let busy = |size: &Size| size.chunks.clamp(1.0, self.threads as f64);
+        let scaled = gained * (busy(to) / busy(from)).max(1.0);
+        scaled.clamp(1.0, self.threads as f64)
+    }
+
+    fn line(&self, cost: &Cost<'_>) -> Option<Line> {
+        let (held_out, fits) = self.samples.split_last()?;
+        let check = self.model(cost, fits).and_then(|model| {
+            let forecast = model.predict(&(cost.drivers)(&held_out.size));
+            Some(Check { forecast, measured: (cost.measured)(held_out)? })
+        });
+        let estimate = self.estimate(cost, check)?;
+        Some(Line { name: cost.name.to_string(), unit: cost.unit, estimate, by: cost.by, check })
+    }
+
+    fn model(&self, cost: &Cost<'_>, samples: &[Measured]) -> Option<Model> {
+        Model::fit(&observations(cost, samples)?)
+    }
+
+    /// The forecast by all samples, as uncertain as the check shows and as the way is long.
+    fn estimate(&self, cost: &Cost<'_>, check: Option<Check>) -> Option<Estimate> {
+        let all = observations(cost, self.samples)?;
+        let wide = check.map_or(1.0, |check| check.wide());
+        // A forecast that failed its check is not trusted to be off by no more than there.
+        let wide = if wide > OFF_MAX { 2.0 * wide } else { wide };
+        let margin = wide.max(MARGIN_MIN) + MARGIN_PER_DOUBLING * self.doublings(cost)?;
+        estimate(&all, &(cost.drivers)(&self.target), margin)
+    }
+
+    /// How often the largest sample's driver doubles on the way to the workload's.
+    fn doublings(&self, cost: &Cost<'_>) -> Option<f64> {
+        let largest = (cost.drivers)(&self.samples.last()?.size);
+        let target = (cost.drivers)(&self.target);
+        Some((target.get(1)? / largest.get(1)?).log2().max(0.0))
+    }
+}
+
+fn observations(cost: &Cost<'_>, samples: &[Measured]) -> Option<Vec<Observation>> {
+    let of = |m: &Measured| {
+        Some(Observation { drivers: (cost.drivers)(&m.size), cost: (cost.measured)(m)? })
+    };
+    samples.iter().map(of).collect()
+}

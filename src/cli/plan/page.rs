@@ -1,0 +1,367 @@
+//! The plan as a page for people, and as JSON.
+
+use super::cores::{Cores, Gain};
+use super::forecast::{Check, Forecast, Line, OFF_MAX, Unit};
+use super::measure::Measured;
+use super::numbers::{bytes, digits, short, time};
+use super::step::{Asked, Imported, Took, Wrote};
+use super::workload::Workload;
+use serde_json::{Value as Json, json};
+
+/// All that a plan says.
+pub struct Plan {
+    pub workload: Workload,
+    pub threads: usize,
+    pub samples: Vec<Measured>,
+    pub forecast: Forecast,
+    pub wrote: Vec<Wrote>,
+    pub cores: Option<Cores>,
+    pub notes: Vec<String>,
+    pub seconds: f64,
+}
+
+impl Plan {
+    /// What an event takes in the user's own database and in a sample of its shape.
+    pub fn compared(&self, held: f64) -> Option<String> {
+        let sample = self.samples.last()?;
+        let made = sample.parts.total() / sample.size.events.max(1.0);
+        Some(format!(
+            "the sample database takes {} bytes an event, the largest sample made of its shape {}.",
+            digits(held, 3),
+            digits(made, 3)
+        ))
+    }
+
+    pub fn words(&self) -> String {
+        let mut page = self.workload_words();
+        page.push_str(&self.needs());
+        page.push_str(&self.reports());
+        page.push_str(&self.writes());
+        page.push_str(&self.cores_words());
+        page.push_str(&self.check());
+        page.push_str(&self.samples_words());
+        for note in &self.notes {
+            page.push_str(&format!("\nNote: {note}\n"));
+        }
+        page
+    }
+
+    fn workload_words(&self) -> String {
+        let (workload, whole) = (&self.workload, self.workload.whole());
+        format!(
+            "Workload: {} users, {}% of them ({}) active on a mean day, {} events per active day,\n\
+             {} activities, {} days: {} events in all.\n",
+            short(whole.users),
+            digits(workload.daily_active * 100.0, 3),
+            short(whole.users * workload.daily_active),
+            digits(workload.events_per_active_day, 3),
+            short(workload.shape.activities.len() as f64),
+            short(whole.days),
+            short(whole.events),
+        )
+    }
+
+    /// Disk, import and memory.
+    fn needs(&self) -> String {
+        let (forecast, whole) = (&self.forecast, self.workload.whole());
+        let head = format!("\nOn this machine, on {} threads", self.threads);
+        let mut rows = vec![[head.as_str(), "from", "likely", "up to", "by"].map(String::from)];
+        let disk = &forecast.disk;
+        rows.push(row("disk", disk, 1.0));
+        rows.push(row("  of it users and first days", &forecast.disk_users, 1.0));
+        rows.push(row("  a day", disk, 1.0 / whole.days));
+        rows.push(row("  a year", disk, (365.0 / whole.days).min(1.0)));
+        rows.push(row("import of all as CSV", &forecast.import, 1.0));
+        rows.push(self.import_rate(whole.events));
+        let optional = [
+            ("  processor time", &forecast.import_cpu),
+            ("memory of the import, at its peak", &forecast.import_memory),
+            ("memory of queries, at its peak", &forecast.query_memory),
+            ("  of it opening", &forecast.open_memory),
+        ];
+        rows.extend(
+            optional
+                .into_iter()
+                .filter_map(|(name, line)| line.as_ref().map(|line| row(name, line, 1.0))),
+        );
+        aligned(&rows)
+    }
+
+    fn import_rate(&self, events: f64) -> [String; 5] {
+        let seconds = self.forecast.import.estimate;
+        let rate = |seconds: f64| short(events / seconds);
+        let name = "  events a second".to_string();
+        [name, rate(seconds.high), rate(seconds.likely), rate(seconds.low), String::new()]
+    }
+
+    fn reports(&self) -> String {
+        let head = ["\nReports", "from", "likely", "up to", "first", "by"].map(String::from);
+        let mut rows = vec![head];
+        for report in &self.forecast.reports {
+            let (warm, first) = (&report.warm, &report.first);
+            let [name, low, likely, high, by] = row(&warm.name, warm, 1.0);
+            rows.push([format!("  {name}"), low, likely, high, time(first.estimate.likely), by]);
+        }
+        aligned(&rows)
+            + "The first answer counts opening the database; files are in the system's memory.\n"
+    }
+
+    fn writes(&self) -> String {
+        let head = ["\nLive writing, events a second", "from", "likely", "up to"].map(String::from);
+        let mut rows = vec![head];
+        for wrote in &self.wrote {
+            let (low, likely, high) = range(&wrote.rates);
+            let what = match wrote.batch {
+                1 => "single events".to_string(),
+                batch => format!("batches of {}", short(batch as f64)),
+            };
+            let name = format!("  {what}, durability {}", wrote.durability);
+            rows.push([name, short(low), short(likely), short(high)]);
+        }
+        let whole = self.workload.whole();
+        let mean = whole.events / whole.days / 86_400.0;
+        aligned(&rows)
+            + &format!(
+                "One thread that waits for each receipt. The workload's mean is {} a second.\n",
+                digits(mean, 3)
+            )
+    }
+
+    fn cores_words(&self) -> String {
+        let Some(cores) = self.cores else {
+            return "\nCores: not measured, since this machine has one or the budget was too small.\n"
+                .to_string();
+        };
+        let line = |what: &str, gain: Gain| {
+            let (least, most) = gain.pay;
+            let pay = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            format!(
+                "  {what}: {} threads were {} times as fast as one; {pay} cores pay\n",
+                gain.threads,
+                digits(gain.faster, 2)
+            )
+        };
+        format!(
+            "\nCores that pay (each doubling gains a quarter; more than {} extrapolated)\n{}{}\
+             A report is shared out by chunks of 65,536 users: with {} of them more threads have\n\
+             nothing to do.\n",
+            self.threads,
+            line("import", cores.import),
+            line("reports", cores.reports),
+            short(cores.chunks),
+        )
+    }
+
+    /// The lines that were checked.
+    fn checked(&self) -> Vec<(String, Unit, Check)> {
+        let forecast = &self.forecast;
+        let fixed = [Some(&forecast.disk), Some(&forecast.disk_users), Some(&forecast.import)];
+        let more = [&forecast.import_cpu, &forecast.import_memory, &forecast.query_memory];
+        let lines = fixed.into_iter().chain(more.map(Option::as_ref)).flatten();
+        let reports = forecast.reports.iter().map(|report| &report.warm);
+        let checked = |line: &Line| Some((line.name.clone(), line.unit, line.check?));
+        lines.chain(reports).filter_map(checked).collect()
+    }
+
+    fn check(&self) -> String {
+        let checked = self.checked();
+        if checked.is_empty() {
+            return "\nCheck: the workload is too small to hold a sample out.\n".to_string();
+        }
+        let head = ["\nCheck: the largest sample, forecast", "forecast", "measured", "off"];
+        let mut rows = vec![head.map(String::from)];
+        rows[0][0].push_str(" from the others");
+        for (name, unit, check) in &checked {
+            let off = check.off() * 100.0;
+            let far = if off.abs() > OFF_MAX * 100.0 { " !" } else { "" };
+            let (forecast, measured) =
+                (amount(*unit, check.forecast), amount(*unit, check.measured));
+            rows.push([format!("  {name}"), forecast, measured, format!("{off:+.0}%{far}")]);
+        }
+        let far = checked.iter().filter(|(.., check)| check.off().abs() > OFF_MAX).count();
+        let verdict = match far {
+            0 => "All of them are within 25%.\n".to_string(),
+            _ => format!(
+                "{} of {} are within 25%; the ranges of the others were made twice as wide.\n",
+                checked.len() - far,
+                checked.len()
+            ),
+        };
+        aligned(&rows) + &verdict
+    }
+
+    fn samples_words(&self) -> String {
+        let mut rows =
+            vec![["\nSamples", "users", "days", "events", "on disk", "took"].map(String::from)];
+        for (number, sample) in (1..).zip(&self.samples) {
+            let held_out = number == self.samples.len() && number > 1;
+            rows.push([
+                format!("  {number}{}", if held_out { ", held out" } else { "" }),
+                short(sample.size.users),
+                short(sample.size.days),
+                short(sample.size.events),
+                bytes(sample.parts.total()),
+                time(sample.seconds),
+            ]);
+        }
+        aligned(&rows) + &format!("All took {}, and all of it is removed.\n", time(self.seconds))
+    }
+
+    pub fn json(&self) -> Json {
+        let (workload, whole, forecast) = (&self.workload, self.workload.whole(), &self.forecast);
+        let reports: Vec<Json> = forecast
+            .reports
+            .iter()
+            .map(|r| json!({"report": r.warm.name, "warm": line(&r.warm), "first": line(&r.first)}))
+            .collect();
+        let optional = |of: &Option<Line>| of.as_ref().map(line);
+        json!({
+            "workload": {
+                "users": workload.users,
+                "daily_active": workload.daily_active,
+                "events_per_active_day": workload.events_per_active_day,
+                "activities": workload.shape.activities.len(),
+                "days": workload.days,
+                "events": whole.events,
+                "chunks": whole.chunks,
+            },
+            "threads": self.threads,
+            "disk": line(&forecast.disk),
+            "disk_of_users": line(&forecast.disk_users),
+            "import": line(&forecast.import),
+            "import_processor": optional(&forecast.import_cpu),
+            "import_memory": optional(&forecast.import_memory),
+            "query_memory": optional(&forecast.query_memory),
+            "open_memory": optional(&forecast.open_memory),
+            "reports": reports,
+            "writes": self.wrote.iter().map(wrote_json).collect::<Vec<_>>(),
+            "cores": self.cores.map(cores_json),
+            "samples": self.samples.iter().map(sample_json).collect::<Vec<_>>(),
+            "notes": self.notes,
+            "seconds": self.seconds,
+        })
+    }
+}
+
+fn line(line: &Line) -> Json {
+    let unit = match line.unit {
+        Unit::Bytes => "bytes",
+        Unit::Seconds => "seconds",
+    };
+    json!({
+        "low": line.estimate.low,
+        "likely": line.estimate.likely,
+        "high": line.estimate.high,
+        "unit": unit,
+        "by": line.by,
+        "check": line.check.map(|check| json!({
+            "forecast": check.forecast, "measured": check.measured, "off": check.off(),
+        })),
+    })
+}
+
+fn wrote_json(wrote: &Wrote) -> Json {
+    let (low, likely, high) = range(&wrote.rates);
+    json!({"durability": wrote.durability, "batch": wrote.batch,
+           "events_per_second": {"low": low, "likely": likely, "high": high}})
+}
+
+fn cores_json(cores: Cores) -> Json {
+    let gain = |gain: Gain| {
+        json!({"threads": gain.threads, "faster": gain.faster,
+               "pay": {"low": gain.pay.0, "high": gain.pay.1}})
+    };
+    json!({"import": gain(cores.import), "reports": gain(cores.reports), "chunks": cores.chunks})
+}
+
+fn sample_json(sample: &Measured) -> Json {
+    let import = |import: &Imported| {
+        json!({"seconds": import.seconds, "processor_seconds": import.cpu_seconds,
+               "peak_bytes": import.peak_bytes})
+    };
+    let took = |took: Took| json!({"seconds": took.wall, "processor_seconds": took.cpu});
+    let asked = |all: &[Asked]| -> Vec<Json> {
+        all.iter().map(|a| json!({"first": took(a.first), "warm": took(a.warm)})).collect()
+    };
+    json!({
+        "users": sample.sample.users,
+        "days": sample.sample.days,
+        "events": sample.size.events,
+        "user_days": sample.size.user_days,
+        "chunk_days": sample.size.chunk_days,
+        "csv_bytes": sample.csv_bytes,
+        "disk": {"days": sample.parts.days, "users": sample.parts.users,
+                 "first": sample.parts.first, "rest": sample.parts.rest},
+        "import": import(&sample.import),
+        "import_on_one_thread": sample.import_alone.as_ref().map(import),
+        "memory": {"open": sample.watched.opened_bytes, "queries": sample.watched.asked_bytes},
+        "reports": asked(&sample.asked),
+        "reports_on_one_thread": asked(&sample.asked_alone),
+        "seconds": sample.seconds,
+    })
+}
+
+/// The least, the middle and the most.
+fn range(numbers: &[f64]) -> (f64, f64, f64) {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = |place: usize| sorted.get(place).copied().unwrap_or(0.0);
+    (at(0), at(sorted.len() / 2), at(sorted.len().saturating_sub(1)))
+}
+
+fn amount(unit: Unit, number: f64) -> String {
+    match unit {
+        Unit::Bytes => bytes(number),
+        Unit::Seconds => time(number),
+    }
+}
+
+/// A line times a factor.
+fn row(name: &str, line: &Line, times: f64) -> [String; 5] {
+    let of = |number: f64| amount(line.unit, number * times);
+    let estimate = line.estimate;
+    let (low, likely, high) = (of(estimate.low), of(estimate.likely), of(estimate.high));
+    [name.to_string(), low, likely, high, line.by.to_string()]
+}
+
+/// Columns below each other: names to the left, all else to the right. A head may begin with an
+/// empty line.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let long = |cell: &String| cell.trim_start_matches('\n').chars().count();
+    let width = |at: usize| rows.iter().map(|row| long(&row[at])).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let space = " ".repeat(width - long(cell));
+            match at {
+                0 => line.push_str(&format!("{cell}{space}")),
+                // Words stand to the left, numbers to the right.
+                _ if at == N - 1 && N > 4 && at > 3 => line.push_str(&format!("  {cell}")),
+                _ => line.push_str(&format!("  {space}{cell}")),
+            }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let rows =
+            [["\nhead", "from", "to"], ["  disk", "1 GB", "20 GB"]].map(|r| r.map(String::from));
+        assert_eq!(aligned(&rows), "\nhead    from     to\n  disk  1 GB  20 GB\n");
+    }
+
+    #[test]
+    fn a_range_is_of_the_least_and_the_most() {
+        assert_eq!(range(&[3.0, 1.0, 2.0]), (1.0, 2.0, 3.0));
+        assert_eq!(range(&[]), (0.0, 0.0, 0.0));
+    }
+}

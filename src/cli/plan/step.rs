@@ -1,0 +1,285 @@
+//! What is measured runs in processes of its own: memory is then that of one step alone, and the
+//! number of threads that of its environment.
+//!
+//! A step reads its job from a line of standard input and ends with its asker: the pipe's end says
+//! that nobody waits any more.
+
+use super::system::{self, PeakWatch};
+use crate::failure::Failure;
+use crate::output::say;
+use daybit::{Batch, Db, Durability, Event, ImportOptions, Options, Query, Source};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io::{self, BufRead, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The command's name, which help does not show.
+pub const NAME: &str = "plan-step";
+
+/// One thing to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Job {
+    /// Remove a folder when the asker is gone.
+    Sweep { folder: PathBuf },
+    /// Import a file into a new database.
+    Import { db: PathBuf, file: PathBuf },
+    /// Answer queries, each for about so many seconds.
+    Ask { db: PathBuf, queries: Vec<serde_json::Value>, seconds: f64 },
+    /// Open, answer queries once, and watch the memory.
+    Watch { db: PathBuf, queries: Vec<serde_json::Value> },
+    /// Write events, for about so many seconds each way.
+    Write { db: PathBuf, seconds: f64 },
+}
+
+/// What an import took.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Imported {
+    pub seconds: f64,
+    pub cpu_seconds: Option<f64>,
+    pub peak_bytes: Option<f64>,
+}
+
+/// What a report took, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// With opening the database; files in the system's memory.
+    pub first: Took,
+    /// The best of several.
+    pub warm: Took,
+}
+
+/// One piece of work.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Took {
+    /// By the clock.
+    pub wall: f64,
+    /// By the processors, where the system tells.
+    pub cpu: Option<f64>,
+}
+
+impl Took {
+    /// Work shorter than this the system does not count well, and nobody interrupts it.
+    const SHORT: f64 = 0.003;
+
+    /// What one thread took while nobody else wanted its processor.
+    pub fn alone(self) -> f64 {
+        let cpu = self.cpu.filter(|cpu| self.wall >= Took::SHORT && *cpu > 0.0);
+        cpu.map_or(self.wall, |cpu| cpu.min(self.wall))
+    }
+
+    /// The least of several; of times that are not there, none.
+    fn least(all: &[Took]) -> Took {
+        let wall = all.iter().map(|took| took.wall).fold(f64::INFINITY, f64::min);
+        let cpu = all.iter().map(|took| took.cpu).reduce(|a, b| Some(a?.min(b?)));
+        Took { wall, cpu: cpu.flatten() }
+    }
+}
+
+/// Memory of a reader: its own, without mapped files.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Watched {
+    pub opened_bytes: Option<f64>,
+    pub asked_bytes: Option<f64>,
+}
+
+/// Events written a second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wrote {
+    pub durability: String,
+    pub batch: usize,
+    /// In each third of the time.
+    pub rates: Vec<f64>,
+}
+
+/// This program, as a step.
+pub fn command() -> Result<Command, Failure> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(NAME).stdin(Stdio::piped()).stdout(Stdio::piped());
+    Ok(command)
+}
+
+/// Starts a step; it ends when the pipe is dropped.
+pub fn start(mut command: Command, job: &Job) -> Result<(Child, ChildStdin), Failure> {
+    let mut child = command.spawn()?;
+    let mut pipe = child.stdin.take().ok_or_else(|| io::Error::other("no pipe to a step"))?;
+    let text = serde_json::to_string(job).map_err(io::Error::other)?;
+    pipe.write_all(text.as_bytes())?;
+    pipe.write_all(b"\n")?;
+    Ok((child, pipe))
+}
+
+/// Does a job on so many threads, and answers what it says.
+pub fn run<T: DeserializeOwned>(job: &Job, threads: usize) -> Result<T, Failure> {
+    let mut command = command()?;
+    command.env("RAYON_NUM_THREADS", threads.to_string());
+    let (child, pipe) = start(command, job)?;
+    let output = child.wait_with_output()?;
+    drop(pipe);
+    if !output.status.success() {
+        // What went wrong was said on standard error, which is shared.
+        return Err(
+            io::Error::other(format!("a sample could not be measured: {}", output.status)).into()
+        );
+    }
+    Ok(serde_json::from_slice(&output.stdout).map_err(io::Error::other)?)
+}
+
+/// The step's own side.
+pub fn step() -> Result<u8, Failure> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    let job: Job = serde_json::from_str(&line).map_err(|_| {
+        Failure::input(format!("{NAME} is for `daybit plan` itself: it is not to be called"))
+    })?;
+    if let Job::Sweep { folder } = &job {
+        sweep(folder);
+        return Ok(0);
+    }
+    std::thread::spawn(|| {
+        wait_for_end();
+        std::process::exit(1);
+    });
+    let answer = match job {
+        Job::Sweep { .. } => Ok(String::new()),
+        Job::Import { db, file } => serde_json::to_string(&import(&db, &file)?),
+        Job::Ask { db, queries, seconds } => serde_json::to_string(&ask(&db, &queries, seconds)?),
+        Job::Watch { db, queries } => serde_json::to_string(&watch(&db, &queries)?),
+        Job::Write { db, seconds } => serde_json::to_string(&write(&db, seconds)?),
+    };
+    say(&answer.map_err(io::Error::other)?)?;
+    Ok(0)
+}
+
+fn wait_for_end() {
+    let mut rest = [0; 64];
+    while io::stdin().lock().read(&mut rest).is_ok_and(|read| read > 0) {}
+}
+
+/// Removes a folder once its maker is gone. Its steps end at the same moment and may still be
+/// writing, so that it may take more than one go.
+fn sweep(folder: &Path) {
+    wait_for_end();
+    for _ in 0..100 {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {}
+            _ => return,
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn threads() -> usize {
+    std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn import(path: &Path, file: &Path) -> Result<Imported, Failure> {
+    let started = Instant::now();
+    let db = Db::create(path, Options::new())?;
+    let options = ImportOptions::new().threads(threads());
+    let receipt = db.import(&options, vec![Source::file(file)], &|_| {})?;
+    db.close()?;
+    let seconds = started.elapsed().as_secs_f64();
+    if receipt.rejected > 0 {
+        let first = receipt.first_rejects.first().map_or("", |row| row.reason.as_str());
+        return Err(Failure::input(format!(
+            "{} rows of a sample were bad: {first}",
+            receipt.rejected
+        )));
+    }
+    Ok(Imported { seconds, cpu_seconds: system::cpu_seconds(), peak_bytes: system::peak_bytes() })
+}
+
+fn took<T>(run: impl FnOnce() -> Result<T, daybit::Error>) -> Result<(Took, T), Failure> {
+    let (started, before) = (Instant::now(), system::threads_seconds());
+    let done = run()?;
+    let wall = started.elapsed().as_secs_f64();
+    let cpu = system::threads_seconds().zip(before).map(|(after, before)| after - before);
+    Ok((Took { wall, cpu }, done))
+}
+
+fn parse(queries: &[serde_json::Value]) -> Result<Vec<Query>, Failure> {
+    Ok(queries.iter().map(Query::from_value).collect::<Result<_, _>>()?)
+}
+
+fn ask(path: &Path, queries: &[serde_json::Value], seconds: f64) -> Result<Vec<Asked>, Failure> {
+    parse(queries)?.iter().map(|query| ask_one(path, query, seconds)).collect()
+}
+
+/// The first answer of several openings, and the best of several more.
+fn ask_one(path: &Path, query: &Query, seconds: f64) -> Result<Asked, Failure> {
+    const OPENINGS: u32 = 3;
+    let (mut first, mut warm) = (Vec::new(), Vec::new());
+    let started = Instant::now();
+    for opening in 1..=OPENINGS {
+        let (took, db) = took(|| {
+            let db = Db::open_read_only(path)?;
+            db.query(query)?;
+            Ok(db)
+        })?;
+        first.push(took);
+        let until =
+            started + Duration::from_secs_f64(seconds * f64::from(opening) / f64::from(OPENINGS));
+        warm.push(again(&db, query, until)?);
+    }
+    Ok(Asked { first: Took::least(&first), warm: Took::least(&warm) })
+}
+
+/// Answers again and again: the best by the clock, the mean by the processors, whose time is counted
+/// in steps that a single answer may fall between.
+fn again(db: &Db, query: &Query, until: Instant) -> Result<Took, Failure> {
+    const REPEATS_MAX: u32 = 100;
+    let (mut best, mut repeats) = (f64::INFINITY, 0);
+    let (all, ()) = took(|| {
+        while repeats == 0 || (repeats < REPEATS_MAX && Instant::now() < until) {
+            let started = Instant::now();
+            db.query(query)?;
+            best = best.min(started.elapsed().as_secs_f64());
+            repeats += 1;
+        }
+        Ok(())
+    })?;
+    Ok(Took { wall: best, cpu: all.cpu.map(|cpu| cpu / f64::from(repeats)) })
+}
+
+fn watch(path: &Path, queries: &[serde_json::Value]) -> Result<Watched, Failure> {
+    let watch = PeakWatch::start();
+    let db = Db::open_read_only(path)?;
+    let opened_bytes = system::own_bytes();
+    for query in parse(queries)? {
+        db.query(&query)?;
+    }
+    Ok(Watched { opened_bytes, asked_bytes: watch.peak() })
+}
+
+/// Single events and batches, each way of durability.
+fn write(path: &Path, seconds: f64) -> Result<Vec<Wrote>, Failure> {
+    let mut all = Vec::new();
+    for durability in [Durability::Sync, Durability::Interval(200), Durability::Os] {
+        let db = Db::open(path, Options::new().durability(durability))?;
+        for batch in [1, 1_000] {
+            let rates = (0..3).map(|_| rate(&db, batch, seconds / 3.0));
+            let rates = rates.collect::<Result<_, Failure>>()?;
+            all.push(Wrote { durability: durability.to_string(), batch, rates });
+        }
+        db.close()?;
+    }
+    Ok(all)
+}
+
+/// Events a second from one thread that waits for each receipt.
+fn rate(db: &Db, batch: usize, seconds: f64) -> Result<f64, Failure> {
+    let writer = db.writer()?;
+    let (started, mut count) = (Instant::now(), 0_usize);
+    while started.elapsed().as_secs_f64() < seconds || count == 0 {
+        let event = |place: usize| {
+            Event::new(format!("writer-{}", (count + place) % 50_000), "view")
+                .with("country", "DE")
+                .with("platform", "ios")
+        };
+        writer.write_batch(Batch::new().events((0..batch).map(event)))?;
+        count += batch;
+    }
+    Ok(count as f64 / started.elapsed().as_secs_f64())
+}

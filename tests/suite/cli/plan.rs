@@ -1,0 +1,181 @@
+//! Planning: samples are made, measured and removed; times differ from run to run and are not looked
+//! at.
+
+use super::{Place, shop};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Small enough to take a second or two.
+const SMALL: [&str; 9] =
+    ["plan", "--users", "300", "--years", "0.1", "--budget", "2", "--work", "work"];
+
+/// A place with an empty folder for samples.
+fn place() -> Place {
+    let place = Place::new();
+    std::fs::create_dir(place.0.path().join("work")).unwrap();
+    place
+}
+
+/// What is left in the folder of samples.
+fn left(place: &Place) -> usize {
+    std::fs::read_dir(place.0.path().join("work")).unwrap().count()
+}
+
+#[test]
+fn a_plan_is_a_page_and_leaves_nothing_behind() {
+    let place = place();
+    let page = place.good(&SMALL);
+    for words in [
+        "300 users, 20% of them",
+        "disk",
+        "events a second",
+        "retention by day, 90 columns",
+        "durability sync",
+        "Cores",
+        "Check",
+        "all of it is removed",
+    ] {
+        assert!(page.contains(words), "no {words:?} in\n{page}");
+    }
+    assert_eq!(left(&place), 0);
+}
+
+#[test]
+fn a_plan_in_json_has_ranges_and_a_check() {
+    let place = place();
+    let mut arguments = SMALL.to_vec();
+    arguments.extend(["--activities", "1", "--daily-active", "50%", "--format", "json"]);
+    let plan = place.json(&arguments);
+    assert_eq!(plan["workload"]["users"], 300);
+    assert_eq!(plan["workload"]["days"], 37);
+    let figures = ["disk", "import"].into_iter().map(|name| &plan[name]);
+    let reports = plan["reports"].as_array().unwrap();
+    assert!(reports.len() > 10);
+    for figure in figures.chain(reports.iter().flat_map(|r| [&r["first"], &r["warm"]])) {
+        let [low, likely, high] = ["low", "likely", "high"].map(|f| figure[f].as_f64().unwrap());
+        assert!(0.0 < low && low <= likely && likely <= high, "{figure}");
+        assert!(figure["check"]["measured"].as_f64().unwrap() > 0.0, "{figure}");
+    }
+    let samples = plan["samples"].as_array().unwrap();
+    let events: Vec<f64> = samples.iter().map(|s| s["events"].as_f64().unwrap()).collect();
+    assert!(events.len() > 2 && events.is_sorted(), "{events:?}");
+    assert_eq!(plan["writes"].as_array().unwrap().len(), 6);
+    assert_eq!(left(&place), 0);
+}
+
+/// Bytes do not depend on what else the machine does.
+#[test]
+fn disk_is_forecast_within_a_quarter() {
+    let place = place();
+    let mut arguments = SMALL.to_vec();
+    arguments.extend(["--format", "json"]);
+    arguments[2] = "2000";
+    let off = place.json(&arguments)["disk"]["check"]["off"].as_f64().unwrap();
+    assert!(off.abs() < 0.25, "{off}");
+}
+
+#[test]
+fn a_sample_database_gives_the_shape_and_stays_as_it_is() {
+    let place = shop();
+    std::fs::create_dir(place.0.path().join("work")).unwrap();
+    let before = place.good(&["info", "shop"]);
+    let plan = place.json(&[
+        "plan",
+        "--from-sample",
+        "shop",
+        "--users",
+        "200",
+        "--budget",
+        "1",
+        "--work",
+        "work",
+        "--format",
+        "json",
+    ]);
+    // Anna and Ben and 007 on 9 days, of which anna was there on two.
+    assert_eq!(plan["workload"]["days"], 10);
+    assert_eq!(plan["workload"]["activities"], 2);
+    assert_eq!(plan["workload"]["daily_active"].as_f64().unwrap(), 4.0 / 3.0 / 10.0);
+    assert_eq!(plan["workload"]["events_per_active_day"], 1.0);
+    assert!(plan["notes"].to_string().contains("sample database takes"), "{}", plan["notes"]);
+    assert_eq!(place.good(&["info", "shop"]), before);
+    assert_eq!(left(&place), 0);
+}
+
+#[test]
+fn what_cannot_be_planned_is_refused_before_anything_is_made() {
+    let place = place();
+    for (arguments, words) in [
+        (vec![], vec!["--users", "2e6"]),
+        (vec!["--users", "0"], vec!["--users 0", "between 1"]),
+        (vec!["--users", "-5"], vec!["--users -5"]),
+        (vec!["--users", "NaN"], vec!["--users", "number"]),
+        (vec!["--users", "5e9"], vec!["--users 5e9", "4.29 G"]),
+        (vec!["--users", "10", "--daily-active", "1.5"], vec!["--daily-active 1.5", "20%"]),
+        (vec!["--users", "10", "--years", "0"], vec!["--years 0"]),
+        (vec!["--users", "10", "--years", "201"], vec!["--years 201"]),
+        (vec!["--users", "10", "--activities", "0"], vec!["--activities 0"]),
+        (vec!["--users", "10", "--events-per-active-day", "0.9"], vec!["1 or more"]),
+        (vec!["--users", "10", "--budget", "0"], vec!["--budget 0"]),
+        (vec!["--users", "10", "--format", "csv"], vec!["table or json"]),
+        (vec!["--users", "10", "--work", "nowhere"], vec!["--work nowhere", "not a folder"]),
+    ] {
+        let mut all = vec!["plan"];
+        all.extend(&arguments);
+        if !arguments.contains(&"--work") {
+            all.extend(["--work", "work"]);
+        }
+        place.bad(2, &all, &words);
+    }
+    place.bad(3, &["plan", "--from-sample", "nowhere"], &["nowhere"]);
+    place.bad(2, &["plan-step"], &["not to be called"]);
+    assert_eq!(left(&place), 0);
+}
+
+#[test]
+fn a_plan_that_is_killed_leaves_nothing_behind() {
+    let place = place();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_daybit"))
+        .args(["plan", "--users", "20000", "--budget", "60", "--work", "work"])
+        .current_dir(place.0.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait = |until: &dyn Fn() -> bool, what: &str| {
+        let started = Instant::now();
+        while !until() {
+            assert!(started.elapsed() < Duration::from_secs(30), "{what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let samples = || {
+        let folders = std::fs::read_dir(place.0.path().join("work")).unwrap();
+        folders.flatten().any(|f| std::fs::read_dir(f.path()).is_ok_and(|d| d.count() > 0))
+    };
+    wait(&samples, "a sample is made");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait(&|| left(&place) == 0, "the folder goes");
+}
+
+/// The page of the operations shows what the command prints.
+#[test]
+fn the_example_of_the_operations_has_the_lines_of_a_plan() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/operations.md")).unwrap();
+    let place = place();
+    let head = |line: &str| line.split("  ").find(|w| !w.is_empty()).unwrap_or("").to_string();
+    let printed = place.good(&SMALL);
+    let lines = printed.lines().filter(|line| line.starts_with("  ") && !line.contains("threads"));
+    for name in lines.map(head).filter(|name| name.chars().any(char::is_alphabetic)) {
+        if !name.contains("held out") {
+            assert!(page.contains(&name), "docs/operations.md does not show {name:?}");
+        }
+    }
+}
+
+#[test]
+fn help_shows_the_plan_and_not_its_steps() {
+    let help = Place::new().good(&["help"]);
+    assert!(help.contains("plan") && !help.contains("plan-step"), "{help}");
+}
