@@ -39,7 +39,7 @@ pub enum Command {
     /// Load the real data that daybit ships and print a growth report of it.
     Demo(DemoArgs),
     /// Forecast disk, memory and times of a workload from samples made and measured here.
-    Plan(PlanArgs),
+    Plan(Box<PlanArgs>),
     /// One measurement of a plan, for `plan` itself.
     #[command(hide = true)]
     PlanStep,

@@ -1,8 +1,8 @@
 //! `daybit plan`: what a workload will need, from samples made and measured on this machine.
 //!
 //! `workload.rs` checks what is asked for, `design.rs` chooses samples, `events.rs` writes them,
-//! `measure.rs` runs them (each step a process of its own, `step.rs`), `forecast.rs` makes figures of
-//! them with the pure functions of `estimate.rs`, and `page.rs` prints them.
+//! `measure.rs` runs them (each step a process of its own, `step.rs`), `forecast.rs` makes figures
+//! of them with the pure functions of `estimate.rs`, and `page.rs` prints them.
 
 mod cores;
 mod design;
@@ -40,6 +40,8 @@ use workload::Workload;
 
 /// Events a second that are made, imported and asked about before any were measured.
 const EVENTS_PER_SECOND: f64 = 150_000.0;
+/// Events that the largest sample may have whatever the budget.
+const EVENTS_MIN: f64 = 50_000.0;
 /// Bytes on disk per event of a sample, as CSV and as a database, at most.
 const BYTES_PER_EVENT: f64 = 150.0;
 /// Share of the budget that samples may take; the rest is for writing and surprises.
@@ -104,9 +106,8 @@ fn samples(bench: &Bench<'_>, budget: f64) -> Result<Vec<Measured>, Failure> {
     if !design.fits.is_empty() {
         let smallest = design.fits.remove(0);
         let first = bench.sample(smallest, false)?;
-        let each = first.seconds / first.size.events.max(1.0);
-        let events = (budget * SAMPLES_SHARE - first.seconds) / each / design.together();
-        design = Design::of(bench.workload, events.min(room).max(1.0));
+        let events = affordable(bench, &first, budget) / design.together();
+        design = Design::of(bench.workload, events.min(room).max(EVENTS_MIN));
         design.fits.retain(|fit| fit.is_more_than(&smallest));
         measured.push(first);
         for fit in &design.fits {
@@ -118,6 +119,16 @@ fn samples(bench: &Bench<'_>, budget: f64) -> Result<Vec<Measured>, Failure> {
     }
     measured.push(bench.sample(design.held_out, true)?);
     Ok(measured)
+}
+
+/// Events of all further samples together that the budget still allows: asking takes as long for
+/// each of them, the rest as long as there are events.
+fn affordable(bench: &Bench<'_>, first: &Measured, budget: f64) -> f64 {
+    const FURTHER: f64 = 3.0;
+    let threads = if bench.threads > 1 { 2.0 } else { 1.0 };
+    let asking = bench.questions.len() as f64 * bench.seconds_each * threads;
+    let each = (first.seconds - asking).max(0.001) / first.size.events.max(1.0);
+    (budget * SAMPLES_SHARE - first.seconds - FURTHER * asking).max(0.0) / each
 }
 
 /// What the reader should know beside the figures.

@@ -12,6 +12,8 @@ use daybit::limits::CHUNK_USERS;
 const EVENTS_MAX: f64 = 24e6;
 /// Active days of a user without which nearly all days would be first days.
 const ACTIVE_DAYS: f64 = 6.0;
+/// The same of the smaller samples.
+const ACTIVE_DAYS_MIN: f64 = 3.0;
 /// Days that fill the window of reports about recent days, and weeks and months.
 const DAYS_WANTED: u32 = 36;
 /// Chunks of the largest sample: one for each core of a usual machine.
@@ -37,7 +39,7 @@ impl Design {
         let events = events.min(EVENTS_MAX);
         let held_out = largest(workload, events);
         let Sample { users, days } = held_out;
-        let fewer_days = |by: u32| (days / by).max(workload.days_min(2.0)).min(days);
+        let fewer_days = |by: u32| (days / by).max(workload.days_min(ACTIVE_DAYS_MIN)).min(days);
         let mut fits = if users > CHUNK_USERS as u64 {
             let (quarter, half) = (whole_chunks(users / 4), whole_chunks(users / 2));
             vec![(quarter, fewer_days(4)), (quarter, days), (half, fewer_days(2))]
@@ -84,7 +86,7 @@ fn largest(workload: &Workload, events: f64) -> Sample {
         }
     }
     // Somebody on the days that it takes for them to come, however small the budget.
-    let least = f64::from(workload.days_min(2.0).max(2).min(workload.days));
+    let least = f64::from(workload.days_min(ACTIVE_DAYS_MIN).max(2).min(workload.days));
     Sample { users, days: days(users).min(f64::from(workload.days)).max(least) as u32 }
 }
 
@@ -151,7 +153,7 @@ mod tests {
     fn users_come_more_than_once_even_in_the_smallest_sample() {
         let rare = workload(20_000_000, 0.005, 2.0, 3_650);
         for fit in Design::of(&rare, 4e6).fits {
-            assert!(f64::from(fit.days) * rare.daily_active >= 1.9, "{fit:?}");
+            assert!(f64::from(fit.days) * rare.daily_active >= 2.9, "{fit:?}");
         }
     }
 }

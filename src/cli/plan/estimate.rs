@@ -164,6 +164,8 @@ fn solve(equations: &mut [Vec<f64>]) -> Option<Vec<f64>> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use proptest::prelude::*;
 

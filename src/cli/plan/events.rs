@@ -199,6 +199,8 @@ fn push_clock(at_ms: u32, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::super::workload::tests::workload;
     use super::*;
     use std::collections::BTreeSet;

@@ -10,7 +10,7 @@ use super::workload::Size;
 /// What nobody should be surer of on a machine that does other things too.
 const MARGIN_MIN: f64 = 0.1;
 /// What each doubling beyond the largest sample adds: caches and tables that no longer fit.
-const MARGIN_PER_DOUBLING: f64 = 0.02;
+const MARGIN_PER_DOUBLING: f64 = 0.05;
 /// A check that is further off is said to have failed.
 pub const OFF_MAX: f64 = 0.25;
 
@@ -112,7 +112,9 @@ impl Grounds<'_> {
 
     fn disk_users(&self) -> Option<Line> {
         let measured = |m: &Measured| Some(m.parts.users + m.parts.first);
-        let drivers = |size: &Size| vec![1.0, size.users];
+        // First days differ by activity: the longer users stay, the more activities they have met.
+        let met = |size: &Size| size.users * (1.0 + size.user_days / size.users).ln();
+        let drivers = |size: &Size| vec![1.0, size.users, met(size)];
         let (name, unit, by) = ("disk of users and first days", Unit::Bytes, "users");
         self.line(&Cost { name, unit, by, drivers: &drivers, measured: &measured })
     }

@@ -182,6 +182,8 @@ fn better(a: Imported, b: Imported) -> Imported {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

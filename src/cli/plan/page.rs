@@ -103,7 +103,8 @@ impl Plan {
             rows.push([format!("  {name}"), low, likely, high, time(first.estimate.likely), by]);
         }
         aligned(&rows)
-            + "The first answer counts opening the database; files are in the system's memory.\n"
+            + "The first answer counts opening the database; files are in the system's memory.\n\
+               Chunk-days are days of each 65,536 users since the first of them came.\n"
     }
 
     fn writes(&self) -> String {
@@ -180,9 +181,10 @@ impl Plan {
         }
         let far = checked.iter().filter(|(.., check)| check.off().abs() > OFF_MAX).count();
         let verdict = match far {
-            0 => "All of them are within 25%.\n".to_string(),
+            0 => "All of them are within 25%. Reports are checked on one thread.\n".to_string(),
             _ => format!(
-                "{} of {} are within 25%; the ranges of the others were made twice as wide.\n",
+                "{} of {} are within 25%; the ranges of the others were made twice as wide. Reports are\n\
+                 checked on one thread.\n",
                 checked.len() - far,
                 checked.len()
             ),

@@ -261,6 +261,8 @@ impl Write for IdLengths {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::super::events;
     use super::super::workload::tests::workload;
     use super::*;

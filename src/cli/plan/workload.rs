@@ -161,7 +161,8 @@ fn days(years: Option<&str>, known: Option<&Known>) -> Result<u32, Failure> {
     Ok((years * DAYS_PER_YEAR).round() as u32)
 }
 
-/// So many activities: the default ones, or the sample's with the rarest left out or rare ones added.
+/// So many activities: the default ones, or those of the sample with the rarest left out or rare ones
+/// added.
 fn shape(count: Option<&str>, known: Option<Known>, events: f64) -> Result<Shape, Failure> {
     let count = match count {
         Some(text) => Some(whole("--activities", text, (1.0, SECTION_NAMES_MAX as f64))? as usize),
@@ -175,6 +176,8 @@ fn shape(count: Option<&str>, known: Option<Known>, events: f64) -> Result<Shape
 
 #[cfg(test)]
 pub mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     /// A workload of the typical shape.
