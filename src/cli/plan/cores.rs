@@ -6,8 +6,8 @@ use super::workload::Size;
 
 /// A doubling of cores that gains less than this does not pay.
 const GAIN_MIN: f64 = 1.25;
-/// Beyond this many nothing is said.
-const CORES_MAX: u32 = 1_024;
+/// So many times the threads of this machine, and nothing is said of more.
+pub const BEYOND: u32 = 4;
 
 /// What threads gain on one kind of work.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,9 +37,9 @@ impl Cores {
         let warm = |asked: &[Asked]| asked.iter().map(|asked| asked.warm.wall).sum::<f64>();
         let import = sample.import_alone?.seconds / sample.import.seconds;
         let reports = warm(&sample.asked_alone) / warm(&sample.asked);
-        let limit = (target.chunks as u32).clamp(1, CORES_MAX);
+        let limit = (target.chunks as u32).max(1);
         Some(Cores {
-            import: Gain::of(threads, import, CORES_MAX),
+            import: Gain::of(threads, import, u32::MAX),
             reports: Gain::of(threads, reports, limit),
             chunks: target.chunks,
         })
@@ -49,6 +49,7 @@ impl Cores {
 impl Gain {
     fn of(threads: usize, faster: f64, limit: u32) -> Gain {
         let faster = faster.clamp(1.0, threads as f64);
+        let limit = limit.min(u32::try_from(threads).unwrap_or(u32::MAX).saturating_mul(BEYOND));
         // Times on a busy machine are not better known than this.
         let pay = |times: f64| pays(serial(threads, (faster * times).min(threads as f64)), limit);
         Gain { threads, faster, pay: (pay(0.95), pay(1.05)) }
@@ -77,10 +78,11 @@ mod tests {
 
     #[test]
     fn work_that_divides_pays_up_to_its_limit() {
-        assert_eq!(Gain::of(2, 2.0, 77).pay, (32, 64));
+        assert_eq!(Gain::of(2, 2.0, 77).pay, (8, 8));
+        assert_eq!(Gain::of(16, 16.0, 77).pay, (64, 64));
+        assert_eq!(Gain::of(16, 16.0, 1).pay, (1, 1));
         assert_eq!(pays(0.0, 77), 64);
-        assert_eq!(pays(0.0, 1), 1);
-        assert_eq!(pays(0.0, CORES_MAX), 1_024);
+        assert_eq!(pays(0.1, 77), 16);
     }
 
     #[test]

@@ -86,6 +86,11 @@ impl Model {
         observations.iter().map(|o| (self.predict(&o.drivers) / o.cost - 1.0).powi(2)).sum()
     }
 
+    /// What one of a driver costs.
+    pub fn weight(&self, driver: usize) -> f64 {
+        self.weights.get(driver).copied().unwrap_or(0.0)
+    }
+
     /// The cost at other drivers.
     pub fn predict(&self, drivers: &[f64]) -> f64 {
         self.weights.iter().zip(drivers).map(|(weight, driver)| weight * driver).sum()

@@ -99,8 +99,8 @@ impl Grounds<'_> {
             import: self.import("import", &|m| Some(m.import.seconds))?,
             import_cpu: self.import("import, processor", &|m| m.import.cpu_seconds),
             import_memory: self.import_memory(),
-            open_memory: self.memory("memory of an open database", &|m| m.watched.opened_bytes),
-            query_memory: self.memory("memory of queries", &|m| m.watched.asked_bytes),
+            open_memory: self.open_memory(),
+            query_memory: self.query_memory(),
             reports: reports.collect::<Option<_>>()?,
         })
     }
@@ -124,19 +124,33 @@ impl Grounds<'_> {
         self.line(&Cost { name, unit: Unit::Seconds, by: "events", drivers: &drivers, measured })
     }
 
-    /// Users are numbered in memory. Of the events as many wait as the import's bound allows: a
-    /// short import does not get there.
+    /// Users are numbered in memory, and events wait there to be built, up to a bound that short
+    /// imports do not reach.
     fn import_memory(&self) -> Option<Line> {
-        const WAITING_MAX: f64 = 7e6;
-        let drivers = |size: &Size| vec![1.0, size.users, size.events.min(WAITING_MAX)];
+        const WAITING_BYTES_MAX: f64 = 512.0 * 1_048_576.0;
         let measured = |m: &Measured| m.import.peak_bytes;
+        let unbounded = |size: &Size| vec![1.0, size.events, size.users];
         let (name, unit, by) = ("memory of the import", Unit::Bytes, "users");
+        let cost = Cost { name, unit, by, drivers: &unbounded, measured: &measured };
+        let event_bytes = self.model(&cost, self.samples)?.weight(1);
+        let waiting = |size: &Size| size.events.min(WAITING_BYTES_MAX / event_bytes);
+        let bounded = |size: &Size| vec![1.0, waiting(size), size.users];
+        self.line(&Cost { drivers: &bounded, ..cost })
+    }
+
+    /// Of each day a little is known from the start.
+    fn open_memory(&self) -> Option<Line> {
+        let drivers = |size: &Size| vec![1.0, size.days];
+        let (name, unit, by) = ("memory of an open database", Unit::Bytes, "days");
+        let measured = |m: &Measured| m.watched.opened_bytes;
         self.line(&Cost { name, unit, by, drivers: &drivers, measured: &measured })
     }
 
-    fn memory(&self, name: &str, measured: &dyn Fn(&Measured) -> Option<f64>) -> Option<Line> {
+    fn query_memory(&self) -> Option<Line> {
         let drivers = |size: &Size| vec![1.0, size.users];
-        self.line(&Cost { name, unit: Unit::Bytes, by: "users", drivers: &drivers, measured })
+        let (name, unit, by) = ("memory of queries", Unit::Bytes, "users");
+        let measured = |m: &Measured| m.watched.asked_bytes;
+        self.line(&Cost { name, unit, by, drivers: &drivers, measured: &measured })
     }
 
     fn report(&self, at: usize, question: &Question) -> Option<ReportLine> {

@@ -1,6 +1,6 @@
 //! The plan as a page for people, and as JSON.
 
-use super::cores::{Cores, Gain};
+use super::cores::{BEYOND, Cores, Gain};
 use super::forecast::{Check, Forecast, Line, OFF_MAX, Unit};
 use super::measure::Measured;
 use super::numbers::{bytes, digits, short, time};
@@ -143,10 +143,11 @@ impl Plan {
             )
         };
         format!(
-            "\nCores that pay (each doubling gains a quarter; more than {} extrapolated)\n{}{}\
+            "\nCores that pay (each doubling gains a quarter; beyond {} by Amdahl's law, up to {})\n{}{}\
              A report is shared out by chunks of 65,536 users: with {} of them more threads have\n\
              nothing to do.\n",
             self.threads,
+            u64::from(BEYOND) * self.threads as u64,
             line("import", cores.import),
             line("reports", cores.reports),
             short(cores.chunks),
