@@ -146,8 +146,11 @@ impl Grounds<'_> {
         self.line(&Cost { name, unit, by, drivers: &drivers, measured: &measured })
     }
 
+    /// Each thread holds the recent events of a chunk, where a report asks for them in order.
     fn query_memory(&self) -> Option<Line> {
-        let drivers = |size: &Size| vec![1.0, size.users];
+        let recent = |size: &Size| size.events * size.recent_share / size.chunks;
+        let held = |size: &Size| recent(size) * size.chunks.min(self.threads as f64);
+        let drivers = |size: &Size| vec![1.0, held(size), size.users];
         let (name, unit, by) = ("memory of queries", Unit::Bytes, "users");
         let measured = |m: &Measured| m.watched.asked_bytes;
         self.line(&Cost { name, unit, by, drivers: &drivers, measured: &measured })

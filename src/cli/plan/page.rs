@@ -41,7 +41,7 @@ impl Plan {
         page.push_str(&self.check());
         page.push_str(&self.samples_words());
         for note in &self.notes {
-            page.push_str(&format!("\nNote: {note}\n"));
+            page.push_str(&wrapped(&format!("\nNote: {note}\n")));
         }
         page
     }
@@ -135,9 +135,13 @@ impl Plan {
         };
         let line = |what: &str, gain: Gain| {
             let (least, most) = gain.pay;
-            let pay = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            let pay = match (least, most) {
+                (_, 1) => "more do not pay".to_string(),
+                _ if least == most => format!("{most} cores pay"),
+                _ => format!("{least} to {most} cores pay"),
+            };
             format!(
-                "  {what}: {} threads were {} times as fast as one; {pay} cores pay\n",
+                "  {what}: {} threads were {} times as fast as one; {pay}\n",
                 gain.threads,
                 digits(gain.faster, 2)
             )
@@ -319,6 +323,22 @@ fn amount(unit: Unit, number: f64) -> String {
     }
 }
 
+/// Lines that are not too long to read.
+fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 96;
+    let (mut wrapped, mut width) = (String::new(), 0);
+    for word in text.split_inclusive(' ') {
+        if width + word.trim_end().chars().count() > WIDTH {
+            wrapped.truncate(wrapped.trim_end_matches(' ').len());
+            wrapped.push('\n');
+            width = 0;
+        }
+        wrapped.push_str(word);
+        width += word.chars().count();
+    }
+    wrapped
+}
+
 /// A line times a factor.
 fn row(name: &str, line: &Line, times: f64) -> [String; 5] {
     let of = |number: f64| amount(line.unit, number * times);
@@ -360,6 +380,13 @@ mod tests {
         let rows =
             [["\nhead", "from", "to"], ["  disk", "1 GB", "20 GB"]].map(|r| r.map(String::from));
         assert_eq!(aligned(&rows), "\nhead    from     to\n  disk  1 GB  20 GB\n");
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        let text = wrapped(&"word ".repeat(40));
+        assert!(text.lines().all(|line| line.trim_end().len() <= 96), "{text}");
+        assert_eq!(text.lines().count(), 3);
     }
 
     #[test]
