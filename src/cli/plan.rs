@@ -44,8 +44,6 @@ const EVENTS_PER_SECOND: f64 = 150_000.0;
 const EVENTS_MIN: f64 = 50_000.0;
 /// Bytes on disk per event of a sample, as CSV and as a database, at most.
 const BYTES_PER_EVENT: f64 = 150.0;
-/// Share of the budget that samples may take; the rest is for writing and surprises.
-const SAMPLES_SHARE: f64 = 0.8;
 const CHUNK: u64 = daybit::limits::CHUNK_USERS as u64;
 
 /// Makes samples, measures them, and prints what the workload will need.
@@ -128,7 +126,7 @@ fn affordable(bench: &Bench<'_>, first: &Measured, budget: f64) -> f64 {
     let threads = if bench.threads > 1 { 2.0 } else { 1.0 };
     let asking = bench.questions.len() as f64 * bench.seconds_each * threads;
     let each = (first.seconds - asking).max(0.001) / first.size.events.max(1.0);
-    (budget * SAMPLES_SHARE - first.seconds - FURTHER * asking).max(0.0) / each
+    (budget - first.seconds - FURTHER * asking).max(0.0) / each
 }
 
 /// What the reader should know beside the figures.

@@ -43,10 +43,11 @@ impl Design {
         let mut fits = if users > CHUNK_USERS as u64 {
             let (quarter, half) = (whole_chunks(users / 4), whole_chunks(users / 2));
             vec![(quarter, fewer_days(4)), (quarter, days), (half, fewer_days(2))]
-        } else if users == workload.users && fewer_days(8) < fewer_days(4) {
+        } else if fewer_days(2) < days {
+            // A chunk is as dear to look at with half of its users.
             vec![(users, fewer_days(8)), (users, fewer_days(4)), (users, fewer_days(2))]
         } else {
-            vec![(users / 2, fewer_days(2)), (users / 2, days), (users, fewer_days(4))]
+            vec![(users / 4, days), (users / 2, days)]
         };
         fits.retain(|&(of, over)| of > 0 && u128::from(of) * u128::from(over) < held_out.size());
         fits.sort_by_key(|(users, days)| users * u64::from(*days));

@@ -206,12 +206,14 @@ fn parse(queries: &[serde_json::Value]) -> Result<Vec<Query>, Failure> {
 
 /// Several rounds over all queries: what else the machine does comes and goes.
 fn ask(path: &Path, queries: &[serde_json::Value], seconds: f64) -> Result<Vec<Asked>, Failure> {
-    const ROUNDS: u32 = 4;
+    const ROUNDS_MAX: f64 = 4.0;
+    const ROUND_SECONDS_MIN: f64 = 0.01;
+    let rounds = (seconds / ROUND_SECONDS_MIN).clamp(1.0, ROUNDS_MAX).floor();
     let queries = parse(queries)?;
     let mut all: Vec<Vec<Asked>> = vec![Vec::new(); queries.len()];
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds as u32 {
         for (query, asked) in queries.iter().zip(&mut all) {
-            asked.push(ask_one(path, query, seconds / f64::from(ROUNDS))?);
+            asked.push(ask_one(path, query, seconds / rounds)?);
         }
     }
     let of = |asked: &[Asked], time: fn(&Asked) -> Took| {

@@ -161,8 +161,7 @@ fn days(years: Option<&str>, known: Option<&Known>) -> Result<u32, Failure> {
     Ok((years * DAYS_PER_YEAR).round() as u32)
 }
 
-/// So many activities: the default ones, or those of the sample with the rarest left out or rare ones
-/// added.
+/// So many activities: the default ones, or those of the sample, rare ones left out or added.
 fn shape(count: Option<&str>, known: Option<Known>, events: f64) -> Result<Shape, Failure> {
     let count = match count {
         Some(text) => Some(whole("--activities", text, (1.0, SECTION_NAMES_MAX as f64))? as usize),
