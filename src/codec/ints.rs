@@ -79,6 +79,30 @@ pub(crate) fn decode_frames(
     Ok(())
 }
 
+/// Reads `count` values from the front of `input` and moves it on; `None` where one is not from 0 to
+/// 255.
+pub(crate) fn decode_bytes(input: &mut &[u8], count: usize) -> Result<Option<Vec<u8>>, String> {
+    check_frames(input, count, &(0..count))?;
+    let (mut bytes, mut fit) = (vec![0; count], true);
+    let mut values = [0; FRAME_VALUES];
+    for to in bytes.chunks_mut(FRAME_VALUES) {
+        let frame = Frame::read(input, to.len())?;
+        if let Frame::Plain { base: 0, width, packed } = frame
+            && width <= u8::BITS
+        {
+            unpack_bytes(packed, width, to);
+            continue;
+        }
+        let values = values.get_mut(..to.len()).unwrap_or_default();
+        frame.unpack_into(values);
+        for (to, value) in to.iter_mut().zip(values) {
+            fit &= (0..256).contains(value);
+            *to = *value as u8;
+        }
+    }
+    Ok(fit.then_some(bytes))
+}
+
 /// Packed values of which some are looked at.
 #[derive(Debug)]
 pub(crate) struct Packed<'a> {
@@ -201,6 +225,39 @@ pub(crate) fn unpack(bytes: &[u8], width: u32, values: &mut [i64]) {
     for (at, value) in values.iter_mut().enumerate().skip(done) {
         *value = bits_at(bytes, at * width as usize, width) as i64;
     }
+}
+
+/// Fills `values` with numbers of `width` bits, eight at most.
+fn unpack_bytes(bytes: &[u8], width: u32, values: &mut [u8]) {
+    macro_rules! groups {
+        ($($width:literal)*) => {
+            match width {
+                $($width => unpack_byte_groups::<$width>(bytes, values),)*
+                _ => 0,
+            }
+        };
+    }
+    let done = vectorized!(groups!(1 2 3 4 5 6 7 8));
+    for (at, value) in values.iter_mut().enumerate().skip(done) {
+        *value = if width == 0 { 0 } else { bits_at(bytes, at * width as usize, width) as u8 };
+    }
+}
+
+/// As `unpack_groups`, but for the last ones, after which there are no eight bytes to read.
+#[inline(always)]
+fn unpack_byte_groups<const WIDTH: usize>(bytes: &[u8], values: &mut [u8]) -> usize {
+    let mask = u64::MAX >> (64 - WIDTH);
+    let (mut done, mut rest) = (0, bytes);
+    for group in values.as_chunks_mut::<8>().0 {
+        let Some(packed) = rest.first_chunk() else { break };
+        let word = u64::from_le_bytes(*packed);
+        for (at, value) in group.iter_mut().enumerate() {
+            *value = (word >> (at * WIDTH) & mask) as u8;
+        }
+        rest = rest.get(WIDTH..).unwrap_or_default();
+        done += group.len();
+    }
+    done
 }
 
 /// Unpacks all whole groups of eight numbers; answers how many numbers that were.
@@ -406,6 +463,26 @@ mod tests {
             let packed = Packed::read(&mut input, values.len()).unwrap();
             prop_assert_eq!(input, &[7]);
             prop_assert!((0..values.len()).all(|at| packed.get(at) == values[at]));
+        }
+
+        #[test]
+        fn bytes_are_unpacked_as_numbers_are(
+            values in prop::collection::vec(any::<u8>(), 0..2_100),
+            shift in 0u32..8,
+            far in any::<bool>(),
+        ) {
+            let far = i64::from(far) * 100;
+            let values: Vec<i64> = values.iter().map(|v| i64::from(v >> shift) + far).collect();
+            let mut bytes = encoded(&values);
+            bytes.push(7);
+            crate::codec::level::on_each_level(|| {
+                let mut input = bytes.as_slice();
+                let told = decode_bytes(&mut input, values.len()).unwrap();
+                assert_eq!(input, &[7]);
+                let fit = values.iter().all(|value| *value < 256);
+                let same = |told: Vec<u8>| told.into_iter().map(i64::from).eq(values.clone());
+                assert!(told.map_or(!fit, same));
+            });
         }
 
         #[test]

@@ -267,6 +267,27 @@ impl ColumnPage<'_> {
     }
 }
 
+impl ColumnPage<'_> {
+    /// The codes of all `count` values, where they are texts of a `dictionary` of 256 at most.
+    pub(crate) fn byte_codes(
+        &self,
+        count: usize,
+        dictionary: u32,
+    ) -> Result<Option<Vec<u8>>, String> {
+        let mut input = self.values;
+        if decode_kinds(&mut input)? != [(value_kind::TEXT_CODE, 0)] {
+            return Ok(None);
+        }
+        let codes = ints::decode_bytes(&mut input, count)?;
+        let codes =
+            codes.filter(|codes| codes.iter().max().is_none_or(|c| u32::from(*c) < dictionary));
+        match input.len() {
+            0 => Ok(codes),
+            more => Err(format!("{more} bytes follow the column")),
+        }
+    }
+}
+
 /// Hands out codes frame by frame; an error where some are not of the dictionary.
 fn codes_of(
     input: &mut &[u8],

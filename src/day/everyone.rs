@@ -25,7 +25,14 @@ pub(crate) struct Everyone<'a> {
     packed_firsts: OnceCell<Option<PackedTimes<'a>>>,
     /// What was read already, by property.
     columns: RefCell<Vec<(String, Option<Rc<BlockColumn<'a>>>)>>,
+    codes: RefCell<Vec<(String, Option<ByteCodes>)>>,
 }
+
+/// The code of a text for each user.
+type ByteCodes = Rc<Vec<u8>>;
+
+/// Texts of a property that codes of one byte can tell apart.
+const BYTE_TEXTS_MAX: usize = 256;
 
 impl Section {
     /// Everyone of the chunk, of whom nothing is read yet; `None` where the chunk has few users or
@@ -47,7 +54,23 @@ impl Section {
             firsts: OnceCell::new(),
             packed_firsts: OnceCell::new(),
             columns: RefCell::default(),
+            codes: RefCell::default(),
         })))
+    }
+}
+
+impl Section {
+    /// The texts of a property by their codes, where there are at most 256 of them, and one at
+    /// least.
+    pub(crate) fn few_texts(&self, property: &str) -> Result<Option<Vec<&str>>> {
+        let Some(property) = self.property(property)? else { return Ok(None) };
+        let list = self.texts()?;
+        let codes = 0..list.codes(property).len() as u32;
+        if codes.is_empty() || codes.len() > BYTE_TEXTS_MAX {
+            return Ok(None);
+        }
+        let texts = codes.map(|code| list.get(property, code).map_err(|e| self.texts_damage(e)));
+        texts.collect::<Result<_>>().map(Some)
     }
 }
 
@@ -59,7 +82,7 @@ impl<'a> Everyone<'a> {
     }
 
     /// Low 16 bits, ascending.
-    pub(super) fn users(&self) -> Result<&[u16]> {
+    pub(crate) fn users(&self) -> Result<&[u16]> {
         Ok(once(&self.users, || Ok(self.section.container(self.at, self.record)?.lows()))?)
     }
 
@@ -89,6 +112,26 @@ impl<'a> Everyone<'a> {
         let column = column.map(|column| Rc::new(BlockColumn { per_user: true, ..column }));
         self.columns.borrow_mut().push((property.to_owned(), column.clone()));
         Ok(column)
+    }
+
+    /// For each user the code of a text among the section's few of the property; `None` where some
+    /// have another value, or rows of one user may differ.
+    pub(crate) fn codes(&self, property: &str) -> Result<Option<ByteCodes>> {
+        let known = |(known, codes): &(String, Option<ByteCodes>)| {
+            (known == property).then(|| codes.clone())
+        };
+        if let Some(codes) = self.codes.borrow().iter().find_map(known) {
+            return Ok(codes);
+        }
+        let codes = match self.section.property(property)? {
+            None => None,
+            Some(code) => {
+                let dictionary = self.section.texts()?.codes(code).len() as u32;
+                self.pages()?.byte_codes(code, dictionary)?.map(Rc::new)
+            }
+        };
+        self.codes.borrow_mut().push((property.to_owned(), codes.clone()));
+        Ok(codes)
     }
 
     /// When each user did something first, in microseconds since the day's start; `None` where the

@@ -212,6 +212,16 @@ impl<'a> Pages<'a> {
         Ok(codes.map(|codes| (column.per_user, codes)))
     }
 
+    /// A code for each row, where there is one page of nothing but texts of a small dictionary.
+    pub(super) fn byte_codes(&self, property: u16, dictionary: u32) -> Result<Option<Vec<u8>>> {
+        let [slice] = self.slices.as_slice() else { return Ok(None) };
+        let Some((column, part)) = self.column_page(slice, property)?.column else {
+            return Ok(None);
+        };
+        let codes = column.byte_codes(slice.page.rows, dictionary);
+        codes.map_err(|e| self.damage(part, e))
+    }
+
     /// Cells, and whether there is one for each user.
     fn values(
         &self,

@@ -1,8 +1,10 @@
 //! `active`: distinct users of a bucket, or of the days that end with it.
 
+use super::rank::Ranking;
 use super::{Prepared, Question};
 use crate::error::Result;
 use crate::query::answer::Figures;
+use crate::query::plan::Plan;
 use crate::scan::{
     BucketOperator, ByBucket, Cut, Edges, Gather, Operator, Selector, Step, Tally, Window,
 };
@@ -50,8 +52,27 @@ fn operator(edges: &Edges, buckets: Range<usize>, trailing: Option<Tick>) -> Box
     }
 }
 
-/// Daily actives from the directories alone, where nothing else touches the days.
+/// Groups are ranked by their users; who walks all days for that can count them day by day.
+pub(super) fn ranking<'a>(
+    question: &Question<'a>,
+    event: &Selector,
+    trailing: Option<u32>,
+) -> Ranking<'a> {
+    let ranking = Ranking::by_presence(question, event);
+    let Plan { by, native, from, to, .. } = question.plan;
+    if by != Bucket::Day || !native || trailing.is_some() {
+        return ranking;
+    }
+    ranking.with_days(from..to)
+}
+
+/// Daily actives that need no walk: directories alone tell them, where nothing else touches the
+/// days, or they were counted with the groups.
 fn totals(question: &Question<'_>, event: &Selector) -> Option<Vec<u64>> {
+    if let Some(groups) = &question.groups {
+        let daily = groups.daily(question.slot)?;
+        return (daily.len() == question.plan.buckets.len()).then_some(daily);
+    }
     let name = match event {
         Selector::Any => None,
         Selector::Where { .. } => return None,
@@ -61,7 +82,7 @@ fn totals(question: &Question<'_>, event: &Selector) -> Option<Vec<u64>> {
         },
     };
     let plan = &question.plan;
-    if plan.by != Bucket::Day || !plan.native || plan.users.is_some() || question.groups.is_some() {
+    if plan.by != Bucket::Day || !plan.native || plan.users.is_some() {
         return None;
     }
     let mut totals = vec![0; plan.buckets.len()];

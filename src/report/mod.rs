@@ -239,8 +239,8 @@ impl<'a> Question<'a> {
     fn ranking(&self) -> Result<Ranking<'a>> {
         let report = &self.query.report;
         Ok(match report {
-            Report::Active { event, .. }
-            | Report::Frequency { event, .. }
+            Report::Active { event, trailing } => active::ranking(self, event, *trailing),
+            Report::Frequency { event, .. }
             | Report::Stickiness { event, .. }
             | Report::Growth { event, .. }
             | Report::States { event, .. } => Ranking::by_presence(self, event),

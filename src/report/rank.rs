@@ -3,8 +3,11 @@
 use super::Question;
 use crate::error::Result;
 use crate::scan::{
-    Counted, Groups, Numbering, RowEvent, RowInput, RowJob, RowOperator, Selector, SetKind, SizeJob,
+    Counted, Groups, Numbering, RowEvent, RowInput, RowJob, RowOperator, Selector, SetKind,
+    SizeJob, Sizes,
 };
+use crate::time::Day;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How the groups of a report are ranked.
@@ -25,7 +28,16 @@ impl<'a> Ranking<'a> {
         let groups = question.groups.clone().unwrap_or_else(none);
         let (from, to) = question.instants().range();
         let users = question.plan.users.clone();
-        Ranking::Sizes(SizeJob { selector: event.clone(), from, to, users, groups })
+        let selector = event.clone();
+        Ranking::Sizes(SizeJob { selector, from, to, users, groups, daily: None })
+    }
+
+    /// The same, with the users of each group day by day.
+    pub(super) fn with_days(self, days: Range<Day>) -> Ranking<'a> {
+        match self {
+            Ranking::Sizes(job) => Ranking::Sizes(SizeJob { daily: Some(days), ..job }),
+            rows @ Ranking::Rows(..) => rows,
+        }
     }
 
     /// By distinct users. `groups_of` visits the groups that a user's events put them into. Where
@@ -45,9 +57,10 @@ impl<'a> Ranking<'a> {
 }
 
 /// Keeps the groups with most users; a group of nobody does not exist.
-pub(super) fn rank_by_users(groups: &Groups, top: usize, users: Vec<u64>) {
-    let sizes = users.into_iter().map(|users| Some(users).filter(|users| *users > 0));
-    groups.rank(&sizes.collect::<Vec<_>>(), top);
+pub(super) fn rank_by_users(groups: &Groups, top: usize, sizes: Sizes) {
+    let users = sizes.users.into_iter().map(|users| Some(users).filter(|users| *users > 0));
+    groups.rank(&users.collect::<Vec<_>>(), top);
+    sizes.daily.into_iter().for_each(|daily| groups.keep_daily(daily));
 }
 
 /// The groups (by number) that a user's events put them into; one may be visited several times.

@@ -4,6 +4,7 @@
 //! largest; then the groups are ranked, and the second walk knows of each value which slot of the
 //! answer it belongs to. All groups that are not kept share the last slot.
 
+use super::sizes::Daily;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Decimal, Number, Value};
 use crate::limits::{BREAKDOWN_BYTES_MAX, BREAKDOWN_GROUPS_MAX};
@@ -39,6 +40,8 @@ pub(crate) struct Numbering {
 pub(crate) struct Groups {
     numbering: Arc<Numbering>,
     ranked: OnceLock<Ranked>,
+    /// Users day by day, where the walk that ranked the groups counted them.
+    daily: OnceLock<Daily>,
 }
 
 #[derive(Debug, Default)]
@@ -112,7 +115,7 @@ impl Numbering {
 impl Groups {
     /// A breakdown by the properties of the numbering, not ranked yet.
     pub(crate) fn new(numbering: Arc<Numbering>) -> Groups {
-        Groups { numbering, ranked: OnceLock::new() }
+        Groups { numbering, ranked: OnceLock::new(), daily: OnceLock::new() }
     }
 
     pub(crate) fn numbering(&self) -> &Arc<Numbering> {
@@ -143,6 +146,22 @@ impl Groups {
             slots[number as usize] = slot as u32;
         }
         let _ = self.ranked.set(Ranked { kept: present, slots, other });
+    }
+
+    /// Keeps what the walk before the ranking has counted day by day.
+    pub(crate) fn keep_daily(&self, daily: Daily) {
+        let _ = self.daily.set(daily);
+    }
+
+    /// The users of a slot on each day that was asked for; `None` where another walk must tell.
+    pub(crate) fn daily(&self, slot: usize) -> Option<Vec<u64>> {
+        let (daily, ranked) = (self.daily.get()?, self.ranked.get()?);
+        if let Some(group) = ranked.kept.get(slot) {
+            return daily.of_groups(&[*group]);
+        }
+        let other = ranked.kept.len() as u32;
+        let others = (0u32..).zip(&ranked.slots).filter(|(_, slot)| **slot == other);
+        daily.of_groups(&others.map(|(group, _)| group).collect::<Vec<_>>())
     }
 
     /// Slots of the answer: the groups that are kept, and one for all others where there are any.

@@ -288,6 +288,7 @@ impl Layout {
             whole: self.whole(&places, job.from, job.to),
             places,
             set,
+            daily: job.daily.clone(),
         })
     }
 

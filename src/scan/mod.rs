@@ -37,7 +37,7 @@ pub(crate) use narrow::Narrow;
 pub(crate) use rows::{Alike, Counted, RowEvent, RowInput, RowJob, RowOperator};
 pub use selector::Selector;
 pub(crate) use sets::{FunnelSet, SetKind};
-pub(crate) use sizes::SizeJob;
+pub(crate) use sizes::{SizeJob, Sizes};
 pub(crate) use slice::Slice;
 pub(crate) use users::Users;
 pub(crate) use window::Window;
@@ -166,8 +166,7 @@ impl Tally {
 pub(crate) struct Scanned {
     pub(crate) tallies: Vec<Tally>,
     pub(crate) rows: Vec<Counted>,
-    /// Users of each group, by its number.
-    pub(crate) sizes: Vec<Vec<u64>>,
+    pub(crate) sizes: Vec<Sizes>,
     /// Parts of blocks of rows that were decoded.
     #[cfg_attr(not(test), expect(dead_code, reason = "a test holds that queries share them"))]
     pub(crate) reads: u64,

@@ -2,12 +2,12 @@
 
 use super::groups::Groups;
 use super::kernels;
-use super::rows::{DayBlocks, Sought};
+use super::rows::{DayBlocks, Found, Sought};
 use super::selector::Selector;
 use super::sets::SetKind;
 use crate::codec::bits::Bits;
 use crate::error::Result;
-use crate::time::Micros;
+use crate::time::{Day, Micros};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,6 +15,9 @@ use std::sync::Arc;
 const BITS_GROUPS_MAX: usize = 512;
 /// Pairs of group and user kept before those that occur twice are thrown out.
 const PAIRS_MIN: usize = 1 << 20;
+
+/// Days of which users are counted one by one, at most: more take a walk of their own.
+const DAILY_DAYS_MAX: usize = 4_096;
 
 /// Counts the distinct users of each group.
 pub(crate) struct SizeJob {
@@ -24,6 +27,8 @@ pub(crate) struct SizeJob {
     pub(crate) to: Micros,
     pub(crate) users: Option<Arc<SetKind>>,
     pub(crate) groups: Arc<Groups>,
+    /// Users of each group on each of these days are asked for as well.
+    pub(crate) daily: Option<Range<Day>>,
 }
 
 /// A size job's share of the layout.
@@ -37,6 +42,7 @@ pub(super) struct BoundSizes {
     /// Of the places, the days that lie in the stretch wholly.
     pub(super) whole: Range<usize>,
     pub(super) set: Option<usize>,
+    pub(super) daily: Option<Range<Day>>,
 }
 
 /// The users of each group in one chunk.
@@ -46,46 +52,48 @@ pub(super) struct Sizing {
     pairs: Vec<(u32, u16)>,
     /// Pairs left when they were sorted last.
     distinct: usize,
+    met: Met,
+}
+
+/// Users who were found on the day at hand, and the group of each.
+#[derive(Default)]
+struct Met {
+    lows: Vec<u16>,
+    groups: Vec<u32>,
+    /// Nobody was found twice.
+    once: bool,
 }
 
 impl Sizing {
     pub(super) fn day(
         &mut self,
         job: &BoundSizes,
-        place: usize,
+        (place, on): (usize, Option<Day>),
         day: &DayBlocks<'_, '_>,
         set: Option<&Bits>,
+        sizes: &mut Sizes,
     ) -> Result<()> {
+        let whole = job.whole.contains(&place);
         let sought = Sought {
             filter: job.filter,
             groups: Some(job.groups),
             ranked: false,
             axis: None,
-            within: (!job.whole.contains(&place)).then_some((job.from, job.to)),
+            within: (!whole).then_some((job.from, job.to)),
             counted: false,
         };
-        day.matched(&sought, 0, &mut |found| {
-            found.each_user(|group, low| {
-                if set.is_none_or(|set| set.contains(low)) {
-                    self.insert(group, low);
-                }
-            });
-        })?;
+        self.met.clear();
+        day.matched(&sought, 0, &mut |found| self.met.take(&found, set))?;
+        if let Some(daily) = &mut sizes.daily {
+            daily.count(&mut self.met, on.filter(|_| whole));
+        }
+        for (low, group) in self.met.lows.iter().zip(&self.met.groups) {
+            insert(&mut self.bits, &mut self.pairs, *group, *low);
+        }
         if self.pairs.len() > PAIRS_MIN.max(2 * self.distinct) {
             self.tidy();
         }
         Ok(())
-    }
-
-    fn insert(&mut self, group: usize, low: u16) {
-        if group >= BITS_GROUPS_MAX {
-            self.pairs.push((group as u32, low)); // groups have numbers of 32 bits
-            return;
-        }
-        if self.bits.len() <= group {
-            self.bits.resize_with(group + 1, || None);
-        }
-        self.bits[group].get_or_insert_with(|| Box::new(Bits::EMPTY)).insert(low);
     }
 
     fn tidy(&mut self) {
@@ -95,14 +103,161 @@ impl Sizing {
     }
 
     /// Adds the chunk's users to the sizes.
-    pub(super) fn finish(mut self, sizes: &mut Vec<u64>) {
+    pub(super) fn finish(mut self, sizes: &mut Sizes) {
         self.tidy();
         for (group, bits) in self.bits.iter().enumerate() {
-            bits.iter().for_each(|bits| add(sizes, group, kernels::count(bits)));
+            bits.iter().for_each(|bits| add(&mut sizes.users, group, kernels::count(bits)));
         }
         for of_group in self.pairs.chunk_by(|a, b| a.0 == b.0) {
-            add(sizes, of_group[0].0 as usize, of_group.len() as u64);
+            add(&mut sizes.users, of_group[0].0 as usize, of_group.len() as u64);
         }
+    }
+}
+
+#[inline]
+fn insert(bits: &mut Vec<Option<Box<Bits>>>, pairs: &mut Vec<(u32, u16)>, group: u32, low: u16) {
+    let at = group as usize;
+    if at >= BITS_GROUPS_MAX {
+        return pairs.push((group, low));
+    }
+    if bits.len() <= at {
+        bits.resize_with(at + 1, || None);
+    }
+    bits[at].get_or_insert_with(|| Box::new(Bits::EMPTY)).insert(low);
+}
+
+impl Met {
+    fn clear(&mut self) {
+        self.lows.clear();
+        self.groups.clear();
+        self.once = true;
+    }
+
+    fn take(&mut self, found: &Found<'_>, set: Option<&Bits>) {
+        // What everyone shares is told at once and of each user once.
+        let listed = matches!(found, Found::Users { slots, .. } if !slots.is_empty());
+        self.once &= listed && self.lows.is_empty();
+        if let (Found::Users { lows, slots }, true, None) = (found, listed, set) {
+            self.lows.extend_from_slice(lows);
+            return self.groups.extend_from_slice(slots);
+        }
+        found.each_user(|group, low| {
+            if set.is_none_or(|set| set.contains(low)) {
+                self.lows.push(low);
+                self.groups.push(group as u32); // groups have numbers of 32 bits
+            }
+        });
+    }
+
+    /// Throws out what was found twice; answers whether nobody is in several groups.
+    fn tidy(&mut self) -> bool {
+        if self.once {
+            return true;
+        }
+        let mut pairs: Vec<(u16, u32)> =
+            self.lows.iter().copied().zip(self.groups.iter().copied()).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        (self.lows, self.groups) = pairs.iter().copied().unzip();
+        pairs.is_sorted_by(|a, b| a.0 < b.0)
+    }
+}
+
+/// What a size job has counted.
+#[derive(Debug, Default)]
+pub(crate) struct Sizes {
+    /// Distinct users of each group, by its number.
+    pub(crate) users: Vec<u64>,
+    /// Day by day, where the job asked for it and there are not too many groups.
+    pub(crate) daily: Option<Daily>,
+}
+
+/// Distinct users of each group on each day.
+#[derive(Debug, Clone)]
+pub(crate) struct Daily {
+    days: Range<Day>,
+    /// By the group's number: a count for each day; none for a group that was not met.
+    counts: Vec<Vec<u64>>,
+    /// On no day is anybody in several groups.
+    apart: bool,
+    /// There are too many groups.
+    lost: bool,
+    /// Of the day at hand.
+    now: Vec<u64>,
+}
+
+impl Daily {
+    /// `None`: too many days.
+    fn new(days: Range<Day>) -> Option<Daily> {
+        let few = days.len() <= DAILY_DAYS_MAX;
+        let (counts, now) = (Vec::new(), Vec::new());
+        few.then_some(Daily { days, counts, apart: true, lost: false, now })
+    }
+
+    /// `day`: none where it is not counted wholly.
+    fn count(&mut self, met: &mut Met, day: Option<Day>) {
+        self.apart &= met.tidy();
+        let most = met.groups.iter().max().map_or(0, |group| *group as usize + 1);
+        let day = day.filter(|day| self.days.contains(day));
+        let at = day.and_then(|day| usize::try_from(day - self.days.start).ok());
+        let Some(at) = at.filter(|_| most <= BITS_GROUPS_MAX && !self.lost) else {
+            self.lost |= most > 0;
+            return;
+        };
+        self.now.clear();
+        self.now.resize(most, 0);
+        for group in &met.groups {
+            self.now[*group as usize] += 1;
+        }
+        if self.counts.len() < most {
+            self.counts.resize(most, Vec::new());
+        }
+        for (counts, now) in self.counts.iter_mut().zip(&self.now).filter(|(_, now)| **now > 0) {
+            counts.resize(self.days.len(), 0);
+            counts[at] += now;
+        }
+    }
+
+    fn merge(mut self, other: Daily) -> Daily {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), Vec::new());
+        }
+        for (counts, other) in self.counts.iter_mut().zip(other.counts) {
+            if counts.is_empty() {
+                *counts = other;
+            } else {
+                counts.iter_mut().zip(other).for_each(|(count, other)| *count += other);
+            }
+        }
+        Daily { apart: self.apart && other.apart, lost: self.lost || other.lost, ..self }
+    }
+
+    /// The users of some groups together, day by day; `None` where that is not known.
+    pub(crate) fn of_groups(&self, groups: &[u32]) -> Option<Vec<u64>> {
+        if self.lost || !(self.apart || groups.len() < 2) {
+            return None;
+        }
+        let mut sum = vec![0; self.days.len()];
+        for group in groups {
+            let counts = self.counts.get(*group as usize);
+            let counts = counts.map_or(&[][..], Vec::as_slice);
+            sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        }
+        Some(sum)
+    }
+}
+
+impl Sizes {
+    pub(super) fn new(job: &BoundSizes) -> Sizes {
+        Sizes { users: Vec::new(), daily: job.daily.clone().and_then(Daily::new) }
+    }
+
+    /// Adds another worker's.
+    pub(super) fn merge(mut self, other: Sizes) -> Sizes {
+        let users = other.users.into_iter().enumerate();
+        users.for_each(|(group, users)| add(&mut self.users, group, users));
+        let daily = self.daily.zip(other.daily).map(|(one, other)| one.merge(other));
+        Sizes { users: self.users, daily }
     }
 }
 
@@ -111,10 +266,4 @@ fn add(sizes: &mut Vec<u64>, group: usize, users: u64) {
         sizes.resize(group + 1, 0);
     }
     sizes[group] += users;
-}
-
-/// Adds one worker's sizes to another's.
-pub(super) fn merge(mut sizes: Vec<u64>, other: Vec<u64>) -> Vec<u64> {
-    other.into_iter().enumerate().for_each(|(group, users)| add(&mut sizes, group, users));
-    sizes
 }

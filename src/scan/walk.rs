@@ -6,7 +6,7 @@ use super::grid::Grid;
 use super::layout::{BoundJob, BoundRowJobs, Layout};
 use super::narrow::Narrowing;
 use super::rows::{Counted, DayBlocks, Erased, Gathered, RowEvent, RowGrid, RowJob};
-use super::sizes::{self, Sizing};
+use super::sizes::{Sizes, Sizing};
 use super::{Job, Scanned, Tally, kernels};
 use crate::day::lazy::once;
 use crate::error::{Error, Result};
@@ -67,7 +67,7 @@ pub(super) fn walk(
 struct Tallies {
     bits: Vec<Tally>,
     rows: Vec<Box<dyn Erased>>,
-    sizes: Vec<Vec<u64>>,
+    sizes: Vec<Sizes>,
 }
 
 type Worked = Result<Tallies, (u32, Error)>;
@@ -82,7 +82,7 @@ fn merge(left: Worked, right: Worked) -> Worked {
             });
             let rows: Result<_> = rows.collect();
             let sizes = left.sizes.into_iter().zip(right.sizes);
-            let sizes = sizes.map(|(a, b)| sizes::merge(a, b)).collect();
+            let sizes = sizes.map(|(a, b)| a.merge(b)).collect();
             Ok(Tallies { bits, rows: rows.map_err(|error| (u32::MAX, error))?, sizes })
         }
         (Err(left), Err(right)) => Err(if left.0 <= right.0 { left } else { right }),
@@ -117,7 +117,7 @@ impl Walk<'_, '_, '_> {
     fn tallies(&self) -> Tallies {
         let tally = |job: &Job<'_>| Tally { sums: vec![0; job.sums], members: Vec::new() };
         let rows = self.row_jobs.iter().map(|job| (job.make)());
-        let sizes = self.layout.size_jobs.iter().map(|_| Vec::new()).collect();
+        let sizes = self.layout.size_jobs.iter().map(Sizes::new).collect();
         Tallies { bits: self.jobs.iter().map(tally).collect(), rows: rows.collect(), sizes }
     }
 
@@ -263,7 +263,9 @@ impl Walk<'_, '_, '_> {
                 let bound = &layout.size_jobs[*job];
                 if bound.places.contains(&place) {
                     let set = bound.set.map(|set| &*frame.masks[set]);
-                    sizes.day(bound, place, opened(at, place, &day)?, set)?;
+                    let place = (place, layout.span(place).map(|span| span.day));
+                    let day = opened(at, place.0, &day)?;
+                    sizes.day(bound, place, day, set, &mut tallies.sizes[*job])?;
                 }
             }
         }

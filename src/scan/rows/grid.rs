@@ -1,6 +1,7 @@
 //! The blocks of rows of each day: which activities lie in which source, in the order of events.
 
 use super::block::BlockRows;
+use super::codes::TablesOf;
 use super::needs::{Needs, unknown};
 use crate::day::everyone::Everyone;
 use crate::day::lazy::once;
@@ -29,6 +30,8 @@ pub(in crate::scan) struct RowGrid<'a> {
 struct Entries<'a> {
     activities: Vec<Entry<'a>>,
     sections: Vec<&'a Section>,
+    /// By the section's place.
+    tables: Vec<TablesOf>,
 }
 
 /// One activity in one source of a day.
@@ -58,6 +61,16 @@ impl<'a> Shared<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// Low 16 bits, ascending.
+    pub(super) fn users(&self) -> Result<&[u16]> {
+        self.everyone.users()
+    }
+
+    /// For each of the users the code of a text; `None` where codes do not tell.
+    pub(super) fn codes(&self, property: &str) -> Result<Option<Rc<Vec<u8>>>> {
+        self.everyone.codes(property)
     }
 
     /// A row for each user.
@@ -113,7 +126,7 @@ impl<'a> RowGrid<'a> {
 
     /// By the activity's name, then in commit order: the order of events at one instant.
     fn look_up(&self, day: &'a SnapshotDay) -> Result<Entries<'a>> {
-        let Entries { mut activities, mut sections } = Entries::default();
+        let (mut activities, mut sections) = (Vec::new(), Vec::new());
         for source in day.sources() {
             match source {
                 Source::Section(section) => {
@@ -132,7 +145,8 @@ impl<'a> RowGrid<'a> {
             }
         }
         activities.sort_by_key(|entry| entry.activity);
-        Ok(Entries { activities, sections })
+        let tables = sections.iter().map(|_| TablesOf::default()).collect();
+        Ok(Entries { activities, sections, tables })
     }
 
     fn entry(&self, name: &str, source: EntrySource<'a>) -> Option<Entry<'a>> {
@@ -205,6 +219,12 @@ impl<'a> DayBlocks<'_, 'a> {
             Ok(block.map(rows))
         });
         Ok(block?.as_ref())
+    }
+
+    /// A section of the day, and what was worked out of its texts.
+    pub(super) fn section(&self, place: usize) -> Result<(&Section, &TablesOf)> {
+        let section = self.entries.sections.get(place).copied();
+        section.zip(self.entries.tables.get(place)).ok_or_else(unknown)
     }
 
     /// Sections of the day.

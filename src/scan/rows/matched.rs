@@ -65,7 +65,7 @@ impl Sought<'_> {
         self.axis.is_none() && self.within.is_none()
     }
 
-    fn slot(&self, groups: &Groups, group: u32) -> usize {
+    pub(super) fn slot(&self, groups: &Groups, group: u32) -> usize {
         if self.ranked { groups.slot(group) } else { group as usize }
     }
 
@@ -118,7 +118,7 @@ impl DayBlocks<'_, '_> {
         for (place, answered) in answered.iter_mut().enumerate() {
             let Some(shared) = self.shared(place)? else { continue };
             *answered = shared.tells(&properties, needs)?;
-            if !*answered {
+            if !*answered || self.by_codes(place, shared, sought, visit)? {
                 continue;
             }
             let rows = shared.rows(needs)?;

@@ -9,6 +9,7 @@
 mod alike;
 mod block;
 mod check;
+mod codes;
 mod gather;
 mod grid;
 mod mask;
