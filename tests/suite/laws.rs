@@ -291,6 +291,32 @@ fn groups_and_the_rest_are_all_events() {
 }
 
 #[test]
+fn the_other_groups_of_a_day_are_counted_as_a_set() {
+    on_random_data(|db, questions| {
+        let top = questions.random.below(3);
+        let property = questions.random.pick(&["country", "flag", "score"]).to_string();
+        let query = json!({
+            "report": "active", "event": "*", "breakdown": [property], "top": 1 + top,
+        });
+        let answer = ask_json(db, query.clone());
+        let series = answer["series"].as_array().unwrap();
+        let (other, kept): (Vec<_>, Vec<_>) = series.iter().partition(|s| s["other"] == true);
+        let Some(other) = other.first() else { return };
+        let values: Vec<&Json> = kept.iter().map(|s| &s["key"][&property]).collect();
+        let (missing, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|v| v.is_null());
+        let mut conditions = vec![json!({"property": property, "not_in": values})];
+        if !missing.is_empty() {
+            conditions.push(json!({"property": property, "exists": true}));
+        }
+        let rest = json!({
+            "report": "active", "event": {"event": "*", "where": conditions},
+            "from": answer["info"]["from"], "to": answer["info"]["to"],
+        });
+        assert_eq!(other["users"], ask_json(db, rest)["series"][0]["users"], "{query}");
+    });
+}
+
+#[test]
 fn several_at_once_are_answered_as_each_alone() {
     on_random_data(|db, questions| {
         let queries: Vec<Query> =
