@@ -126,9 +126,10 @@ fn containers() -> Vec<Kernel> {
 }
 
 /// Some of the users of a bitmap, ORed into bits.
-fn ranks_into_bits(name: &'static str, one_of: i64) -> Kernel {
+fn ranks_into_bits(name: &'static str, one_of: u64) -> Kernel {
     let all = Encoded::of(&users(3, 20_000));
-    let ranks: Vec<i64> = (0..20_000).filter(|rank| rank * 7 % one_of == 0).collect();
+    let drawn = (0..20_000).zip(draws(11)).filter(|(_, draw)| draw % one_of == 0);
+    let ranks: Vec<i64> = drawn.map(|(rank, _)| rank).collect();
     let mut bytes = Vec::new();
     let kind = ranks::encode(20_000, &ranks, &mut bytes);
     let mut bits = Bits::EMPTY;
