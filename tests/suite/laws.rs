@@ -304,7 +304,10 @@ fn the_other_groups_of_a_day_are_counted_as_a_set() {
         let Some(other) = other.first() else { return };
         let values: Vec<&Json> = kept.iter().map(|s| &s["key"][&property]).collect();
         let (missing, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|v| v.is_null());
-        let mut conditions = vec![json!({"property": property, "not_in": values})];
+        let mut conditions = Vec::new();
+        if !values.is_empty() {
+            conditions.push(json!({"property": property, "not_in": values}));
+        }
         if !missing.is_empty() {
             conditions.push(json!({"property": property, "exists": true}));
         }
