@@ -140,6 +140,19 @@ impl Db {
         Ok(self.snapshot()?.query_many(queries))
     }
 
+    /// The same, which tells how far it is and can be stopped: see
+    /// [`Snapshot::query_many_watched`].
+    ///
+    /// # Errors
+    /// As [`query`](Db::query), each in the place of its answer.
+    pub fn query_many_watched(
+        &self,
+        queries: &[Query],
+        watch: &(dyn Fn(u64, u64) -> bool + Sync),
+    ) -> Result<Vec<Result<Answer>>> {
+        Ok(self.snapshot()?.query_many_watched(queries, watch))
+    }
+
     /// Imports files of events, in the order given, as one commit: all of it is there afterwards,
     /// or, after an error, nothing. Other writes wait for it; readers see what was there before.
     /// `progress` is called from this thread, about once a megabyte.

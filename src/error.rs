@@ -36,6 +36,8 @@ pub enum ErrorKind {
     Poisoned,
     /// The files of this snapshot are gone: it was held longer than allowed.
     SnapshotExpired,
+    /// Whoever watched a call stopped it.
+    Cancelled,
 }
 
 /// Every failure of daybit: a [kind](Error::kind) for programs and one sentence for people.
@@ -87,6 +89,11 @@ impl Error {
         };
         let message = format!("{doing} {}: {source}", path.display());
         Error { inner: Box::new(Inner { kind, message, source: Some(source) }) }
+    }
+
+    /// The same for another place, without its source.
+    pub(crate) fn again(&self) -> Error {
+        Error::new(self.kind(), self.inner.message.clone())
     }
 
     /// What went wrong, for a program to act on.

@@ -11,8 +11,9 @@ use super::flags::{
 use super::output::{print, say};
 use super::selector::{exclusion, number};
 use daybit::{Answer, Db, Queries, Query, queries_from_json};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 
 /// Answers one report command.
 pub fn report(command: &ReportCommand) -> Result<u8, Failure> {
@@ -224,9 +225,18 @@ pub fn standard_input() -> Result<String, Failure> {
 /// An array is answered by an array: each query alone may fail, in its place.
 fn several(db: &Db, parsed: Vec<Result<Query, daybit::Error>>) -> Result<u8, Failure> {
     let good: Vec<Query> = parsed.iter().filter_map(|q| q.as_ref().ok().cloned()).collect();
-    let mut answers = db.query_many(&good)?.into_iter();
-    let mut code = 0;
-    let mut parts = Vec::new();
+    let bar = bar();
+    let answers = db.query_many_watched(&good, &|done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+        true
+    });
+    bar.finish_and_clear();
+    let mut answers = answers?.into_iter();
+    let (mut code, mut before) = (0, "[");
+    if parsed.is_empty() {
+        say(before)?;
+    }
     for query in parsed {
         let answer = match query {
             Ok(_) => answers.next(),
@@ -235,10 +245,26 @@ fn several(db: &Db, parsed: Vec<Result<Query, daybit::Error>>) -> Result<u8, Fai
         if let Some(Err(error)) = &answer {
             code = code.max(exit_code(error.kind()));
         }
-        parts.extend(answer.map(in_its_place));
+        if let Some(answer) = answer {
+            say(before)?;
+            say(&in_its_place(answer))?;
+            before = ",\n ";
+        }
     }
-    say(&format!("[{}]\n", parts.join(",\n ")))?;
+    say("]\n")?;
     Ok(code)
+}
+
+/// Shows how far several queries are, on a terminal only.
+fn bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("answering {wide_bar} {percent} % {eta} left") {
+        bar.set_style(style);
+    }
+    bar
 }
 
 fn in_its_place(answer: Result<Answer, daybit::Error>) -> String {

@@ -2,11 +2,12 @@
 
 use super::rank::Ranking;
 use super::{Prepared, Question};
+use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::query::answer::Figures;
 use crate::query::plan::Plan;
 use crate::scan::{
-    BucketOperator, ByBucket, Cut, Edges, Gather, Operator, Selector, Step, Tally, Window,
+    BucketOperator, ByBucket, Cut, Edges, Gather, Operator, Recipe, Selector, Step, Tally, Window,
 };
 use crate::time::{Bucket, Tick};
 use std::ops::Range;
@@ -22,9 +23,13 @@ pub(super) fn prepare<'a>(
         let (edges, from) = window_edges(question, trailing);
         let input = question.input(event, from, question.plan.to_tick);
         let cut = Cut { edges: edges.clone(), reach: trailing.unwrap_or(0) };
-        question.job_by_bucket(vec![input], question.plan.buckets.len(), cut, move |buckets| {
+        let numbers = trailing.map(i64::from).into_iter().collect();
+        let recipe = Recipe { report: "active", numbers, edges: edges.clone() };
+        let buckets = question.plan.buckets.len();
+        let job = question.job_by_bucket(vec![input], buckets, cut, move |buckets| {
             operator(&edges, buckets, trailing)
-        })
+        });
+        job.of_recipe(recipe)
     });
     let figures = move |question: &Question<'_>, tally: Tally| {
         let users = question.counts(totals.as_deref().unwrap_or(&tally.sums));
@@ -111,7 +116,7 @@ impl BucketOperator for Calendar {
 
     fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
         if let Some(users) = self.users.take() {
-            tally.add(bucket, crate::scan::kernels::count(users));
+            tally.count(bucket, &*users);
         }
         Ok(())
     }
@@ -148,7 +153,13 @@ impl BucketOperator for Trailing {
 
     fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
         self.window.evict_before(self.edges[bucket + 1] - self.ticks);
-        tally.add(self.offset + bucket, self.window.count());
+        if tally.is_shared() {
+            let mut users = Bits::EMPTY;
+            self.window.union_into(&mut users);
+            tally.count(self.offset + bucket, &users);
+        } else {
+            tally.add(self.offset + bucket, self.window.count());
+        }
         Ok(())
     }
 }

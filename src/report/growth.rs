@@ -7,8 +7,8 @@ use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::query::answer::{Column, Figures};
 use crate::scan::{
-    BucketOperator, ByBucket, Edges, Gather, Input, Operator, Selector, Step, Tally, Users, Window,
-    kernels,
+    BucketOperator, ByBucket, Edges, Gather, Input, Operator, Recipe, Selector, Step, Tally, Users,
+    Window, kernels,
 };
 use crate::time::Tick;
 use std::collections::VecDeque;
@@ -33,21 +33,30 @@ pub(super) fn prepare<'a>(
             let edges = question.edges();
             let from = question.looks_back(ticks.saturating_mul(2));
             let inputs = inputs(question, event, any, from);
-            question.job(inputs, sums, move |_| -> Box<dyn Operator> {
+            let recipe = recipe("growth of days", &[ticks.into(), any.into()], &edges);
+            let job = question.job(inputs, sums, move |_| -> Box<dyn Operator> {
                 Box::new(ByBucket::new(edges.clone(), Sliding::new(edges.clone(), ticks, any)))
-            })
+            });
+            job.of_recipe(recipe)
         }
         None => {
             let (edges, lead) = with_lead(question, gap);
             let from = edges.first().copied().unwrap_or(question.plan.from_tick);
             let inputs = inputs(question, event, any, from);
             let gap = Tick::try_from(gap).unwrap_or(Tick::MAX);
-            question.job(inputs, sums, move |_| -> Box<dyn Operator> {
+            let before = i64::try_from(lead).unwrap_or(i64::MAX);
+            let recipe = recipe("growth", &[before, gap.into(), any.into()], &edges);
+            let job = question.job(inputs, sums, move |_| -> Box<dyn Operator> {
                 Box::new(ByBucket::new(edges.clone(), Calendar::new(lead, gap, any)))
-            })
+            });
+            job.of_recipe(recipe)
         }
     };
     Prepared::new(job, |question, tally| Ok(figures(question, &tally)))
+}
+
+fn recipe(report: &'static str, numbers: &[i64], edges: &Edges) -> Recipe {
+    Recipe { report, numbers: numbers.to_vec(), edges: edges.clone() }
 }
 
 /// Up to the end of the range, with everybody seen before: "first" means first ever.
@@ -99,11 +108,44 @@ fn figures(question: &Question<'_>, tally: &Tally) -> Figures {
     ])
 }
 
-/// Adds one bucket's flows. New and retained are apart: whoever was active before has been seen.
-fn tally_flows(tally: &mut Tally, bucket: usize, flows: kernels::Flows, churned: u64) {
-    let sums = [flows.active, flows.new, flows.retained, churned, flows.before];
-    for (place, sum) in sums.into_iter().enumerate() {
-        tally.add(bucket * SUMS + place, sum);
+/// Who flows from one period to the next.
+struct Flowing<'f> {
+    now: &'f Bits,
+    seen: &'f Bits,
+    before: &'f Bits,
+    /// Whoever of those before is not in it has churned.
+    after: &'f Bits,
+}
+
+impl Flowing<'_> {
+    /// Adds one bucket's flows. New and retained are apart: whoever was active before has been seen.
+    fn tally(&self, tally: &mut Tally, bucket: usize) {
+        let Flowing { now, seen, before, after } = *self;
+        if tally.is_shared() {
+            return self.tally_users(tally, bucket * SUMS);
+        }
+        let flows = kernels::flows(now, seen, before);
+        let churned = kernels::count_and_not(before, after);
+        let sums = [flows.active, flows.new, flows.retained, churned, flows.before];
+        for (place, sum) in sums.into_iter().enumerate() {
+            tally.add(bucket * SUMS + place, sum);
+        }
+    }
+
+    /// The same, telling who they are.
+    fn tally_users(&self, tally: &mut Tally, first: usize) {
+        let Flowing { now, seen, before, after } = *self;
+        let mut some = now.clone();
+        tally.count(first, &some);
+        kernels::and_not(&mut some, seen);
+        tally.count(first + 1, &some);
+        some.0 = now.0;
+        kernels::and(&mut some, before);
+        tally.count(first + 2, &some);
+        some.0 = before.0;
+        kernels::and_not(&mut some, after);
+        tally.count(first + 3, &some);
+        tally.count(first + 4, before);
     }
 }
 
@@ -161,7 +203,6 @@ impl BucketOperator for Calendar {
     fn close(&mut self, bucket: usize, _: Option<&Step<'_>>, tally: &mut Tally) -> Result<()> {
         let now = self.now.take().map_or(&Bits::EMPTY, |bits| bits);
         let earlier = self.any.as_ref().map_or(&self.seen, |(_, seen)| seen);
-        let flows = kernels::flows(now, earlier, &self.before);
         if self.gap == 1 {
             self.after.0 = now.0;
         } else {
@@ -171,9 +212,9 @@ impl BucketOperator for Calendar {
             self.recent.union_into(&mut self.after);
         }
         // In t-g..t-1 but not in t-g+1..t: last active in t-g.
-        let churned = kernels::count_and_not(&self.before, &self.after);
         if let Some(row) = bucket.checked_sub(self.lead) {
-            tally_flows(tally, row, flows, churned);
+            let (before, after) = (&self.before, &self.after);
+            Flowing { now, seen: earlier, before, after }.tally(tally, row);
         }
         kernels::or(&mut self.seen, now);
         std::mem::swap(&mut self.before, &mut self.after);
@@ -279,8 +320,8 @@ impl BucketOperator for Sliding {
         self.later.union_into(&mut now);
         self.earlier.union_into(&mut before);
         let seen = self.any.as_ref().map_or(&self.seen, |any| &any.union);
-        let flows = kernels::flows(&now, seen, &before);
-        tally_flows(tally, bucket, flows, kernels::count_and_not(&before, &now));
+        let (now, before) = (&*now, &*before);
+        Flowing { now, seen, before, after: now }.tally(tally, bucket);
         Ok(())
     }
 }

@@ -13,11 +13,13 @@ mod durations;
 mod frequency;
 mod funnel;
 mod growth;
+mod many;
 mod movements;
 mod paths;
 mod prepared;
 mod rank;
 mod retention;
+mod room;
 mod sessions;
 mod states;
 mod stickiness;
@@ -36,11 +38,11 @@ use crate::query::table::OTHER;
 use crate::query::{Measure, Query, Report};
 use crate::scan::{
     Counted, Cut, Edges, Groups, Input, Job, MakeOperator, Numbering, Operator, RowJob, Selector,
-    Share, scan,
+    Share, Tell, scan, scan_telling,
 };
 use crate::snapshot::{Snapshot, SnapshotInner};
 use crate::time::{self, Micros, Tick};
-use prepared::{Answered, Batch, Instants, Outcome, Prepared};
+use prepared::{Answered, Instants, Outcome, Prepared};
 use rank::Ranking;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -67,8 +69,8 @@ impl Snapshot {
     /// that is too large, `Corruption` and `Io` where the files fail; never a wrong figure.
     pub fn query(&self, query: &Query) -> Result<Answer> {
         let started = Instant::now();
-        let question = self.question(query, &mut Vec::new())?;
-        self.rank(std::slice::from_ref(&question))?;
+        let question = self.question(query, time::now(), &mut Vec::new())?;
+        self.rank(std::slice::from_ref(&question), &|_, _| Ok(()))?;
         let Prepared { bits, rows, figures } = question.prepare_all()?;
         let scanned = scan(&self.inner, &bits, &rows, &[])?;
         let outcome = Outcome { tallies: scanned.tallies, rows: scanned.rows };
@@ -76,61 +78,15 @@ impl Snapshot {
         question.answer(answered, started)
     }
 
-    /// Answers several queries with one scan. Each answer equals what it would be alone, and a
-    /// query that fails has its error in its place.
-    pub fn query_many(&self, queries: &[Query]) -> Vec<Result<Answer>> {
-        match (self.together(queries), queries) {
-            (Ok(answers), _) => answers,
-            (Err(error), [_]) => vec![Err(error)],
-            (Err(_), []) => Vec::new(),
-            // Damage in what one query reads, or too many values of its breakdown, must not fail
-            // the others: halves find it, and the rest stay together.
-            (Err(_), queries) => {
-                let (left, right) = queries.split_at(queries.len() / 2);
-                [left, right].into_iter().flat_map(|half| self.query_many(half)).collect()
-            }
-        }
-    }
-
-    fn together(&self, queries: &[Query]) -> Result<Vec<Result<Answer>>> {
-        let started = Instant::now();
-        let mut numberings = Vec::new();
-        let questions = queries.iter().map(|query| self.question(query, &mut numberings));
-        let questions: Vec<_> = questions.collect();
-        let (mut asked, mut places) = (Vec::new(), Vec::new());
-        for question in questions {
-            places.push(question.map(|question| {
-                asked.push(question);
-                asked.len() - 1
-            }));
-        }
-        self.rank(&asked)?;
-        let mut answers: Vec<Option<Result<Answer>>> = Vec::with_capacity(asked.len());
-        let mut batch = Batch::default();
-        for question in &asked {
-            let prepared = question.prepare_all();
-            if !batch.has_room(&prepared) {
-                answers.extend(batch.answers(&self.inner, started)?.into_iter().map(Some));
-                batch = Batch::default();
-            }
-            batch.add(question, prepared);
-        }
-        answers.extend(batch.answers(&self.inner, started)?.into_iter().map(Some));
-        let answer = |place: Result<usize>| {
-            let answer = answers.get_mut(place?).and_then(Option::take);
-            answer.unwrap_or_else(|| Err(Error::input("a query was answered twice")))
-        };
-        Ok(places.into_iter().map(answer).collect())
-    }
-
     /// `numberings`: of the breakdowns of the call so far.
     fn question<'a>(
         &'a self,
         query: &'a Query,
+        now: Micros,
         numberings: &mut Vec<Arc<Numbering>>,
     ) -> Result<Question<'a>> {
         let snapshot = &*self.inner;
-        let plan = Plan::new(query, snapshot, time::now())?;
+        let plan = Plan::new(query, snapshot, now)?;
         let mut groups = None;
         if !query.breakdown.is_empty() {
             let known = numberings.iter().find(|known| known.properties == query.breakdown);
@@ -144,7 +100,7 @@ impl Snapshot {
     }
 
     /// Ranks the groups of every breakdown, all in one scan.
-    fn rank(&self, questions: &[Question<'_>]) -> Result<()> {
+    fn rank(&self, questions: &[Question<'_>], tell: &Tell<'_>) -> Result<()> {
         let (mut sizes, mut rows, mut ranks) = (Vec::new(), Vec::new(), Vec::new());
         for question in questions {
             let Some(groups) = &question.groups else { continue };
@@ -167,7 +123,7 @@ impl Snapshot {
         if ranks.is_empty() {
             return Ok(());
         }
-        let scanned = scan(&self.inner, &[], &rows, &sizes)?;
+        let scanned = scan_telling(&self.inner, (&[], &rows, &sizes), tell)?;
         let (mut sizes, mut rows) = (scanned.sizes.into_iter(), scanned.rows.into_iter());
         for (groups, top, rank) in ranks {
             match rank {
@@ -297,6 +253,7 @@ impl<'a> Question<'a> {
             counted: self.query.report.counts_events(),
             sums,
             cut,
+            recipe: None,
             operator,
         }
     }

@@ -2,13 +2,16 @@
 
 use super::Question;
 use crate::error::Result;
-use crate::limits::ANSWER_CELLS_MAX;
 use crate::query::answer::{Answer, Figures};
-use crate::scan::{Counted, Job, RowJob, Tally, scan};
+use crate::scan::{Counted, Job, RowJob, Tally, Tell, scan_telling};
 use crate::snapshot::SnapshotInner;
 use crate::time::Micros;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Bytes that the reports of one scan may keep together; a call that asks for more is answered by
+/// several scans.
+const SCAN_BYTES_MAX: usize = if cfg!(test) { 1 << 20 } else { 256 << 20 };
 
 /// What a report scans, and what it makes of it.
 pub(super) struct Prepared<'a> {
@@ -45,9 +48,10 @@ impl Answered {
 type ToFigures<'a> = dyn FnOnce(&Question<'a>, Outcome) -> Result<Vec<Answered>> + 'a;
 
 impl<'a> Prepared<'a> {
-    /// How many sums a worker of the scan keeps.
-    fn sums(&self) -> usize {
-        self.bits.iter().map(|job| job.sums).sum()
+    /// Bytes of sums that the workers of a scan keep.
+    fn sums_bytes(&self) -> usize {
+        let sums = self.bits.iter().map(|job| job.sums).sum::<usize>();
+        sums.saturating_mul(size_of::<u64>()).saturating_mul(rayon::current_num_threads() + 1)
     }
 
     /// A report on who was there. `None`: totals alone answer it.
@@ -105,7 +109,7 @@ impl<'a> Prepared<'a> {
 pub(super) struct Batch<'q, 'a> {
     bits: Vec<Job<'a>>,
     rows: Vec<RowJob<'a>>,
-    sums: usize,
+    bytes: usize,
     /// Each with its share of the jobs.
     reports: Vec<(&'q Question<'a>, Result<Share<'a>>)>,
 }
@@ -118,15 +122,20 @@ struct Share<'a> {
 }
 
 impl<'q, 'a> Batch<'q, 'a> {
-    /// Whether the report's sums fit beside those of the others; alone, any does.
-    pub(super) fn has_room(&self, report: &Result<Prepared<'a>>) -> bool {
-        let sums = report.as_ref().map_or(0, Prepared::sums);
-        self.reports.is_empty() || self.sums.saturating_add(sums) <= ANSWER_CELLS_MAX
+    /// Whether what the report keeps fits beside that of the others; alone, any does.
+    pub(super) fn has_room(&self, question: &Question<'a>, report: &Result<Prepared<'a>>) -> bool {
+        let bytes = Self::bytes(question, report);
+        self.reports.is_empty() || self.bytes.saturating_add(bytes) <= SCAN_BYTES_MAX
+    }
+
+    fn bytes(question: &Question<'a>, report: &Result<Prepared<'a>>) -> usize {
+        let Ok(report) = report else { return 0 };
+        question.operator_bytes().saturating_add(report.sums_bytes())
     }
 
     pub(super) fn add(&mut self, question: &'q Question<'a>, report: Result<Prepared<'a>>) {
+        self.bytes = self.bytes.saturating_add(Self::bytes(question, &report));
         let share = report.map(|report| {
-            self.sums = self.sums.saturating_add(report.sums());
             let Prepared { bits, rows, figures } = report;
             let share = Share { bits: bits.len(), rows: rows.len(), figures };
             self.bits.extend(bits);
@@ -141,8 +150,9 @@ impl<'q, 'a> Batch<'q, 'a> {
         self,
         snapshot: &SnapshotInner,
         started: Instant,
+        tell: &Tell<'_>,
     ) -> Result<Vec<Result<Answer>>> {
-        let scanned = scan(snapshot, &self.bits, &self.rows, &[])?;
+        let scanned = scan_telling(snapshot, (&self.bits, &self.rows, &[]), tell)?;
         let (mut tallies, mut counted) = (scanned.tallies.into_iter(), scanned.rows.into_iter());
         let answer = |(question, share): (&'q Question<'a>, Result<Share<'a>>)| {
             let Share { bits, rows, figures } = share?;

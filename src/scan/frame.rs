@@ -3,7 +3,7 @@
 use super::grid::Unread;
 use super::kernels;
 use super::layout::{Layout, Stream};
-use super::rows::{DayBlocks, Found, Hit, Sought};
+use super::rows::{DayBlocks, Found, Hit, Known, Sought};
 use super::users::{Listed, Users};
 use super::walk::InChunk;
 use crate::codec::bits::Bits;
@@ -22,6 +22,8 @@ pub(super) struct Frame<'w, 's> {
     masked: Vec<Masked>,
     /// By derived one.
     derived: Vec<DerivedDay>,
+    /// By family: what was found out of values.
+    known: Vec<Known>,
     /// By seen one; those of the days before the walk.
     seen: Vec<Option<Box<Bits>>>,
 }
@@ -110,9 +112,10 @@ impl<'w> Loaded<'w> {
 
 impl<'w, 's> Frame<'w, 's> {
     pub(super) fn new(chunk: &'w InChunk<'w, 's>, layout: &'w Layout) -> Result<Frame<'w, 's>> {
+        let leaves = layout.leaves.users(chunk)?;
         let mask = |set: &super::sets::Members| {
             let mut mask = Box::new(Bits::EMPTY);
-            set.evaluate(chunk, &mut mask)?;
+            set.evaluate((chunk, &leaves), &mut mask)?;
             Ok(mask)
         };
         let masked = |_| Masked { bits: Box::new(Bits::EMPTY), present: None };
@@ -123,6 +126,7 @@ impl<'w, 's> Frame<'w, 's> {
             raw: layout.selectors().iter().map(|_| Loaded::new()).collect(),
             masked: layout.streams.iter().map(masked).collect(),
             derived: layout.derived.iter().map(|_| DerivedDay::default()).collect(),
+            known: layout.families.iter().map(|_| Known::default()).collect(),
             seen: layout.seen().iter().map(|_| None).collect(),
         })
     }
@@ -199,10 +203,14 @@ impl<'w, 's> Frame<'w, 's> {
         derived: usize,
     ) -> Result<()> {
         let wanted = &self.layout.derived[derived];
-        let read = &mut self.derived[derived];
-        if std::mem::replace(&mut read.read, true) {
+        if self.derived[derived].read {
             return Ok(());
         }
+        if let Some(family) = self.layout.family_of[derived] {
+            return self.derive_all(day, family);
+        }
+        let read = &mut self.derived[derived];
+        read.read = true;
         let sought = Sought {
             filter: wanted.filter,
             groups: wanted.groups,
@@ -219,6 +227,23 @@ impl<'w, 's> Frame<'w, 's> {
             found => found.each_user(|slot, low| of_slot(&mut read.users, slot).push(low)),
         })?;
         read.users.iter_mut().for_each(Listed::tidy);
+        Ok(())
+    }
+
+    /// Reads all of a family at a day.
+    fn derive_all(&mut self, day: &DayBlocks<'_, '_>, family: usize) -> Result<()> {
+        let wanted = &self.layout.families[family];
+        let (all, known) = (&mut self.derived, &mut self.known[family]);
+        for derived in &wanted.derived {
+            all[*derived].read = true;
+            of_slot(&mut all[*derived].users, 0);
+        }
+        day.dispatched(&wanted.family, known, &mut |passing, low| {
+            for filter in passing {
+                all[wanted.derived[*filter as usize]].users[0].push(low);
+            }
+        })?;
+        wanted.derived.iter().for_each(|derived| all[*derived].users[0].tidy());
         Ok(())
     }
 

@@ -1,14 +1,17 @@
 //! What the jobs of one scan share: selectors, sets of users, streams of bits, and rows.
 
+use super::bundle::{self, BoundBundle};
 use super::groups::Groups;
+use super::leaves::Leaves;
 use super::narrow::{BoundNarrow, Narrow};
-use super::rows::{BoundRows, Needs, RowInput, RowJob};
+use super::rows::{BoundRows, Family, Needs, RowInput, RowJob, RowSegments, row_segments};
 use super::selector::Selector;
 use super::sets::{Members, SetKind};
 use super::sizes::{BoundSizes, SizeJob};
 use super::{Cut, Input, Job};
 use crate::error::Result;
 use crate::time::{Axis, Day, DaySpan, Micros, Tick};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -78,9 +81,24 @@ pub(super) struct BoundJob {
     pub(super) axis: Option<Arc<Axis>>,
     /// Days that hold an instant of the inputs' ticks.
     pub(super) places: Range<usize>,
+    /// It is answered together with others.
+    pub(super) bundled: bool,
+}
+
+/// Derived ones that are found together.
+#[derive(Debug)]
+pub(super) struct DerivedFamily {
+    pub(super) family: Family,
+    /// The derived one of each filter.
+    pub(super) derived: Vec<usize>,
 }
 
 impl BoundJob {
+    /// A job that has nothing to do by itself.
+    fn bundled() -> BoundJob {
+        BoundJob { inputs: Vec::new(), set: None, axis: None, places: 0..0, bundled: true }
+    }
+
     /// Whether shares of the job can be worked on apart. Rows are read once for several jobs: those
     /// that need them stay in one piece.
     pub(super) fn is_cut(&self, cut: Option<&Cut>) -> bool {
@@ -135,9 +153,16 @@ pub(super) struct Layout {
     seen: Vec<SeenUse>,
     queried_sets: Vec<Arc<SetKind>>,
     pub(super) sets: Vec<Members>,
+    /// Of all of the sets.
+    pub(super) leaves: Leaves,
     pub(super) streams: Vec<Stream>,
     pub(super) derived: Vec<Derived>,
+    /// Of each derived one, the family that finds it, if one does.
+    pub(super) family_of: Vec<Option<usize>>,
+    pub(super) families: Vec<DerivedFamily>,
     pub(super) jobs: Vec<BoundJob>,
+    pub(super) bundles: Vec<BoundBundle>,
+    pub(super) row_segments: Vec<RowSegments>,
     pub(super) row_jobs: Vec<BoundRowJobs>,
     pub(super) size_jobs: Vec<BoundSizes>,
     pub(super) needs: Needs,
@@ -155,8 +180,14 @@ impl Layout {
         find: &FindUser<'_>,
     ) -> Result<Layout> {
         let mut layout = Layout { spans, indexed, ..Layout::default() };
-        for job in jobs {
-            let bound = layout.job(job, find)?;
+        let mut bundled = vec![false; jobs.len()];
+        for bundle in bundle::bundles(jobs) {
+            bundle.jobs().iter().for_each(|place| bundled[*place] = true);
+            let bound = bundle.bind(jobs, &mut layout, find)?;
+            layout.bundles.push(bound);
+        }
+        for (job, bundled) in jobs.iter().zip(bundled) {
+            let bound = if bundled { BoundJob::bundled() } else { layout.job(job, find)? };
             layout.jobs.push(bound);
         }
         for (place, job) in row_jobs.iter().enumerate() {
@@ -166,23 +197,55 @@ impl Layout {
             let bound = layout.size_job(job, find)?;
             layout.size_jobs.push(bound);
         }
+        layout.row_segments = row_segments(&mut layout.row_jobs, &layout.needs)?;
+        layout.find_families()?;
+        layout.leaves.find_families(&layout.needs)?;
         Ok(layout)
+    }
+
+    /// Derived ones by conditions on the same properties are found together.
+    fn find_families(&mut self) -> Result<()> {
+        self.family_of = vec![None; self.derived.len()];
+        let fit = |derived: &Derived| derived.of_users() && derived.groups.is_none();
+        let of_filters: HashMap<usize, usize> = (self.derived.iter().enumerate())
+            .filter(|(_, derived)| fit(derived))
+            .map(|(place, derived)| (derived.filter, place))
+            .collect();
+        let mut filters: Vec<usize> = of_filters.keys().copied().collect();
+        filters.sort_unstable();
+        for family in Family::of(&filters, &self.needs)? {
+            let derived: Vec<usize> = family
+                .filters
+                .iter()
+                .filter_map(|filter| of_filters.get(filter))
+                .copied()
+                .collect();
+            derived.iter().for_each(|place| self.family_of[*place] = Some(self.families.len()));
+            self.families.push(DerivedFamily { family, derived });
+        }
+        Ok(())
     }
 
     fn job(&mut self, job: &Job<'_>, find: &FindUser<'_>) -> Result<BoundJob> {
         let set = job.users.as_ref().map(|set| self.set(set, find)).transpose()?;
         let inputs: Vec<BoundInput> =
             job.inputs.iter().map(|input| self.input(job, input, set)).collect();
-        let from = inputs.iter().map(|input| input.from).min().unwrap_or(0);
-        let to = inputs.iter().map(|input| input.to).max().unwrap_or(from);
-        let places = match &job.axis {
-            None => self.days_between(from, to),
-            Some(axis) => self.places(instant(axis, from), instant(axis, to)),
-        };
-        Ok(BoundJob { inputs, set, axis: job.axis.clone(), places })
+        let places = self.places_of(job, &inputs);
+        let axis = job.axis.clone();
+        Ok(BoundJob { inputs, set, axis, places, bundled: false })
     }
 
-    fn input(&mut self, job: &Job<'_>, input: &Input, set: Option<usize>) -> BoundInput {
+    /// The days that some of a job's inputs want.
+    pub(super) fn places_of(&self, job: &Job<'_>, inputs: &[BoundInput]) -> Range<usize> {
+        let from = inputs.iter().map(|input| input.from).min().unwrap_or(0);
+        let to = inputs.iter().map(|input| input.to).max().unwrap_or(from);
+        match &job.axis {
+            None => self.days_between(from, to),
+            Some(axis) => self.places(instant(axis, from), instant(axis, to)),
+        }
+    }
+
+    pub(super) fn input(&mut self, job: &Job<'_>, input: &Input, set: Option<usize>) -> BoundInput {
         let plain = input.selector.conditions().is_empty() && input.slot.is_none();
         let plain = plain && job.axis.is_none();
         let seen = (input.seen_before && plain)
@@ -306,7 +369,13 @@ impl Layout {
         let bits = self.jobs.iter().map(|job| &job.places);
         let places = || {
             let rows = self.row_jobs.iter().map(|job| &job.places);
-            bits.clone().chain(rows).chain(self.size_jobs.iter().map(|job| &job.places))
+            let segments = self.row_segments.iter().map(|segments| &segments.places);
+            let bundles = self.bundles.iter().map(|bundle| &bundle.places);
+            bits.clone()
+                .chain(rows)
+                .chain(segments)
+                .chain(bundles)
+                .chain(self.size_jobs.iter().map(|job| &job.places))
         };
         let used = || places().filter(|places| !places.is_empty());
         let from = used().map(|places| places.start).min().unwrap_or(0);
@@ -360,7 +429,7 @@ impl Layout {
         })
     }
 
-    fn set(&mut self, set: &Arc<SetKind>, find: &FindUser<'_>) -> Result<usize> {
+    pub(super) fn set(&mut self, set: &Arc<SetKind>, find: &FindUser<'_>) -> Result<usize> {
         if let Some(place) = self.queried_sets.iter().position(|known| known == set) {
             return Ok(place);
         }

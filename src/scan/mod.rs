@@ -8,6 +8,8 @@
 
 mod active;
 mod buckets;
+mod bundle;
+mod bundling;
 mod condition;
 mod frame;
 mod funnel;
@@ -16,17 +18,20 @@ mod grid;
 mod groups;
 pub(crate) mod kernels;
 mod layout;
+mod leaves;
 mod narrow;
 mod rows;
 mod selector;
 mod sets;
 mod sizes;
 mod slice;
+mod tally;
 mod users;
 mod walk;
 mod window;
 
 pub(crate) use buckets::{BucketOperator, ByBucket, Edges};
+pub(crate) use bundle::Recipe;
 pub use condition::Condition;
 pub(crate) use condition::{ConditionKind, Test};
 pub use funnel::FunnelOrder;
@@ -39,10 +44,10 @@ pub use selector::Selector;
 pub(crate) use sets::{FunnelSet, SetKind};
 pub(crate) use sizes::{SizeJob, Sizes};
 pub(crate) use slice::Slice;
+pub(crate) use tally::Tally;
 pub(crate) use users::Users;
 pub(crate) use window::Window;
 
-use crate::codec::bits::Bits;
 use crate::error::Result;
 use crate::first::FirstIndex;
 use crate::snapshot::SnapshotInner;
@@ -83,8 +88,17 @@ pub(crate) struct Job<'a> {
     pub(crate) sums: usize,
     /// The job may be shared out by its buckets.
     pub(crate) cut: Option<Cut>,
+    /// What tells that other jobs do the same with their inputs; `None`: no other does.
+    pub(crate) recipe: Option<Recipe>,
     /// Makes the operator of one share of one chunk.
     pub(crate) operator: MakeOperator<'a>,
+}
+
+impl Job<'_> {
+    /// The same, which does what every job of the recipe does.
+    pub(crate) fn of_recipe(self, recipe: Recipe) -> Self {
+        Job { recipe: Some(recipe), ..self }
+    }
 }
 
 pub(crate) type MakeOperator<'a> = Box<dyn Fn(&Share) -> Box<dyn Operator> + Send + Sync + 'a>;
@@ -141,27 +155,6 @@ pub(crate) trait Operator {
     fn finish(&mut self, tally: &mut Tally) -> Result<()>;
 }
 
-/// What a job's operators have counted.
-#[derive(Default)]
-pub(crate) struct Tally {
-    pub(crate) sums: Vec<u64>,
-    /// Chunks and their users, for the reports that list people; in no order.
-    pub(crate) members: Vec<(u32, Box<Bits>)>,
-}
-
-impl Tally {
-    /// Adds to one sum.
-    pub(crate) fn add(&mut self, sum: usize, count: u64) {
-        self.sums[sum] += count;
-    }
-
-    fn merge(mut self, other: Tally) -> Tally {
-        self.sums.iter_mut().zip(other.sums).for_each(|(sum, other)| *sum += other);
-        self.members.extend(other.members);
-        self
-    }
-}
-
 /// What the jobs of a scan have counted, each in the order of its kind.
 pub(crate) struct Scanned {
     pub(crate) tallies: Vec<Tally>,
@@ -172,6 +165,12 @@ pub(crate) struct Scanned {
     pub(crate) reads: u64,
 }
 
+/// Is told how much of a scan is done, and how much there is. An error stops the scan.
+pub(crate) type Tell<'t> = dyn Fn(u64, u64) -> Result<()> + Sync + 't;
+
+/// The jobs of a scan, by kind.
+type Jobs<'j, 'a> = (&'j [Job<'a>], &'j [RowJob<'a>], &'j [SizeJob]);
+
 /// Walks the snapshot once for all jobs.
 pub(crate) fn scan(
     snapshot: &SnapshotInner,
@@ -179,11 +178,20 @@ pub(crate) fn scan(
     row_jobs: &[RowJob<'_>],
     size_jobs: &[SizeJob],
 ) -> Result<Scanned> {
+    scan_telling(snapshot, (jobs, row_jobs, size_jobs), &|_, _| Ok(()))
+}
+
+/// The same, which tells how far it is.
+pub(crate) fn scan_telling(
+    snapshot: &SnapshotInner,
+    jobs: Jobs<'_, '_>,
+    tell: &Tell<'_>,
+) -> Result<Scanned> {
     let first = snapshot.first();
-    match scan_with(snapshot, first, (jobs, row_jobs, size_jobs)) {
+    match scan_with(snapshot, first, jobs, tell) {
         // The days tell all that the index does.
         Err(_) if first.is_some_and(|first| first.broken().is_some()) => {
-            scan_with(snapshot, None, (jobs, row_jobs, size_jobs))
+            scan_with(snapshot, None, jobs, tell)
         }
         scanned => scanned,
     }
@@ -192,7 +200,8 @@ pub(crate) fn scan(
 fn scan_with(
     snapshot: &SnapshotInner,
     first: Option<&FirstIndex>,
-    (jobs, row_jobs, size_jobs): (&[Job<'_>], &[RowJob<'_>], &[SizeJob]),
+    (jobs, row_jobs, size_jobs): Jobs<'_, '_>,
+    tell: &Tell<'_>,
 ) -> Result<Scanned> {
     let spans = snapshot.days.iter().map(|day| day.span).collect();
     let find = |id: &str| snapshot.users.find(id.as_bytes());
@@ -202,5 +211,5 @@ fn scan_with(
     let names = if needs.is_empty() { Vec::new() } else { snapshot.activity_names() };
     let rows = rows::RowGrid::new(&snapshot.days, &names, needs)?;
     let grid = grid::SnapshotGrid::new(snapshot, layout.selectors(), (layout.seen(), first))?;
-    walk::walk(&grid, &rows, &layout, (jobs, row_jobs))
+    walk::walk(&grid, &rows, &layout, (jobs, row_jobs), tell)
 }

@@ -4,6 +4,7 @@ use super::funnel::{FunnelSpec, Matcher};
 use super::gather::{Threshold, add_rows, counters};
 use super::kernels;
 use super::layout::{FindUser, Layout};
+use super::leaves::Leaf;
 use super::rows::{BoundRows, Found, Gathered, RowInput, Sought};
 use super::selector::Selector;
 use super::walk::InChunk;
@@ -66,6 +67,9 @@ pub(super) enum Members {
     Funnel(Box<FunnelMembers>),
 }
 
+/// A chunk, and the users of each leaf there.
+type At<'e, 'w, 's> = (&'e InChunk<'w, 's>, &'e [Box<Bits>]);
+
 /// An event in a stretch of time.
 #[derive(Debug)]
 pub(super) struct Occurrences {
@@ -75,6 +79,8 @@ pub(super) struct Occurrences {
     selector: Option<usize>,
     /// Rows tell, for conditions and for days that lie in the stretch in part.
     filter: Option<usize>,
+    /// Rows tell all there is to know, together with those of other sets.
+    leaf: Option<usize>,
     from: Micros,
     to: Micros,
     /// Days of which the index does not tell.
@@ -112,23 +118,23 @@ impl Members {
     }
 
     /// Puts the set's users of the chunk into `mask`.
-    pub(super) fn evaluate(&self, chunk: &InChunk<'_, '_>, mask: &mut Bits) -> Result<()> {
+    pub(super) fn evaluate(&self, at: At<'_, '_, '_>, mask: &mut Bits) -> Result<()> {
         *mask = Bits::EMPTY;
         match self {
-            Members::Did { event, times } => did(event, chunk, times, mask),
-            Members::FirstDid { event, before } => first_did(event, before, chunk, mask),
+            Members::Did { event, times } => did(event, at, times, mask),
+            Members::FirstDid { event, before } => first_did(event, before, at, mask),
             Members::Ids(ordinals) => {
-                ids(ordinals, chunk.chunk, mask);
+                ids(ordinals, at.0.chunk, mask);
                 Ok(())
             }
             Members::And(sets) => {
                 kernels::not(mask);
-                combine(sets, chunk, mask, kernels::and)
+                combine(sets, at, mask, kernels::and)
             }
-            Members::Or(sets) => combine(sets, chunk, mask, kernels::or),
-            Members::Funnel(funnel) => funnel.evaluate(chunk, mask),
+            Members::Or(sets) => combine(sets, at, mask, kernels::or),
+            Members::Funnel(funnel) => funnel.evaluate(at, mask),
             Members::Not(set) => {
-                set.evaluate(chunk, mask)?;
+                set.evaluate(at, mask)?;
                 kernels::not(mask);
                 Ok(())
             }
@@ -153,29 +159,24 @@ fn ids(ordinals: &[u32], chunk: u32, mask: &mut Bits) {
 
 fn combine(
     sets: &[Members],
-    chunk: &InChunk<'_, '_>,
+    at: At<'_, '_, '_>,
     mask: &mut Bits,
     merge: fn(&mut Bits, &Bits),
 ) -> Result<()> {
     let mut part = Box::new(Bits::EMPTY);
     for set in sets {
-        set.evaluate(chunk, &mut part)?;
+        set.evaluate(at, &mut part)?;
         merge(mask, &part);
     }
     Ok(())
 }
 
-fn did(
-    event: &Occurrences,
-    chunk: &InChunk<'_, '_>,
-    times: &Threshold,
-    mask: &mut Bits,
-) -> Result<()> {
+fn did(event: &Occurrences, at: At<'_, '_, '_>, times: &Threshold, mask: &mut Bits) -> Result<()> {
     if times.is_presence() {
-        return event.presence_into(chunk, mask);
+        return event.presence_into(at, mask);
     }
     let mut rows = counters();
-    event.counts(chunk, &mut |low, count| add_rows(&mut rows, low, count))?;
+    event.counts(at.0, &mut |low, count| add_rows(&mut rows, low, count))?;
     times.select_into(&rows, mask);
     Ok(())
 }
@@ -183,12 +184,12 @@ fn did(
 fn first_did(
     event: &Occurrences,
     before: &Occurrences,
-    chunk: &InChunk<'_, '_>,
+    at: At<'_, '_, '_>,
     mask: &mut Bits,
 ) -> Result<()> {
-    event.presence_into(chunk, mask)?;
+    event.presence_into(at, mask)?;
     let mut earlier = Box::new(Bits::EMPTY);
-    before.presence_into(chunk, &mut earlier)?;
+    before.presence_into(at, &mut earlier)?;
     kernels::and_not(mask, &earlier);
     Ok(())
 }
@@ -214,10 +215,18 @@ impl Occurrences {
         let by_day = plain && seen.is_none();
         let selector = by_day.then(|| layout.selector(event, first, end));
         let filter = (!plain || whole != places).then(|| layout.needs.filter(event));
-        Occurrences { seen, selector, filter, from, to, places, whole }
+        let leaf = filter.filter(|_| !plain && !counted).map(|filter| {
+            let (places, whole) = (places.clone(), whole.clone());
+            layout.leaves.add(Leaf { filter, from, to, places, whole })
+        });
+        Occurrences { seen, selector, filter, leaf, from, to, places, whole }
     }
 
-    fn presence_into(&self, chunk: &InChunk<'_, '_>, mask: &mut Bits) -> Result<()> {
+    fn presence_into(&self, (chunk, leaves): At<'_, '_, '_>, mask: &mut Bits) -> Result<()> {
+        if let Some(users) = self.leaf.and_then(|leaf| leaves.get(leaf)) {
+            kernels::or(mask, users);
+            return Ok(());
+        }
         if let Some(seen) = self.seen {
             chunk.grid.seen_into(seen, chunk.chunk, mask)?;
         }
@@ -282,10 +291,11 @@ impl FunnelMembers {
         Ok(FunnelMembers { set: set.clone(), rows, places, users })
     }
 
-    fn evaluate(&self, chunk: &InChunk<'_, '_>, mask: &mut Bits) -> Result<()> {
+    fn evaluate(&self, at: At<'_, '_, '_>, mask: &mut Bits) -> Result<()> {
+        let chunk = at.0;
         let users = self.users.as_ref().map(|set| {
             let mut users = Box::new(Bits::EMPTY);
-            set.evaluate(chunk, &mut users)?;
+            set.evaluate(at, &mut users)?;
             Ok(users)
         });
         let users = users.transpose()?;

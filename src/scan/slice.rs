@@ -33,6 +33,22 @@ impl Slice {
         self.words.len()
     }
 
+    /// How many users there are.
+    pub(crate) fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Calls `visit` with each user, ascending.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(u16)) {
+        for (word, &bits) in (self.from..).zip(&self.words) {
+            let mut left = bits;
+            while left != 0 {
+                visit((word * 64) as u16 + left.trailing_zeros() as u16); // below 65,536
+                left &= left - 1;
+            }
+        }
+    }
+
     /// The words of a chunk that begin where these do.
     fn of_same_words<'a>(&self, bits: &'a Bits) -> &'a [u64] {
         bits.0.get(self.from..).unwrap_or_default()

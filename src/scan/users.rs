@@ -51,6 +51,11 @@ impl Listed {
         self.lows.is_empty()
     }
 
+    /// One by one.
+    pub(super) fn lows(&self) -> &[u16] {
+        &self.lows
+    }
+
     fn bits(&self) -> &Bits {
         self.bits.get_or_init(|| {
             let mut bits = self.spare.take().unwrap_or_else(|| Box::new(Bits::EMPTY));

@@ -1,22 +1,29 @@
 //! Chunks in parallel, days in order.
 
 use super::active::ActiveJob;
+use super::bundle::BoundBundle;
+use super::bundling::Bundling;
 use super::frame::Frame;
 use super::grid::Grid;
 use super::layout::{BoundJob, BoundRowJobs, Layout};
 use super::narrow::Narrowing;
-use super::rows::{Counted, DayBlocks, Erased, Gathered, RowEvent, RowGrid, RowJob};
+use super::rows::{Counted, DayBlocks, Erased, Gathered, Got, Known, RowEvent, RowGrid, RowJob};
 use super::sizes::{Sizes, Sizing};
-use super::{Job, Scanned, Tally, kernels};
+use super::{Job, Scanned, Tally, Tell, kernels};
+use crate::codec::bits::Bits;
 use crate::day::lazy::once;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 use std::cell::{Cell, OnceCell};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Bytes of rows that a worker gathers at once for several row jobs: more of them take turns. Tests
 /// of single parts see small chunks only.
 const PASS_BYTES_MAX: usize = if cfg!(test) { 1 << 12 } else { 64 << 20 };
+
+/// How often it is told how far the walk is.
+const TOLD_TIMES: u64 = 1_000;
 
 /// A share of fewer days is not worth another thread.
 const SHARE_DAYS_MIN: usize = if cfg!(test) { 1 } else { 64 };
@@ -27,13 +34,19 @@ pub(super) fn walk(
     rows: &RowGrid<'_>,
     layout: &Layout,
     jobs: (&[Job<'_>], &[RowJob<'_>]),
+    tell: &Tell<'_>,
 ) -> Result<Scanned> {
-    let walk = Walk { grid, rows, layout, jobs: jobs.0, row_jobs: jobs.1 };
+    let (places, done) = (layout.all_places(), AtomicU64::new(0));
+    let (jobs, row_jobs) = jobs;
+    let mut walk = Walk { grid, rows, layout, jobs, row_jobs, places, tell, done, all: 1 };
     let (next, stop, reads) = (AtomicU32::new(0), AtomicBool::new(false), AtomicU64::new(0));
     // The last piece of work: the rows without a user.
-    let nobody = u32::from(layout.row_jobs.iter().any(|job| job.rows.nobody));
+    let nobody = layout.row_jobs.iter().any(|job| job.rows.nobody)
+        || layout.row_segments.iter().any(|segments| segments.nobody);
+    let nobody = u32::from(nobody);
     let shares = walk.shares();
     let pieces = grid.chunks() * shares + nobody;
+    walk.all = (u64::from(grid.chunks() * shares) * walk.places.len() as u64).max(1);
     let workers = rayon::current_num_threads().min(usize::try_from(pieces).unwrap_or(1));
     // One tally per worker, not per chunk: a retention table can be large.
     let work = |_| {
@@ -57,8 +70,13 @@ pub(super) fn walk(
         }
     };
     let merged = (0..workers.max(1)).into_par_iter().map(work).reduce_with(merge);
-    let Tallies { bits, rows, sizes } =
+    let Tallies { mut bits, bundles, rows, sizes } =
         merged.unwrap_or_else(|| Ok(walk.tallies())).map_err(|(_, error)| error)?;
+    for (bound, tally) in layout.bundles.iter().zip(bundles) {
+        for (segment, job) in bound.jobs.iter().enumerate() {
+            bits[*job] = tally.of_segment(segment, bound.jobs.len());
+        }
+    }
     let rows = rows.into_iter().map(|operator| Counted(operator.into_any())).collect();
     Ok(Scanned { tallies: bits, rows, sizes, reads: reads.into_inner() })
 }
@@ -66,8 +84,20 @@ pub(super) fn walk(
 /// What one worker has counted.
 struct Tallies {
     bits: Vec<Tally>,
+    /// Each with a sum for every job and sum of the bundle.
+    bundles: Vec<Tally>,
     rows: Vec<Box<dyn Erased>>,
     sizes: Vec<Sizes>,
+}
+
+impl Tallies {
+    /// Hands a segment's events to a job.
+    fn give(&mut self, job: usize, got: Got<'_>) -> Result<()> {
+        match got {
+            Got::Event(event) => self.rows[job].unordered(std::slice::from_ref(event)),
+            Got::Alike(alike) => self.rows[job].alike(alike),
+        }
+    }
 }
 
 type Worked = Result<Tallies, (u32, Error)>;
@@ -75,7 +105,11 @@ type Worked = Result<Tallies, (u32, Error)>;
 fn merge(left: Worked, right: Worked) -> Worked {
     match (left, right) {
         (Ok(left), Ok(right)) => {
-            let bits = left.bits.into_iter().zip(right.bits).map(|(a, b)| a.merge(b)).collect();
+            let tallies = |left: Vec<Tally>, right: Vec<Tally>| {
+                left.into_iter().zip(right).map(|(a, b)| a.merge(b)).collect()
+            };
+            let bits = tallies(left.bits, right.bits);
+            let bundles = tallies(left.bundles, right.bundles);
             let rows = left.rows.into_iter().zip(right.rows).map(|(mut a, b)| {
                 a.merge(b)?;
                 Ok(a)
@@ -83,7 +117,8 @@ fn merge(left: Worked, right: Worked) -> Worked {
             let rows: Result<_> = rows.collect();
             let sizes = left.sizes.into_iter().zip(right.sizes);
             let sizes = sizes.map(|(a, b)| a.merge(b)).collect();
-            Ok(Tallies { bits, rows: rows.map_err(|error| (u32::MAX, error))?, sizes })
+            let rows = rows.map_err(|error| (u32::MAX, error))?;
+            Ok(Tallies { bits, bundles, rows, sizes })
         }
         (Err(left), Err(right)) => Err(if left.0 <= right.0 { left } else { right }),
         (Err(error), _) | (_, Err(error)) => Err(error),
@@ -96,6 +131,12 @@ struct Walk<'w, 's, 'a> {
     layout: &'w Layout,
     jobs: &'w [Job<'a>],
     row_jobs: &'w [RowJob<'a>],
+    /// Days that some job reads.
+    places: Range<usize>,
+    tell: &'w Tell<'w>,
+    /// Days done so far, those of each chunk for itself.
+    done: AtomicU64,
+    all: u64,
 }
 
 /// The grid, at one chunk.
@@ -115,10 +156,21 @@ impl<'w, 's> InChunk<'w, 's> {
 
 impl Walk<'_, '_, '_> {
     fn tallies(&self) -> Tallies {
-        let tally = |job: &Job<'_>| Tally { sums: vec![0; job.sums], members: Vec::new() };
+        let tally = |(job, bound): (&Job<'_>, &BoundJob)| {
+            Tally::of(if bound.bundled { 0 } else { job.sums })
+        };
+        let bundle = |bound: &BoundBundle| {
+            let sums = bound.jobs.first().map_or(0, |job| self.jobs[*job].sums);
+            Tally::of(sums * bound.jobs.len())
+        };
         let rows = self.row_jobs.iter().map(|job| (job.make)());
         let sizes = self.layout.size_jobs.iter().map(Sizes::new).collect();
-        Tallies { bits: self.jobs.iter().map(tally).collect(), rows: rows.collect(), sizes }
+        Tallies {
+            bits: self.jobs.iter().zip(&self.layout.jobs).map(tally).collect(),
+            bundles: self.layout.bundles.iter().map(bundle).collect(),
+            rows: rows.collect(),
+            sizes,
+        }
     }
 
     /// Into how many shares each chunk is cut, so that all threads have something to do.
@@ -154,25 +206,34 @@ impl Walk<'_, '_, '_> {
         let first = share.0 == 0;
         let jobs = 0..if first { layout.row_jobs.len() } else { 0 };
         let row_jobs = jobs.filter(|job| somebody(layout.row_jobs[*job].rows.set)).collect();
-        let mut passes = self.passes(&at, row_jobs)?.into_iter();
+        let passes = self.passes(&at, row_jobs)?;
+        let (turns, mut passes) = (passes.len().max(1), passes.into_iter());
         let jobs = 0..if first { layout.size_jobs.len() } else { 0 };
         let size_jobs = jobs.filter(|job| somebody(layout.size_jobs[*job].set));
         let taken = |(place, job): &(usize, &Job<'_>)| {
             let bound = &layout.jobs[*place];
-            (first || bound.is_cut(job.cut.as_ref())) && somebody(bound.set)
+            let mine = first || bound.is_cut(job.cut.as_ref());
+            mine && !bound.bundled && somebody(bound.set)
         };
+        let bundles = layout.bundles.iter().enumerate().filter(|_| first);
+        let bundles =
+            bundles.filter_map(|bundle| Bundling::new(bundle, self.jobs, chunk, &frame.masks));
+        let segments = 0..if first { layout.row_segments.len() } else { 0 };
+        let known = |place: usize| (place, layout.row_segments[place].known());
         let share = (share.0 as usize, share.1 as usize);
         let first = Pass {
             active: (self.jobs.iter().enumerate().filter(taken))
                 .map(|job| ActiveJob::new(job, layout, chunk, share))
                 .collect(),
+            bundles: bundles.collect(),
+            segments: segments.map(known).collect(),
             sizing: size_jobs.map(|job| (job, Sizing::default())).collect(),
             gathered: self.gathering(passes.next().unwrap_or_default(), &frame),
         };
-        self.pass(first, &at, &mut frame, tallies)?;
-        passes.try_for_each(|jobs| {
-            let gathered = self.gathering(jobs, &frame);
-            self.pass(Pass { gathered, ..Pass::default() }, &at, &mut frame, tallies)
+        self.pass(first, (0, turns), &at, &mut frame, tallies)?;
+        passes.zip(1..).try_for_each(|(jobs, turn)| {
+            let pass = Pass { gathered: self.gathering(jobs, &frame), ..Pass::default() };
+            self.pass(pass, (turn, turns), &at, &mut frame, tallies)
         })
     }
 
@@ -192,7 +253,7 @@ impl Walk<'_, '_, '_> {
             return Ok(vec![jobs]);
         }
         let mut bytes: Vec<usize> = vec![0; self.layout.row_jobs.len()];
-        for place in self.layout.all_places() {
+        for place in self.places.clone() {
             let day = at.day(place)?;
             for &job in &jobs {
                 let BoundRowJobs { rows, places, .. } = &self.layout.row_jobs[job];
@@ -216,10 +277,23 @@ impl Walk<'_, '_, '_> {
         Ok(passes)
     }
 
+    /// A day of a chunk is done in one of several turns.
+    fn went_on(&self, place: usize, (turn, turns): (usize, usize)) -> Result<()> {
+        let day = turn * self.places.len() + place - self.places.start;
+        let more = ((day + 1) / turns - day / turns) as u64;
+        let done = self.done.fetch_add(more, Ordering::Relaxed) + more;
+        let told = |done: u64| done.saturating_mul(TOLD_TIMES) / self.all;
+        match told(done) > told(done - more) {
+            true => (self.tell)(done, self.all),
+            false => Ok(()),
+        }
+    }
+
     /// All days of a chunk.
     fn pass(
         &self,
         mut pass: Pass<'_, '_>,
+        turn: (usize, usize),
         at: &InChunk<'_, '_>,
         frame: &mut Frame<'_, '_>,
         tallies: &mut Tallies,
@@ -228,35 +302,36 @@ impl Walk<'_, '_, '_> {
         for active in &mut pass.active {
             active.seen_before(frame, &mut tallies.bits)?;
         }
-        for place in layout.all_places() {
+        for bundle in &mut pass.bundles {
+            bundle.seen_before(frame, &mut tallies.bundles[bundle.place])?;
+        }
+        for place in self.places.clone() {
             frame.next_day();
             let day = OnceCell::new();
             for active in &mut pass.active {
                 active.load(at, place, &day, frame, layout)?;
             }
+            for bundle in &mut pass.bundles {
+                bundle.load(at, place, &day, frame, layout)?;
+            }
             for active in &mut pass.active {
                 active.day(at, place, frame, layout, &mut tallies.bits)?;
             }
-            for Gathering { job, events, narrowing } in &mut pass.gathered {
-                let bound = &layout.row_jobs[*job];
+            for bundle in &mut pass.bundles {
+                bundle.day(place, frame, layout, &mut tallies.bundles[bundle.place])?;
+            }
+            for (segments, known) in &mut pass.segments {
+                let bound = &layout.row_segments[*segments];
                 if bound.places.contains(&place) {
-                    let set = bound.rows.set.map(|set| &*frame.masks[set]);
                     let day = opened(at, place, &day)?;
-                    if let Some(narrowing) = narrowing {
-                        events.narrowed_day(&bound.rows, day, narrowing.day(at, place)?)?;
-                        continue;
-                    }
-                    let alike = layout.span(place).and_then(|span| bound.rows.alike_on(span));
-                    if let (Some(time), None) = (alike, set) {
-                        bound.rows.alike(time, day, &mut |alike| {
-                            bound.jobs.iter().try_for_each(|job| tallies.rows[*job].alike(alike))
-                        })?;
-                        continue;
-                    }
-                    events.day(&bound.rows, day, set)?;
-                    if bound.rows.unordered {
-                        hand_out(events, bound, tallies)?;
-                    }
+                    let day = (layout.span(place), day);
+                    bound.day(known, day, &frame.masks, &mut |job, got| tallies.give(job, got))?;
+                }
+            }
+            for gathering in &mut pass.gathered {
+                if layout.row_jobs[gathering.job].places.contains(&place) {
+                    let day = opened(at, place, &day)?;
+                    self.gather(gathering, (place, day), at, &frame.masks, tallies)?;
                 }
             }
             for (job, sizes) in &mut pass.sizing {
@@ -268,13 +343,46 @@ impl Walk<'_, '_, '_> {
                     sizes.day(bound, place, day, set, &mut tallies.sizes[*job])?;
                 }
             }
+            self.went_on(place, turn)?;
         }
         self.finish(pass, at.chunk, tallies)
+    }
+
+    /// Takes in a day of a row job.
+    fn gather(
+        &self,
+        gathering: &mut Gathering<'_>,
+        (place, day): (usize, &DayBlocks<'_, '_>),
+        at: &InChunk<'_, '_>,
+        masks: &[Box<Bits>],
+        tallies: &mut Tallies,
+    ) -> Result<()> {
+        let Gathering { job, events, narrowing } = gathering;
+        let bound = &self.layout.row_jobs[*job];
+        let set = bound.rows.set.map(|set| &*masks[set]);
+        if let Some(narrowing) = narrowing {
+            return events.narrowed_day(&bound.rows, day, narrowing.day(at, place)?);
+        }
+        let alike = self.layout.span(place).and_then(|span| bound.rows.alike_on(span));
+        if let (Some(time), None) = (alike, set) {
+            return bound.rows.alike(time, day, &mut |alike| {
+                bound.jobs.iter().try_for_each(|job| tallies.rows[*job].alike(alike))
+            });
+        }
+        events.day(&bound.rows, day, set)?;
+        if bound.rows.unordered {
+            hand_out(events, bound, tallies)?;
+        }
+        Ok(())
     }
 
     fn finish(&self, pass: Pass<'_, '_>, chunk: u32, tallies: &mut Tallies) -> Result<()> {
         for active in pass.active {
             active.finish(&mut tallies.bits)?;
+        }
+        for bundle in pass.bundles {
+            let place = bundle.place;
+            bundle.finish(&mut tallies.bundles[place])?;
         }
         for Gathering { job, events, narrowing } in pass.gathered {
             let jobs = &self.layout.row_jobs[job].jobs;
@@ -306,6 +414,12 @@ impl Walk<'_, '_, '_> {
                 events.day(&bound.rows, &day, None)?;
                 hand_out(&mut events, bound, tallies)?;
             }
+            for bound in &self.layout.row_segments {
+                if bound.nobody && bound.places.contains(&place) {
+                    let (known, day) = (&mut bound.known(), (None, &day));
+                    bound.day(known, day, &[], &mut |job, got| tallies.give(job, got))?;
+                }
+            }
         }
         Ok(())
     }
@@ -322,6 +436,9 @@ fn hand_out(events: &mut Gathered, bound: &BoundRowJobs, tallies: &mut Tallies) 
 #[derive(Default)]
 struct Pass<'w, 'a> {
     active: Vec<ActiveJob<'w, 'a>>,
+    bundles: Vec<Bundling<'w, 'a>>,
+    /// Places of row segments, each with what was found out of values.
+    segments: Vec<(usize, Vec<Known>)>,
     gathered: Vec<Gathering<'w>>,
     sizing: Vec<(usize, Sizing)>,
 }

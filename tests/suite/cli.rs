@@ -138,6 +138,9 @@ fn several_queries_are_answered_in_order_each_alone() {
     assert_eq!(answers[0]["series"][0]["count"], 3);
     assert!(answers[1]["error"].as_str().unwrap().contains("counts"));
     assert_eq!(answers[2]["series"][0]["users"], json!([3]));
+    // How far it is, is told on a terminal only.
+    assert!(output.stderr.is_empty());
+    assert_eq!(place.good(&["query", "shop", "[]"]), "[]\n");
     let piped = place.run_with(&["query", "shop", "-"], r#"{"report": "count"}"#);
     assert!(piped.status.success());
 }

@@ -13,7 +13,7 @@ const DATABASES: u64 = 4;
 const ROUNDS: u64 = 20;
 
 /// Calls a law with random databases and questions' parts.
-fn on_random_data(law: impl Fn(&Db, &mut Questions)) {
+pub fn on_random_data(law: impl Fn(&Db, &mut Questions)) {
     for seed in 0..DATABASES {
         let mut random = Random(seed + 77);
         let place = folder();

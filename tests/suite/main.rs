@@ -19,5 +19,6 @@ mod model;
 mod oracle;
 mod questions;
 mod same;
+mod segments;
 mod size;
 mod support;

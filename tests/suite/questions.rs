@@ -381,7 +381,7 @@ impl Questions {
         json!({"event": names, "where": conditions})
     }
 
-    fn condition(&mut self, depth: u64) -> Json {
+    pub fn condition(&mut self, depth: u64) -> Json {
         if depth > 0 && self.random.chance(6) {
             return json!({"any_of": [self.condition(depth - 1), self.condition(depth - 1)]});
         }

@@ -213,7 +213,7 @@ mod tests {
     }
 
     fn tally(cells: &Cells) -> Tally {
-        Tally { sums: vec![0; cells.shape.sums()], members: Vec::new() }
+        Tally::of(cells.shape.sums())
     }
 
     /// Of a cohort, who came back in a cell and is counted there.

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::query::answer::{Average, BucketStart, Cohort, Figures};
 use crate::query::plan::Span;
 use crate::query::{CohortKind, CountKind, Retention};
-use crate::scan::{ByBucket, Edges, Input, Operator, Tally, Threshold};
+use crate::scan::{ByBucket, Edges, Input, Operator, Recipe, Tally, Threshold};
 use crate::time::{Micros, Tick};
 use by_first::ByFirst;
 use operator::{Pairs, Starts};
@@ -90,6 +90,7 @@ fn of_presence<'a>(question: &Question<'a>, retention: &'a Retention) -> Prepare
     let same = retention.start == *retention.returning() && returns.is_presence();
     let inputs = inputs(question, retention, same, returns_to);
     let table = Arc::clone(&shape);
+    let recipe = recipe(retention, &shape, recurring, same, &edges);
     let job = question.job(inputs, shape.sums(), move |_| -> Box<dyn Operator> {
         let starts = Starts::new(recurring, same, table.cohorts);
         let shape = Arc::clone(&table);
@@ -102,7 +103,27 @@ fn of_presence<'a>(question: &Question<'a>, retention: &'a Retention) -> Prepare
         }
     });
     let figures = move |_: &Question<'_>, tally: Tally| Ok(figures(&shape, &known, tally));
-    Prepared::new(job, figures)
+    Prepared::new(if pairs { job.of_recipe(recipe) } else { job }, figures)
+}
+
+/// What tables of pairs have in common.
+fn recipe(
+    retention: &Retention,
+    shape: &Shape,
+    recurring: bool,
+    same: bool,
+    edges: &Edges,
+) -> Recipe {
+    let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let mut numbers = vec![number(shape.cohorts), recurring.into(), same.into()];
+    numbers.push(match retention.count {
+        CountKind::On => 0,
+        CountKind::OnOrAfter => 1,
+        CountKind::OnOrBefore => 2,
+    });
+    numbers.push(retention.at_least.into());
+    numbers.extend(shape.cells.iter().map(|cell| number(*cell.end())));
+    Recipe { report: "retention", numbers, edges: edges.clone() }
 }
 
 /// Start events, then return events, which count after the range as well. `same`: in the range,

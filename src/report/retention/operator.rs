@@ -73,7 +73,10 @@ impl Starts {
         if size == 0 || bucket >= self.cohorts {
             return None;
         }
-        tally.add(bucket, size);
+        match tally.is_shared() {
+            true => tally.count(bucket, cohort),
+            false => tally.add(bucket, size),
+        }
         Some((cohort, size))
     }
 }
@@ -114,22 +117,24 @@ impl Pairs {
     }
 
     fn fill(&self, cohort: &Bits, tally: &mut Tally) {
-        let mut row = Row { cohort, union: None, before: 0 };
+        let mut row = Row { cohort, union: None, before: 0, counted: None };
         let cells = self.shape.cells.iter().enumerate();
-        let mut add = |cell: usize, count| tally.add(self.shape.sum(self.first, cell), count);
+        let mut add = |cell: usize, row: &mut Row<'_>| {
+            row.add_to(self.shape.sum(self.first, cell), tally);
+        };
         match self.shape.count {
             CountKind::On => cells.for_each(|(cell, offsets)| {
                 row.clear();
                 offsets.clone().for_each(|offset| row.or(self.returned(offset)));
-                add(cell, row.added());
+                add(cell, &mut row);
             }),
             CountKind::OnOrBefore => cells.for_each(|(cell, offsets)| {
                 row.or(self.returned(*offsets.start()));
-                add(cell, row.added());
+                add(cell, &mut row);
             }),
             CountKind::OnOrAfter => cells.rev().for_each(|(cell, offsets)| {
                 row.or(self.returned(*offsets.start()));
-                add(cell, row.added());
+                add(cell, &mut row);
             }),
         }
     }
@@ -145,6 +150,8 @@ struct Row<'a> {
     union: Option<Union<'a>>,
     /// What was counted before.
     before: u64,
+    /// Who that was, where it matters.
+    counted: Option<Box<Bits>>,
 }
 
 /// One bucket needs no copy.
@@ -155,7 +162,7 @@ enum Union<'a> {
 
 impl<'a> Row<'a> {
     fn clear(&mut self) {
-        (self.union, self.before) = (None, 0);
+        (self.union, self.before, self.counted) = (None, 0, None);
     }
 
     fn or(&mut self, bits: Option<&'a Bits>) {
@@ -174,14 +181,24 @@ impl<'a> Row<'a> {
         });
     }
 
-    /// Users of the cohort in the union that were not counted before.
-    fn added(&mut self) -> u64 {
-        let count = match &self.union {
-            None => 0,
-            Some(Union::One(bits)) => kernels::count_and(self.cohort, bits),
-            Some(Union::Several(bits)) => kernels::count_and(self.cohort, bits),
+    /// Adds the users of the cohort in the union that were not counted before.
+    fn add_to(&mut self, sum: usize, tally: &mut Tally) {
+        let union = match &self.union {
+            None => return,
+            Some(Union::One(bits)) => *bits,
+            Some(Union::Several(bits)) => bits,
         };
-        count - std::mem::replace(&mut self.before, count)
+        if tally.is_shared() {
+            let mut users = Box::new(self.cohort.clone());
+            kernels::and(&mut users, union);
+            let all = users.clone();
+            self.counted.iter().for_each(|counted| kernels::and_not(&mut users, counted));
+            tally.count(sum, &*users);
+            self.counted = Some(all);
+            return;
+        }
+        let count = kernels::count_and(self.cohort, union);
+        tally.add(sum, count - std::mem::replace(&mut self.before, count));
     }
 }
 

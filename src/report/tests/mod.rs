@@ -3,6 +3,7 @@
 
 pub(super) mod events;
 mod laws;
+mod many;
 mod money;
 mod order;
 mod retention;

@@ -1,6 +1,6 @@
 //! Conditions and breakdowns of the reports on presence, through a whole database.
 
-use crate::scan::{Condition, scan};
+use crate::scan::{Condition, Scanned, scan};
 use crate::{Batch, Bucket, Db, Event, Measure, Options, Query, Selector};
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
@@ -116,16 +116,37 @@ fn events_of_nobody_without_any_property_are_a_group() {
 
 /// Parts of blocks of rows that the scan of these queries decodes.
 fn reads(db: &Db, queries: &[Query]) -> u64 {
+    scanned(db, queries).unwrap().reads
+}
+
+/// All of the queries in one scan, however much that keeps.
+fn scanned(db: &Db, queries: &[Query]) -> crate::Result<Scanned> {
     let snapshot = db.snapshot().unwrap();
-    let questions: Vec<_> =
-        queries.iter().map(|query| snapshot.question(query, &mut Vec::new()).unwrap()).collect();
+    let questions: Vec<_> = queries
+        .iter()
+        .map(|query| snapshot.question(query, crate::time::now(), &mut Vec::new()).unwrap())
+        .collect();
     let (mut bits, mut rows) = (Vec::new(), Vec::new());
     for question in &questions {
         let prepared = question.prepare_all().unwrap();
         bits.extend(prepared.bits);
         rows.extend(prepared.rows);
     }
-    scan(&snapshot.inner, &bits, &rows, &[]).unwrap().reads
+    scan(&snapshot.inner, &bits, &rows, &[])
+}
+
+#[test]
+fn segments_that_hold_too_many_users_together_are_refused_and_answered_apart() {
+    let (_place, db) = crowd(true, true);
+    let all_but = |n: usize| Condition::is_not("country", format!("country {n}"));
+    let query = |n| Query::growth(Selector::name("view").matching([all_but(n)]));
+    let queries: Vec<Query> = (0..600).map(query).collect();
+    assert!(scanned(&db, &queries[..100]).is_ok());
+    let refused = scanned(&db, &queries).err().unwrap();
+    assert_eq!(refused.kind(), crate::ErrorKind::Limit);
+    let wanted = db.query(&queries[0]).unwrap().series;
+    let answers = db.query_many(&queries).unwrap();
+    assert!(answers.into_iter().all(|answer| answer.unwrap().series == wanted));
 }
 
 #[test]
@@ -218,8 +239,8 @@ fn containers_and_rows_agree() {
     let (_place, db) = crowd(true, false);
     let read = |query: &Query| {
         let snapshot = db.snapshot().unwrap();
-        let question = snapshot.question(query, &mut Vec::new()).unwrap();
-        snapshot.rank(std::slice::from_ref(&question)).unwrap();
+        let question = snapshot.question(query, crate::time::now(), &mut Vec::new()).unwrap();
+        snapshot.rank(std::slice::from_ref(&question), &|_, _| Ok(())).unwrap();
         let prepared = question.prepare_all().unwrap();
         scan(&snapshot.inner, &prepared.bits, &prepared.rows, &[]).unwrap().reads
     };

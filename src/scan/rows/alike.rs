@@ -18,12 +18,22 @@ pub(crate) struct Alike<'b> {
     column: Option<&'b BlockColumn<'b>>,
     /// Rows of each user, where the column has a value for each user; empty: one each.
     counts: &'b [u32],
+    /// The numbers of the events, where these are only some of the block's.
+    some: Option<&'b [Number]>,
 }
 
-impl Alike<'_> {
+impl<'b> Alike<'b> {
+    /// So many events of a block, with the numbers of those that have one.
+    pub(super) fn some(at: Micros, count: usize, numbers: &'b [Number]) -> Alike<'b> {
+        Alike { at, count, column: None, counts: &[], some: Some(numbers) }
+    }
+
     /// Calls `visit` with the number of each event that has one.
     #[inline]
     pub(crate) fn numbers(&self, mut visit: impl FnMut(Number) -> Result<()>) -> Result<()> {
+        if let Some(some) = self.some {
+            return some.iter().copied().try_for_each(visit);
+        }
         let Some(column) = self.column else { return Ok(()) };
         for place in 0..column.cells.len() {
             let Some(number) = column.number(column.cells.get(place)) else { continue };
@@ -48,12 +58,17 @@ impl Alike<'_> {
     }
 }
 
+/// The time that stands for all of a day; `None` where it is not within two neighbouring edges.
+pub(super) fn alike_on(edges: &[Micros], day: DaySpan) -> Option<Micros> {
+    let after = edges.partition_point(|edge| *edge <= day.start);
+    let ends = edges.get(after).filter(|_| after > 0)?;
+    (day.end <= *ends).then_some(day.start)
+}
+
 impl BoundRows {
     /// The time that stands for all of the day; `None` where the job tells its events apart.
     pub(in crate::scan) fn alike_on(&self, day: DaySpan) -> Option<Micros> {
-        let after = self.edges.partition_point(|edge| *edge <= day.start);
-        let ends = self.edges.get(after).filter(|_| after > 0)?;
-        (day.end <= *ends).then_some(day.start)
+        alike_on(&self.edges, day)
     }
 
     /// Hands out a day whose events are alike, block by block.
@@ -69,7 +84,7 @@ impl BoundRows {
                 None => None,
             };
             let (count, counts) = (block.block.rows(), block.block.counts());
-            visit(&Alike { at, count, column, counts })
+            visit(&Alike { at, count, column, counts, some: None })
         })
     }
 }

@@ -218,7 +218,7 @@ impl<'a> BlockRows<'a> {
         Ok((parts, values))
     }
 
-    fn everywhere(&self, group: u32) -> Spread<u32> {
+    pub(super) fn everywhere(&self, group: u32) -> Spread<u32> {
         match self.block.users().len() {
             0 => Spread { per_user: false, values: vec![group; self.block.rows()] },
             users => Spread { per_user: true, values: vec![group; users] },
@@ -227,7 +227,7 @@ impl<'a> BlockRows<'a> {
 }
 
 /// What `of` says of each cell of a column. Texts that occur often are asked once.
-fn each<T: Copy + Default>(
+pub(super) fn each<T: Copy + Default>(
     column: &BlockColumn<'_>,
     mut of: impl FnMut(Datum<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {

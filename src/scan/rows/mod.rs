@@ -10,17 +10,21 @@ mod alike;
 mod block;
 mod check;
 mod codes;
+mod dispatch;
 mod gather;
 mod grid;
 mod mask;
 mod matched;
 mod needs;
+mod segments;
 
 pub(crate) use alike::Alike;
+pub(super) use dispatch::{Family, Known, hash};
 pub(super) use gather::{BoundRows, Gathered};
 pub(super) use grid::{DayBlocks, RowGrid};
 pub(super) use matched::{Found, Hit, Sought};
 pub(super) use needs::Needs;
+pub(super) use segments::{Got, RowSegments, row_segments};
 
 use super::groups::Numbering;
 use super::narrow::Narrow;

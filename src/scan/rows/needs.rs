@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::scan::condition::{Condition, ConditionKind, Test};
 use crate::scan::groups::{Groups, Numbering};
 use crate::scan::selector::Selector;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What is read of rows and asked of them; things are named by their place in the lists.
@@ -35,6 +36,11 @@ impl Filter {
     /// Is every activity wanted?
     pub(super) fn of_any(&self) -> bool {
         self.names.is_none()
+    }
+
+    /// Sorted; `None`: of any name.
+    pub(super) fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
     }
 
     pub(super) fn wants(&self, activity: &str) -> bool {
@@ -163,6 +169,19 @@ impl Needs {
 
     pub(super) fn filter_of(&self, filter: usize) -> Result<&Filter> {
         self.filters.get(filter).ok_or_else(unknown)
+    }
+
+    /// The properties that a filter looks at, each with what it asks of them.
+    pub(super) fn asked_of(&self, filter: usize) -> Result<BTreeMap<usize, Vec<usize>>> {
+        let mut asked: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for check in self.filter_of(filter)?.clauses.iter().flatten() {
+            asked.entry(self.check_of(*check)?.0).or_default().push(*check);
+        }
+        asked.values_mut().for_each(|checks| {
+            checks.sort_unstable();
+            checks.dedup();
+        });
+        Ok(asked)
     }
 
     /// The properties that a filter and a breakdown look at.

@@ -69,7 +69,7 @@ fn job(from: Day, to: Day, users: Option<&SetKind>) -> Job<'static> {
     let inputs = vec![Input { selector: Selector::Any, from, to, seen_before: false, slot: None }];
     let users = users.cloned().map(Arc::new);
     let operator = Box::new(|_: &Share| -> Box<dyn Operator> { Box::new(Adding) });
-    Job { inputs, axis: None, users, counted: true, sums: 2, cut: None, operator }
+    Job { inputs, axis: None, users, counted: true, sums: 2, cut: None, recipe: None, operator }
 }
 
 fn span(day: Day) -> DaySpan {
@@ -81,7 +81,7 @@ fn walked(grid: &Fake, jobs: &[Job<'_>]) -> Result<Vec<Vec<u64>>> {
     let spans = grid.days.iter().map(|day| span(*day)).collect();
     let layout = Layout::new(jobs, &[], &[], (spans, false), &|id| Ok(id.parse().ok())).unwrap();
     let rows = RowGrid::new(&[], &[], Needs::default()).unwrap();
-    let walked = walk(grid, &rows, &layout, (jobs, &[]))?;
+    let walked = walk(grid, &rows, &layout, (jobs, &[]), &|_, _| Ok(()))?;
     Ok(walked.tallies.into_iter().map(|tally| tally.sums).collect())
 }
 
