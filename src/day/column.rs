@@ -279,8 +279,10 @@ impl ColumnPage<'_> {
             return Ok(None);
         }
         let codes = ints::decode_bytes(&mut input, count)?;
-        let codes =
-            codes.filter(|codes| codes.iter().max().is_none_or(|c| u32::from(*c) < dictionary));
+        let codes = codes.filter(|codes| {
+            let most = codes.iter().fold(0, |most: u8, code| most.max(*code));
+            count == 0 || u32::from(most) < dictionary
+        });
         match input.len() {
             0 => Ok(codes),
             more => Err(format!("{more} bytes follow the column")),

@@ -87,13 +87,26 @@ impl Sizing {
         if let Some(daily) = &mut sizes.daily {
             daily.count(&mut self.met, on.filter(|_| whole));
         }
-        for (low, group) in self.met.lows.iter().zip(&self.met.groups) {
-            insert(&mut self.bits, &mut self.pairs, *group, *low);
-        }
+        self.insert_met();
         if self.pairs.len() > PAIRS_MIN.max(2 * self.distinct) {
             self.tidy();
         }
         Ok(())
+    }
+
+    fn insert_met(&mut self) {
+        let most = self.met.groups.iter().fold(0, |most: u32, group| most.max(*group)) as usize;
+        let few = (most + 1).min(BITS_GROUPS_MAX);
+        if self.bits.len() < few && !self.met.groups.is_empty() {
+            self.bits.resize_with(few, || None);
+        }
+        for (low, group) in self.met.lows.iter().zip(&self.met.groups) {
+            match self.bits.get_mut(*group as usize) {
+                Some(Some(bits)) => bits.insert(*low),
+                Some(none) => none.insert(Box::new(Bits::EMPTY)).insert(*low),
+                None => self.pairs.push((*group, *low)),
+            }
+        }
     }
 
     fn tidy(&mut self) {
@@ -112,18 +125,6 @@ impl Sizing {
             add(&mut sizes.users, of_group[0].0 as usize, of_group.len() as u64);
         }
     }
-}
-
-#[inline]
-fn insert(bits: &mut Vec<Option<Box<Bits>>>, pairs: &mut Vec<(u32, u16)>, group: u32, low: u16) {
-    let at = group as usize;
-    if at >= BITS_GROUPS_MAX {
-        return pairs.push((group, low));
-    }
-    if bits.len() <= at {
-        bits.resize_with(at + 1, || None);
-    }
-    bits[at].get_or_insert_with(|| Box::new(Bits::EMPTY)).insert(low);
 }
 
 impl Met {
@@ -182,16 +183,13 @@ pub(crate) struct Daily {
     apart: bool,
     /// There are too many groups.
     lost: bool,
-    /// Of the day at hand.
-    now: Vec<u64>,
 }
 
 impl Daily {
     /// `None`: too many days.
     fn new(days: Range<Day>) -> Option<Daily> {
         let few = days.len() <= DAILY_DAYS_MAX;
-        let (counts, now) = (Vec::new(), Vec::new());
-        few.then_some(Daily { days, counts, apart: true, lost: false, now })
+        few.then_some(Daily { days, counts: Vec::new(), apart: true, lost: false })
     }
 
     /// `day`: none where it is not counted wholly.
@@ -204,15 +202,16 @@ impl Daily {
             self.lost |= most > 0;
             return;
         };
-        self.now.clear();
-        self.now.resize(most, 0);
-        for group in &met.groups {
-            self.now[*group as usize] += 1;
+        // Neighbours are often of one group: a count of their own for every other one.
+        let mut now = [[0u32; BITS_GROUPS_MAX]; 2];
+        for (at, group) in met.groups.iter().enumerate() {
+            now[at % 2][*group as usize % BITS_GROUPS_MAX] += 1;
         }
+        let now = now[0].iter().zip(&now[1]).map(|(one, two)| u64::from(one + two)).take(most);
         if self.counts.len() < most {
             self.counts.resize(most, Vec::new());
         }
-        for (counts, now) in self.counts.iter_mut().zip(&self.now).filter(|(_, now)| **now > 0) {
+        for (counts, now) in self.counts.iter_mut().zip(now).filter(|(_, now)| *now > 0) {
             counts.resize(self.days.len(), 0);
             counts[at] += now;
         }

@@ -3,6 +3,7 @@
 
 use super::check::Check;
 use super::grid::{DayBlocks, Shared};
+use super::mask::Mask;
 use super::matched::{Found, Sought};
 use super::needs::Needs;
 use crate::day::datum::Datum;
@@ -97,59 +98,34 @@ impl DayBlocks<'_, '_> {
         let needs = &self.grid.needs;
         let Some(tables) = self.tables(place, sought)? else { return Ok(false) };
         let codes = |property: usize| shared.codes(needs.property_name(property)?);
-        let mut flags: Option<Vec<bool>> = None;
+        let mut flags: Vec<bool> = Vec::new();
         for (property, table) in &tables.passes {
             let Some(codes) = codes(*property)? else { return Ok(false) };
-            match &mut flags {
-                None => flags = Some(codes.iter().map(|code| table[usize::from(*code)]).collect()),
-                Some(flags) => {
-                    let both = flags.iter_mut().zip(&*codes);
-                    both.for_each(|(flag, code)| *flag &= table[usize::from(*code)]);
-                }
+            let passes = codes.iter().map(|code| table[usize::from(*code)]);
+            if flags.is_empty() {
+                flags.extend(passes);
+            } else {
+                flags.iter_mut().zip(passes).for_each(|(flag, passes)| *flag &= passes);
             }
         }
         let slots = match &tables.slots {
-            None => None,
+            None => Vec::new(),
             Some((property, table)) => match codes(*property)? {
                 None => return Ok(false),
-                Some(codes) => Some((codes, table)),
+                Some(codes) => codes.iter().map(|code| table[usize::from(*code)]).collect(),
             },
         };
         self.reads.set(self.reads.get() + 1);
         let users = shared.users()?;
-        let (mut lows, mut of_users) = (vec![0; users.len()], Vec::new());
-        let mut passed = 0;
-        let flags = flags.unwrap_or_else(|| vec![true; users.len()]);
-        match slots {
-            None => {
-                for (low, passes) in users.iter().zip(&flags) {
-                    put(&mut lows, passed, *low);
-                    passed += usize::from(*passes);
-                }
-            }
-            Some((codes, table)) => {
-                of_users = vec![0; users.len()];
-                for ((low, passes), code) in users.iter().zip(&flags).zip(&*codes) {
-                    put(&mut lows, passed, *low);
-                    put(&mut of_users, passed, table[usize::from(*code)]);
-                    passed += usize::from(*passes);
-                }
-                of_users.truncate(passed);
-            }
+        if tables.passes.is_empty() {
+            visit(Found::Users { lows: users, slots: &slots });
+            return Ok(true);
         }
-        lows.truncate(passed);
-        if passed > 0 {
-            visit(Found::Users { lows: &lows, slots: &of_users });
+        let mask = Mask::of(flags, true);
+        let (lows, slots) = mask.passing(users, Some(&slots));
+        if !lows.is_empty() {
+            visit(Found::Users { lows: &lows, slots: &slots });
         }
         Ok(true)
-    }
-}
-
-/// Every value is written and the next one overwrites it where it did not pass: a branch would be
-/// guessed wrong half of the time.
-#[inline]
-fn put<T>(values: &mut [T], at: usize, value: T) {
-    if let Some(place) = values.get_mut(at) {
-        *place = value;
     }
 }

@@ -90,8 +90,9 @@ impl Mask {
 /// would be guessed wrong half of the time.
 fn kept<T: Copy + Default>(values: &[T], flags: &[bool]) -> Vec<T> {
     let (mut kept, mut passed) = (vec![T::default(); values.len()], 0);
+    let to = kept.as_mut_slice();
     for (value, passes) in values.iter().zip(flags) {
-        if let Some(place) = kept.get_mut(passed) {
+        if let Some(place) = to.get_mut(passed) {
             *place = *value;
         }
         passed += usize::from(*passes);
