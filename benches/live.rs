@@ -130,8 +130,8 @@ fn write_case(
 }
 
 fn writes(page: &mut Page, arguments: &Arguments) {
-    println!(
-        "| durability | threads | batch | events/s | p50, ms | p99, ms | most, ms | receipts |"
+    page.line(
+        "| durability | threads | batch | events/s | p50, ms | p99, ms | most, ms | receipts |",
     );
     page.line("|---|---|---|---|---|---|---|---|");
     for durability in DURABILITIES {
