@@ -40,6 +40,9 @@ use workload::Workload;
 
 /// Events a second that are made, imported and asked about before any were measured.
 const EVENTS_PER_SECOND: f64 = 150_000.0;
+/// Share of the budget that samples may take: the rest is for writing, and for larger samples that
+/// are dearer an event.
+const SAMPLES_SHARE: f64 = 0.7;
 /// Events that the largest sample may have whatever the budget.
 const EVENTS_MIN: f64 = 50_000.0;
 /// Bytes on disk per event of a sample, as CSV and as a database, at most.
@@ -104,8 +107,10 @@ fn samples(bench: &Bench<'_>, budget: f64) -> Result<Vec<Measured>, Failure> {
     if !design.fits.is_empty() {
         let smallest = design.fits.remove(0);
         let first = bench.sample(smallest, false)?;
-        let events = affordable(bench, &first, budget) / design.together();
-        design = Design::of(bench.workload, events.min(room).max(EVENTS_MIN));
+        let events = affordable(&first, budget) / design.together();
+        // However slow the machine is, there is a larger sample to check with.
+        let least = EVENTS_MIN.max(2.0 * first.size.events);
+        design = Design::of(bench.workload, events.max(least).min(room.max(EVENTS_MIN)));
         design.fits.retain(|fit| fit.is_more_than(&smallest));
         measured.push(first);
         for fit in &design.fits {
@@ -119,14 +124,16 @@ fn samples(bench: &Bench<'_>, budget: f64) -> Result<Vec<Measured>, Failure> {
     Ok(measured)
 }
 
-/// Events of all further samples together that the budget still allows: asking takes as long for
-/// each of them, the rest as long as there are events.
-fn affordable(bench: &Bench<'_>, first: &Measured, budget: f64) -> f64 {
+/// Events of all further samples together that the budget still allows. What is short is asked for
+/// as long in each sample; what is long, a number of times that does not depend on how long it is.
+fn affordable(first: &Measured, budget: f64) -> f64 {
     const FURTHER: f64 = 3.0;
-    let threads = if bench.threads > 1 { 2.0 } else { 1.0 };
-    let asking = bench.questions.len() as f64 * bench.seconds_each * threads;
-    let each = (first.seconds - asking).max(0.001) / first.size.events.max(1.0);
-    (budget - first.seconds - FURTHER * asking).max(0.0) / each
+    const TIMES: f64 = 8.0;
+    let both = first.asked.iter().chain(&first.asked_alone);
+    let asked_once: f64 = both.map(|asked| asked.warm.wall).sum();
+    let growing = first.seconds - first.asking_seconds + TIMES * asked_once;
+    let left = budget * SAMPLES_SHARE - first.seconds - FURTHER * first.asking_seconds;
+    left.max(0.0) * first.size.events / growing.max(0.001)
 }
 
 /// What the reader should know beside the figures.

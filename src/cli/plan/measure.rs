@@ -42,6 +42,8 @@ pub struct Measured {
     /// Of the file that was imported.
     pub csv_bytes: f64,
     pub seconds: f64,
+    /// Of them, those spent on asking.
+    pub asking_seconds: f64,
 }
 
 /// What measuring needs.
@@ -67,8 +69,10 @@ impl Bench<'_> {
         let import = self.import(&file, self.threads, IMPORTS)?;
         std::fs::remove_file(&file)?;
         let parts = Parts::of(&self.db())?;
+        let asking = Instant::now();
         let asked_alone = self.ask(1)?;
         let asked = if self.threads > 1 { self.ask(self.threads)? } else { asked_alone.clone() };
+        let asking_seconds = asking.elapsed().as_secs_f64();
         (self.tell)("watching memory");
         let watched = run(&Job::Watch { db: self.db(), queries: self.queries() }, self.threads)?;
         let size = Size {
@@ -87,6 +91,7 @@ impl Bench<'_> {
             watched,
             csv_bytes: written.bytes as f64,
             seconds: started.elapsed().as_secs_f64(),
+            asking_seconds,
         })
     }
 
