@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 /// Words that are met in the time in which one user is looked for among those who came back.
 const WORDS_PER_USER: usize = 8;
 /// Words that are met in the time in which one user who came back looks up their cohort.
-const WORDS_PER_LOOKUP: usize = 64;
+const WORDS_PER_LOOKUP: usize = 24;
 
 /// Nobody's cohort: beyond all.
 const NONE: u32 = u32::MAX;
@@ -110,9 +110,16 @@ impl Scattered {
         let Some(oldest) = self.cohorts.front().map(|far| far.cohort) else { return };
         self.counts.clear();
         self.counts.resize(bucket + 1 - oldest, 0);
+        if !cells.once {
+            let counts = self.counts.as_mut_slice();
+            kernels::for_each(returned, |low| {
+                counts[self.first[usize::from(low)] as usize - oldest] += 1;
+            });
+            return self.add_counts((oldest, bucket), cells, tally);
+        }
         kernels::for_each(returned, |low| {
             let first = self.first[usize::from(low)] as usize;
-            let counted = cells.once && {
+            let counted = {
                 let next = u32::try_from(cells.of[bucket - first] + 1).unwrap_or(NONE);
                 let mark = std::mem::replace(&mut self.mark[usize::from(low)], next);
                 match cells.shape.count {
@@ -123,6 +130,10 @@ impl Scattered {
             };
             self.counts[first - oldest] += u64::from(!counted);
         });
+        self.add_counts((oldest, bucket), cells, tally);
+    }
+
+    fn add_counts(&self, (oldest, bucket): (usize, usize), cells: &Cells, tally: &mut Tally) {
         for (cohort, count) in (oldest..).zip(&self.counts).filter(|(_, count)| **count > 0) {
             cells.add(cohort, cells.of[bucket - cohort], *count, tally);
         }
