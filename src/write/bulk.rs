@@ -217,7 +217,8 @@ impl Bulk<'_> {
         if let Body::Install(record) = body {
             self.state.install(sequence, record);
         }
-        self.state.flush()
+        self.state.flush()?;
+        self.state.publish_again()
     }
 }
 

@@ -40,6 +40,12 @@ impl State {
         })
     }
 
+    /// Publishes the same once more: then both manifests that are kept name the same files, and those
+    /// that were replaced can go. An import replaces large ones.
+    pub(crate) fn publish_again(&mut self) -> Result<()> {
+        self.writing(|state| state.publish(&[]))
+    }
+
     /// All files of the flush, each durable with its name.
     fn write_files(&mut self) -> Result<Vec<Arc<LedgerFile>>> {
         if !self.memtable.is_empty() {
