@@ -111,11 +111,12 @@ fn samples(bench: &Bench<'_>, budget: f64) -> Result<Vec<Measured>, Failure> {
         // However slow the machine is, there is a larger sample to check with.
         let least = EVENTS_MIN.max(2.0 * first.size.events);
         design = Design::of(bench.workload, events.max(least).min(room.max(EVENTS_MIN)));
-        design.fits.retain(|fit| fit.is_more_than(&smallest));
+        design.fits.retain(|fit| *fit != smallest);
         measured.push(first);
         for fit in &design.fits {
             measured.push(bench.sample(*fit, false)?);
         }
+        measured.sort_by(|a, b| a.size.events.total_cmp(&b.size.events));
         if !design.held_out.is_more_than(&smallest) {
             return Ok(measured);
         }
