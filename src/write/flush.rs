@@ -40,8 +40,8 @@ impl State {
         })
     }
 
-    /// Publishes the same once more: then both manifests that are kept name the same files, and those
-    /// that were replaced can go. An import replaces large ones.
+    /// Publishes the same once more: then both manifests that are kept name the same files, and
+    /// those that were replaced can go. An import replaces large ones.
     pub(crate) fn publish_again(&mut self) -> Result<()> {
         self.writing(|state| state.publish(&[]))
     }

@@ -65,7 +65,7 @@ impl Bench<'_> {
         let started = Instant::now();
         let file = self.place.path().join("sample.csv");
         let written = self.write(sample, &file)?;
-        let import_alone = if gains { Some(self.import(&file, 1, 1)?) } else { None };
+        let import_alone = if gains { Some(self.import(&file, 1, IMPORTS)?) } else { None };
         let import = self.import(&file, self.threads, IMPORTS)?;
         std::fs::remove_file(&file)?;
         let parts = Parts::of(&self.db())?;

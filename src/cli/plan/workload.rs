@@ -126,13 +126,11 @@ impl Workload {
 
 fn share(text: &str) -> Result<f64, Failure> {
     let flag = "--daily-active";
-    let share = within(flag, text, (0.0, f64::INFINITY))?;
-    if share > 1.0 {
-        return Err(Failure::input(format!(
-            "{flag} {text} cannot be: it is the share of users who are active on a mean day, at most \
-             1; write 20 of 100 as 0.2 or 20%"
-        )));
-    }
+    let share = within(flag, text, (0.0, 1.0)).map_err(|error| {
+        let more =
+            "it is the share of users who are active on a mean day; write 20 of 100 as 0.2 or 20%";
+        Failure::input(format!("{error}: {more}"))
+    })?;
     if share == 0.0 {
         return Err(Failure::input(format!(
             "{flag} {text}: without active users there is no event"
@@ -142,22 +140,15 @@ fn share(text: &str) -> Result<f64, Failure> {
 }
 
 fn events(text: &str) -> Result<f64, Failure> {
-    let flag = "--events-per-active-day";
-    let events = within(flag, text, (0.0, EVENTS_PER_ACTIVE_DAY_MAX))?;
-    if events < 1.0 {
-        return Err(Failure::input(format!(
-            "{flag} {text} cannot be: a day is active by an event at least, so it is 1 or more"
-        )));
-    }
-    Ok(events)
+    let bounds = (1.0, EVENTS_PER_ACTIVE_DAY_MAX);
+    within("--events-per-active-day", text, bounds)
+        .map_err(|error| Failure::input(format!("{error}: a day is active by an event at least")))
 }
 
 fn days(years: Option<&str>, known: Option<&Known>) -> Result<u32, Failure> {
     let Some(text) = years else { return Ok(known.map_or(365, |known| known.days)) };
-    let years = within("--years", text, (1.0 / DAYS_PER_YEAR, YEARS_MAX)).map_err(|error| {
-        let more = "from one day (0.0028) to 200 years of history can be planned";
-        Failure::input(format!("{error}; {more}"))
-    })?;
+    let years = within("--years", text, (1.0 / DAYS_PER_YEAR, YEARS_MAX))
+        .map_err(|error| Failure::input(format!("{error}: one day of history is the least")))?;
     Ok((years * DAYS_PER_YEAR).round() as u32)
 }
 
@@ -223,14 +214,14 @@ pub mod tests {
             (vec![("users", "NaN")], "5e6"),
             (vec![users, ("active", "1.01")], "20%"),
             (vec![users, ("active", "0")], "no event"),
-            (vec![users, ("active", "-0.1")], "--daily-active"),
+            (vec![users, ("active", "-0.1")], "between 0 and 1:"),
             (vec![users, ("active", "0.001")], "at least 1"),
-            (vec![users, ("events", "0.5")], "1 or more"),
+            (vec![users, ("events", "0.5")], "between 1 and"),
             (vec![users, ("events", "1e5")], "10,000"),
             (vec![users, ("activities", "0")], "--activities"),
             (vec![users, ("activities", "65536")], "--activities"),
-            (vec![users, ("years", "0")], "0.0028"),
-            (vec![users, ("years", "201")], "200 years"),
+            (vec![users, ("years", "0")], "one day"),
+            (vec![users, ("years", "201")], "and 200"),
             (vec![users, ("years", "inf")], "--years"),
         ] {
             let said = asked(&pairs).unwrap_err().to_string();

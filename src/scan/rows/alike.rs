@@ -31,17 +31,29 @@ impl<'b> Alike<'b> {
     /// Calls `visit` with the number of each event that has one.
     #[inline]
     pub(crate) fn numbers(&self, mut visit: impl FnMut(Number) -> Result<()>) -> Result<()> {
-        if let Some(some) = self.some {
-            return some.iter().copied().try_for_each(visit);
-        }
-        let Some(column) = self.column else { return Ok(()) };
-        for place in 0..column.cells.len() {
-            let Some(number) = column.number(column.cells.get(place)) else { continue };
-            let per_user = column.per_user && !self.counts.is_empty();
-            let rows = if per_user { self.counts.get(place).copied().unwrap_or(0) } else { 1 };
+        let places = match (self.some, self.column) {
+            (Some(some), _) => some.len(),
+            (None, column) => column.map_or(0, |column| column.cells.len()),
+        };
+        for place in 0..places {
+            let Some(number) = self.number(place) else { continue };
+            let rows = if self.counts.is_empty() { 1 } else { self.rows(place) };
             (0..rows).try_for_each(|_| visit(number))?;
         }
         Ok(())
+    }
+
+    #[inline]
+    fn number(&self, place: usize) -> Option<Number> {
+        match (self.some, self.column) {
+            (Some(some), _) => some.get(place).copied(),
+            (None, column) => column.and_then(|column| column.number(column.cells.get(place))),
+        }
+    }
+
+    fn rows(&self, place: usize) -> u32 {
+        let per_user = self.column.is_some_and(|column| column.per_user);
+        if per_user { self.counts.get(place).copied().unwrap_or(0) } else { 1 }
     }
 
     /// One by one.

@@ -123,7 +123,7 @@ fn what_cannot_be_planned_is_refused_before_anything_is_made() {
         (vec!["--users", "10", "--years", "0"], vec!["--years 0"]),
         (vec!["--users", "10", "--years", "201"], vec!["--years 201"]),
         (vec!["--users", "10", "--activities", "0"], vec!["--activities 0"]),
-        (vec!["--users", "10", "--events-per-active-day", "0.9"], vec!["1 or more"]),
+        (vec!["--users", "10", "--events-per-active-day", "0.9"], vec!["between 1 and"]),
         (vec!["--users", "10", "--budget", "0"], vec!["--budget 0"]),
         (vec!["--users", "10", "--format", "csv"], vec!["table or json"]),
         (vec!["--users", "10", "--work", "nowhere"], vec!["--work nowhere", "not a folder"]),
