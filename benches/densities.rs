@@ -10,10 +10,13 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, missing_docs)]
 
+mod support;
+
 use daybit::{Db, ImportOptions, Options, Query, Source};
 use serde_json::{Value as Json, json};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::time::Instant;
+use support::feed::Feed;
 
 const REPEATS: u32 = 7;
 const DAY_S: i64 = 86_400;
@@ -97,55 +100,43 @@ impl Density {
     }
 }
 
-/// Writes the events as CSV when somebody reads them.
+/// The events as CSV.
 struct Events {
     density: Density,
     /// 0: everybody signs up.
     day: u64,
     user: u64,
-    text: Vec<u8>,
-    read: usize,
 }
 
 impl Events {
-    fn new(density: Density) -> Events {
-        Events { density, day: 0, user: 0, text: b"user,activity,time\n".to_vec(), read: 0 }
-    }
-
-    fn more(&mut self) {
-        self.text.clear();
-        self.read = 0;
-        while self.text.len() < 1 << 16 && self.day <= self.density.days {
-            let (user, day) = (self.user, self.day);
-            let at_s = FIRST_DAY_S + DAY_S * (day as i64 - 1) + (user % 80_000) as i64;
-            let at = chrono::DateTime::from_timestamp(at_s, 0).unwrap().format("%FT%TZ");
-            match day.checked_sub(1) {
-                None => writeln!(self.text, "{user},signup,{at}").unwrap(),
-                Some(day) if self.density.opens(user, day) => {
-                    writeln!(self.text, "{user},open,{at}").unwrap();
-                    let activity = self.density.activity(user, day);
-                    writeln!(self.text, "{user},a{activity},{at}").unwrap();
-                }
-                Some(_) => {}
-            }
-            self.user += 1;
-            if self.user == self.density.users {
-                (self.user, self.day) = (0, self.day + 1);
-            }
+    /// What the next user does on the day at hand; `false` where there is none.
+    fn next(&mut self, text: &mut Vec<u8>) -> bool {
+        let (user, day) = (self.user, self.day);
+        if day > self.density.days {
+            return false;
         }
+        let at_s = FIRST_DAY_S + DAY_S * (day as i64 - 1) + (user % 80_000) as i64;
+        let at = chrono::DateTime::from_timestamp(at_s, 0).unwrap().format("%FT%TZ");
+        match day.checked_sub(1) {
+            None => writeln!(text, "{user},signup,{at}").unwrap(),
+            Some(day) if self.density.opens(user, day) => {
+                writeln!(text, "{user},open,{at}").unwrap();
+                let activity = self.density.activity(user, day);
+                writeln!(text, "{user},a{activity},{at}").unwrap();
+            }
+            Some(_) => {}
+        }
+        self.user += 1;
+        if self.user == self.density.users {
+            (self.user, self.day) = (0, self.day + 1);
+        }
+        true
     }
 }
 
-impl Read for Events {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        if self.read == self.text.len() {
-            self.more();
-        }
-        let count = (self.text.len() - self.read).min(into.len());
-        into[..count].copy_from_slice(&self.text[self.read..self.read + count]);
-        self.read += count;
-        Ok(count)
-    }
+fn events(density: Density) -> impl std::io::Read + Send {
+    let mut events = Events { density, day: 0, user: 0 };
+    Feed::new("user,activity,time\n", move |text| events.next(text))
 }
 
 fn questions(event: &str) -> Vec<(&'static str, Json)> {
@@ -202,7 +193,7 @@ fn run(density: &Density) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("set.db");
     let db = Db::create(&path, Options::new()).unwrap();
-    let source = Source::reader("events.csv", Box::new(Events::new(*density)));
+    let source = Source::reader("events.csv", Box::new(events(*density)));
     let built_s =
         seconds(|| drop(db.import(&ImportOptions::new(), vec![source], &|_| {}).unwrap()));
     eprintln!("{}: built in {built_s:.1} s", density.name);

@@ -14,10 +14,13 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, missing_docs)]
 
+mod support;
+
 use daybit::{Answer, Db, ImportOptions, Options, Query, Source};
 use serde_json::{Value as Json, json};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::time::Instant;
+use support::feed::Feed;
 
 const DAYS: u64 = 3_652;
 const DAY_S: i64 = 86_400;
@@ -48,34 +51,28 @@ fn platform(user: u64, event: u64) -> &'static str {
     PLATFORMS[(draw % 4) as usize]
 }
 
-/// Writes the events as CSV when somebody reads them.
+/// The events as CSV.
 struct Events {
     users: u64,
     day: u64,
     user: u64,
-    text: Vec<u8>,
-    read: usize,
 }
 
 impl Events {
-    fn new(users: u64) -> Events {
-        let text = b"user,activity,time,country,platform,price\n".to_vec();
-        Events { users, day: 0, user: 0, text, read: 0 }
-    }
-
-    fn more(&mut self) {
-        self.text.clear();
-        self.read = 0;
-        while self.text.len() < 1 << 16 && self.day < DAYS {
-            self.of_a_day();
-            self.user += 1;
-            if self.user == self.users {
-                (self.user, self.day) = (0, self.day + 1);
-            }
+    /// What the next user does on the day at hand; `false` where there is none.
+    fn next(&mut self, text: &mut Vec<u8>) -> bool {
+        if self.day == DAYS {
+            return false;
         }
+        self.of_a_day(text);
+        self.user += 1;
+        if self.user == self.users {
+            (self.user, self.day) = (0, self.day + 1);
+        }
+        true
     }
 
-    fn of_a_day(&mut self) {
+    fn of_a_day(&self, text: &mut Vec<u8>) {
         let (user, day) = (self.user, self.day);
         let begins = user * DAYS / self.users;
         if day < begins || (day > begins && mixed(user, day + 5) % 1_000 >= ACTIVE) {
@@ -86,7 +83,7 @@ impl Events {
         let at = chrono::DateTime::from_timestamp(at, 0).unwrap().format("%FT%TZ");
         let (country, own) = (country(user), platform(user, draw));
         let mut event = |name: &str, price: &str| {
-            writeln!(self.text, "{user},{name},{at},c{country},{own},{price}").unwrap();
+            writeln!(text, "{user},{name},{at},c{country},{own},{price}").unwrap();
         };
         event("open", "");
         if draw.is_multiple_of(3) {
@@ -98,16 +95,10 @@ impl Events {
     }
 }
 
-impl Read for Events {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        if self.read == self.text.len() {
-            self.more();
-        }
-        let count = (self.text.len() - self.read).min(into.len());
-        into[..count].copy_from_slice(&self.text[self.read..self.read + count]);
-        self.read += count;
-        Ok(count)
-    }
+fn events(users: u64) -> impl std::io::Read + Send {
+    let mut events = Events { users, day: 0, user: 0 };
+    let head = "user,activity,time,country,platform,price\n";
+    Feed::new(head, move |text| events.next(text))
 }
 
 /// Two thirds are countries, the others a country on a platform.
@@ -274,7 +265,7 @@ fn main() {
     if !path.exists() {
         let db = Db::create(&path, Options::new()).unwrap();
         let started = Instant::now();
-        let source = Source::reader("events.csv", Box::new(Events::new(users)));
+        let source = Source::reader("events.csv", Box::new(events(users)));
         let receipt = db.import(&ImportOptions::new(), vec![source], &|_| {}).unwrap();
         eprintln!("{} events in {:.1} s", receipt.accepted, started.elapsed().as_secs_f64());
         db.close().unwrap();

@@ -4,6 +4,7 @@
 
 #![allow(dead_code)]
 
+pub mod feed;
 #[cfg(feature = "parquet")]
 pub mod files;
 pub mod page;
