@@ -4,6 +4,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+use std::io::IsTerminal;
+
 use daybit::{
     Bucket, Condition, Db, ImportOptions, Measure, Options, Query, Selector, Set, Source,
 };
@@ -36,7 +38,10 @@ fn main() -> daybit::Result<()> {
     queries.extend(figures(&purchase).map(|query| query.only(regulars.clone())));
 
     let answers = db.query_many_watched(&queries, &|done, all| {
-        eprint!("\r{} %", 100 * done / all);
+        // On a terminal one line tells how far it is; a log needs none of it.
+        if std::io::stderr().is_terminal() {
+            eprint!("\r{} %", 100 * done / all);
+        }
         true
     })?;
     for answer in answers {
