@@ -9,7 +9,7 @@ use crate::day::summary::{SectionPlace, Summary};
 use crate::error::{Error, Result};
 use crate::first::FirstIndex;
 use crate::first::file::FirstFile;
-use crate::fs::{Fs, NewFile};
+use crate::fs::{Bytes, Fs, NewFile};
 use crate::limits::{RECORD_BYTES_MAX, SUMMARY_BYTES_MAX};
 use crate::users::UsersFile;
 use std::collections::HashMap;
@@ -75,15 +75,7 @@ impl OpenFiles {
         manifest: &Manifest,
         summary: &Summary,
     ) -> Result<Vec<StoredDay>> {
-        let mut days = HashMap::with_capacity(manifest.days.len());
-        for entry in &manifest.days {
-            let file = match self.days.remove(&entry.generation) {
-                Some(file) => file,
-                None => Arc::new(open_day(fs, root, manifest.database, entry)?),
-            };
-            days.insert(entry.generation, file);
-        }
-        self.days = days;
+        self.days = self.day_files(fs, root, manifest)?;
         let mut sections = HashMap::with_capacity(summary.sections.len());
         for place in &summary.sections {
             let key = (place.file, place.offset);
@@ -95,6 +87,29 @@ impl OpenFiles {
         }
         self.sections = sections;
         Ok(group_by_day(self.sections.values()))
+    }
+
+    /// The day files that the manifest names: those that are open, and the others opened. All of
+    /// these are mapped first, so that a cold disk reads what opening needs of them at once.
+    fn day_files(
+        &mut self,
+        fs: &dyn Fs,
+        root: &Path,
+        manifest: &Manifest,
+    ) -> Result<HashMap<u64, Arc<DayFile>>> {
+        let mut days = HashMap::with_capacity(manifest.days.len());
+        let mut mapped = Vec::new();
+        for entry in &manifest.days {
+            match self.days.remove(&entry.generation) {
+                Some(file) => drop(days.insert(entry.generation, file)),
+                None => mapped.push((entry, map_day(fs, root, entry)?)),
+            }
+        }
+        for (entry, bytes) in mapped {
+            let file = open_day(bytes, manifest.database, entry)?;
+            days.insert(entry.generation, Arc::new(file));
+        }
+        Ok(days)
     }
 
     /// Opens some sections of the day files that the manifest names.
@@ -110,7 +125,7 @@ impl OpenFiles {
             let named = |entry: &&DayFileEntry| entry.generation == place.file;
             let missing = !self.days.contains_key(&place.file);
             if let Some(entry) = missing.then(|| manifest.days.iter().find(named)).flatten() {
-                let file = open_day(fs, root, manifest.database, entry)?;
+                let file = open_day(map_day(fs, root, entry)?, manifest.database, entry)?;
                 self.days.insert(place.file, Arc::new(file));
             }
             let key = (place.file, place.offset);
@@ -221,19 +236,17 @@ pub(crate) fn commit_order(place: &SectionPlace) -> (i32, u64, u64, u64) {
     (place.totals.day, place.sequence_last, place.file, place.offset)
 }
 
-fn open_day(fs: &dyn Fs, root: &Path, database: u128, entry: &DayFileEntry) -> Result<DayFile> {
+fn map_day(fs: &dyn Fs, root: &Path, entry: &DayFileEntry) -> Result<Bytes> {
+    map(fs, root, &day_name(entry.generation), Some(entry.length))
+}
+
+fn open_day(bytes: Bytes, database: u128, entry: &DayFileEntry) -> Result<DayFile> {
     let name = day_name(entry.generation);
-    let bytes = map(fs, root, &name, Some(entry.length))?;
     DayFile::open(&name, bytes, database, entry.generation, entry.checksum)
 }
 
 /// The bytes of a finished file, of the length that the manifest tells.
-pub(crate) fn map(
-    fs: &dyn Fs,
-    root: &Path,
-    name: &str,
-    length: Option<u64>,
-) -> Result<crate::fs::Bytes> {
+pub(crate) fn map(fs: &dyn Fs, root: &Path, name: &str, length: Option<u64>) -> Result<Bytes> {
     let path = root.join(name);
     let bytes = fs.map(&path).map_err(|e| Error::io("cannot read", &path, e))?;
     match length {
