@@ -5,6 +5,8 @@
 //! ones. And whoever did all steps on days that follow each other closely enough has a run that is
 //! over: what they did later cannot finish earlier. Most rows fall away, before any is read.
 
+mod step;
+
 use super::kernels;
 use super::rows::{Gathered, RowEvent};
 use super::walk::InChunk;
@@ -14,6 +16,9 @@ use crate::error::Result;
 use crate::time::{DaySpan, Micros};
 use std::collections::VecDeque;
 use std::ops::Range;
+use step::{Day, Known};
+
+pub(super) use step::Wanted;
 
 /// What a job asks of its first selectors: to be done in order, within a time of the first.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,36 +57,29 @@ pub(super) struct Narrowing<'w> {
     /// Days that were read, from the current one on.
     read: VecDeque<Did>,
     next: usize,
-    /// By step, who did it on the days before, and today.
+    /// By step but the last, who did it on the days before, and today.
     back: Vec<Reach>,
     /// By step, who does it from today on as far as a window reaches; nothing where it is too far.
     ahead: Option<Vec<Window>>,
-    /// By steps done less one: who has certainly done so many before today, within a window.
-    done: Vec<Bits>,
-    newer: Entered,
-    older: Option<Entered>,
-    /// Who did the first step at all.
-    entered: Box<Bits>,
-    wanted: Did,
+    known: Known,
+    wanted: Vec<Wanted>,
+    /// Bits of days that are over, with rubbish in them.
+    spare: Vec<Box<Bits>>,
 }
 
-/// The days that a window reaches back to.
-struct Reach {
-    /// `None`: all of them.
-    window: Option<Window>,
-    all: Box<Bits>,
+/// Days that a window reaches back to.
+enum Reach {
+    All(Box<Bits>),
+    Near(Window),
 }
 
-/// Users who entered on the days from `start` on, by steps done since, each on a later day, less
-/// one.
-struct Entered {
-    start: Micros,
-    done: Vec<Bits>,
-}
-
-impl Entered {
-    fn new(start: Micros, steps: usize) -> Entered {
-        Entered { start, done: vec![Bits::EMPTY; steps - 1] }
+impl Reach {
+    /// Who is in it: in either of the two.
+    fn parts(&self) -> [&Bits; 2] {
+        match self {
+            Reach::All(all) => [all, &Bits::EMPTY],
+            Reach::Near(window) => window.parts(),
+        }
     }
 }
 
@@ -106,7 +104,10 @@ impl BoundNarrow {
 impl<'w> Narrowing<'w> {
     pub(super) fn new(bound: &'w BoundNarrow, set: Option<&Bits>) -> Narrowing<'w> {
         let (steps, near) = (bound.narrow.steps, bound.looks_ahead());
-        let reach = || Reach { window: near.then(Window::new), all: Box::new(Bits::EMPTY) };
+        let reach = || match near {
+            true => Reach::Near(Window::new()),
+            false => Reach::All(Box::new(Bits::EMPTY)),
+        };
         Narrowing {
             bound,
             set: set.map(|set| Box::new(set.clone())),
@@ -114,21 +115,19 @@ impl<'w> Narrowing<'w> {
             next: bound.places.start,
             back: (1..steps).map(|_| reach()).collect(),
             ahead: near.then(|| (1..steps).map(|_| Window::new()).collect()),
-            done: vec![Bits::EMPTY; steps],
-            newer: Entered::new(Micros::MIN, steps),
-            older: None,
-            entered: Box::new(Bits::EMPTY),
-            wanted: vec![None; steps],
+            known: Known::new(steps),
+            wanted: (0..steps).map(|_| Wanted::nobody()).collect(),
+            spare: Vec::new(),
         }
     }
 
     /// Whose rows of each step are needed on the day; days come in order.
-    pub(super) fn day(&mut self, at: &InChunk<'_, '_>, place: usize) -> Result<&Did> {
+    pub(super) fn day(&mut self, at: &InChunk<'_, '_>, place: usize) -> Result<&[Wanted]> {
         self.read_until(at, place)?;
-        let Some(today) = self.read.pop_front() else { return Ok(&self.wanted) };
+        let Some(today) = self.read.pop_front() else { return Ok(&[]) };
         self.look_around(place, &today);
-        self.want(&today);
-        self.finish_runs(place, &today);
+        self.step(place, &today);
+        self.spare.extend(today.into_iter().flatten());
         Ok(&self.wanted)
     }
 
@@ -150,11 +149,12 @@ impl<'w> Narrowing<'w> {
             told.insert(low);
             visit(low, events)
         })?;
-        kernels::and_not(&mut self.entered, &told);
+        let entered = &mut self.known.entered;
+        kernels::and_not(entered, &told);
         let at = self.bound.narrow.entries.0;
         let entry = [RowEvent { at, mask: 1, activity: 0, group: 0, number: None }];
         let mut visited = Ok(());
-        kernels::for_each(&self.entered, |low| {
+        kernels::for_each(entered, |low| {
             if visited.is_ok() {
                 visited = visit(low, &entry);
             }
@@ -177,9 +177,10 @@ impl<'w> Narrowing<'w> {
                 if unread.is_empty() {
                     return Ok(None);
                 }
-                let mut bits = Box::new(Bits::EMPTY);
+                let mut bits = self.spare.pop().unwrap_or_else(|| Box::new(Bits::EMPTY));
                 unread.copy_into(&mut bits);
-                self.set.iter().for_each(|set| kernels::and(&mut bits, set));
+                let Some(set) = &self.set else { return Ok(Some(bits)) };
+                kernels::and(&mut bits, set);
                 Ok((!kernels::is_empty(&bits)).then_some(bits))
             });
             self.read.push_back(did.collect::<Result<_>>()?);
@@ -206,12 +207,11 @@ impl<'w> Narrowing<'w> {
             0
         };
         for (reach, bits) in self.back.iter_mut().zip(today) {
-            match &mut reach.window {
-                None => bits.iter().for_each(|bits| kernels::or(&mut reach.all, bits)),
-                Some(window) => {
+            match reach {
+                Reach::All(all) => bits.iter().for_each(|bits| kernels::or(all, bits)),
+                Reach::Near(window) => {
                     bits.iter().for_each(|bits| window.push(key(place), &**bits));
                     window.evict_before(key(first));
-                    window.union_into(&mut reach.all);
                 }
             }
         }
@@ -220,66 +220,17 @@ impl<'w> Narrowing<'w> {
         }
     }
 
-    fn want(&mut self, today: &Did) {
-        let steps = self.bound.narrow.steps;
-        let mut ahead = vec![Bits::EMPTY; if self.ahead.is_some() { steps - 1 } else { 0 }];
-        for (bits, window) in ahead.iter_mut().zip(self.ahead.iter().flatten()) {
-            window.union_into(bits);
-        }
-        let wanted = today.iter().enumerate().map(|(step, did)| {
-            let did = did.as_ref()?;
-            let mut wanted = self.of_use(step, &ahead);
-            self.back[..step].iter().for_each(|reach| kernels::and(&mut wanted, &reach.all));
-            if step == 0 && self.bound.narrow.first_rows {
-                let mut first = did.clone();
-                kernels::and_not(&mut first, &self.entered);
-                kernels::or(&mut wanted, &first);
-            }
-            kernels::and(&mut wanted, did);
-            (!kernels::is_empty(&wanted)).then_some(wanted)
-        });
-        self.wanted = wanted.collect();
-        today[0].iter().for_each(|did| kernels::or(&mut self.entered, did));
-    }
-
-    /// Users who may go on from the step as far as nobody knows yet that they come.
-    fn of_use(&self, step: usize, ahead: &[Bits]) -> Box<Bits> {
-        let mut all = Box::new(Bits::EMPTY);
-        let mut going_on = Bits([u64::MAX; 1_024]);
-        for to in step..self.bound.narrow.steps {
-            if let Some(ahead) = ahead.get(to.wrapping_sub(1)).filter(|_| to > step) {
-                kernels::and(&mut going_on, ahead);
-            }
-            if to > 0 {
-                let mut open = going_on.clone();
-                kernels::and_not(&mut open, &self.done[to]);
-                kernels::or(&mut all, &open);
-            }
-        }
-        all
-    }
-
-    /// Takes in what was certainly done within a window: one step a day.
-    fn finish_runs(&mut self, place: usize, today: &Did) {
+    /// Finds whose rows matter today, and takes in what is certain after it.
+    fn step(&mut self, place: usize, today: &Did) {
         let (span, within_us) = (self.bound.span(place), self.bound.narrow.within_us);
-        for entered in self.older.iter_mut().chain([&mut self.newer]) {
-            if span.end.saturating_sub(entered.start) > within_us {
-                continue;
-            }
-            for (step, did) in today.iter().enumerate().skip(1).rev() {
-                let Some(did) = did else { continue };
-                let mut now = entered.done[step - 1].clone();
-                kernels::and(&mut now, did);
-                kernels::or(&mut self.done[step], &now);
-                entered.done.get_mut(step).into_iter().for_each(|done| kernels::or(done, &now));
-            }
-        }
-        let Some(did) = today[0].as_ref() else { return };
-        if span.end.saturating_sub(self.newer.start) > within_us / 2 {
-            let newer = Entered::new(span.start, self.bound.narrow.steps);
-            self.older = Some(std::mem::replace(&mut self.newer, newer));
-        }
-        kernels::or(&mut self.newer.done[0], did);
+        let did: Vec<&Bits> =
+            today.iter().map(|did| did.as_deref().unwrap_or(&Bits::EMPTY)).collect();
+        let back: Vec<[&Bits; 2]> = self.back.iter().map(Reach::parts).collect();
+        let ahead = self.ahead.as_ref();
+        let ahead = ahead.map(|ahead| ahead.iter().map(Window::parts).collect());
+        let day =
+            Day { did, back, ahead, span, within_us, first_rows: self.bound.narrow.first_rows };
+        self.known.step(&day, &mut self.wanted);
     }
 }
 

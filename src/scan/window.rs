@@ -78,6 +78,12 @@ impl Window {
         }
     }
 
+    /// The users of any day in the queue are in either of these.
+    pub(crate) fn parts(&self) -> [&Bits; 2] {
+        let front = self.front.last().map(|(_, bits)| &**bits);
+        [front, self.back_union.as_deref()].map(|part| part.unwrap_or(&Bits::EMPTY))
+    }
+
     /// Puts the users of any day in the queue into `bits`.
     pub(crate) fn union_into(&self, bits: &mut Bits) {
         match (self.front.last(), &self.back_union) {

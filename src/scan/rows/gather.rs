@@ -10,8 +10,9 @@ use crate::error::Result;
 use crate::event::{Decimal, Number};
 use crate::limits::CHUNK_USERS;
 use crate::scan::kernels;
-use crate::scan::narrow::Narrow;
+use crate::scan::narrow::{Narrow, Wanted};
 use crate::time::Micros;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A row job with its things found in the needs of the scan.
@@ -68,6 +69,40 @@ struct Reading<'b> {
     timed: bool,
 }
 
+/// Rows of some users: each with the place of its user, and the user.
+#[derive(Default)]
+struct Picked {
+    rows: Vec<(u32, u32)>,
+    lows: Vec<u16>,
+}
+
+/// The rows of the wanted ones among these users, who have `counts` rows each, or one.
+///
+/// Whether somebody is wanted is as good as random: to write everybody down and count on only for
+/// those who are costs less than to ask.
+fn picked(users: &[u16], counts: &[u32], wanted: &Bits) -> Picked {
+    let all = counts.iter().fold(users.len(), |all, count| all + *count as usize);
+    let mut picked = Picked { rows: vec![(0, 0); all], lows: vec![0; all] };
+    let (mut next, mut row) = (0, 0u32);
+    let mut counts = counts.iter();
+    for (user, &low) in (0u32..).zip(users) {
+        let count = counts.next().map_or(1, |count| *count);
+        let is_wanted = wanted.contains(low);
+        (picked.rows[next], picked.lows[next]) = ((user, row), low);
+        next += usize::from(is_wanted);
+        if is_wanted && count > 1 {
+            for more in row + 1..row + count {
+                (picked.rows[next], picked.lows[next]) = ((user, more), low);
+                next += 1;
+            }
+        }
+        row += count;
+    }
+    picked.rows.truncate(next);
+    picked.lows.truncate(next);
+    picked
+}
+
 struct Numbers {
     per_user: bool,
     cells: Vec<Cell>,
@@ -94,20 +129,21 @@ impl Gathered {
         &mut self,
         job: &BoundRows,
         day: &DayBlocks<'_, '_>,
-        wanted: &[Option<Box<Bits>>],
+        wanted: &[Wanted],
     ) -> Result<()> {
-        let some = job.filters.iter().zip(wanted).filter(|(_, wanted)| wanted.is_some());
+        let wanted = || job.filters.iter().zip(wanted.iter().map(Wanted::users));
+        let some = wanted().filter(|(_, users)| users.is_some());
         let filters: Vec<usize> = some.map(|(filter, _)| *filter).collect();
         day.each(&filters, &[], &mut |block| {
-            let (mut mask, mut users): (u64, Option<Box<Bits>>) = (0, None);
-            for (bit, (&filter, wanted)) in job.filters.iter().zip(wanted).enumerate() {
-                if !day.grid.wants(filter, block.activity) {
+            let (mut mask, mut users): (u64, Option<Cow<'_, Bits>>) = (0, None);
+            for (bit, (filter, wanted)) in wanted().enumerate() {
+                if !day.grid.wants(*filter, block.activity) {
                     continue;
                 }
                 mask |= 1 << bit;
                 match (&mut users, wanted) {
-                    (Some(users), Some(wanted)) => kernels::or(users, wanted),
-                    (users, wanted) => *users = users.take().or_else(|| wanted.clone()),
+                    (Some(users), Some(wanted)) => kernels::or(users.to_mut(), wanted),
+                    (users, wanted) => *users = users.take().or(wanted.map(Cow::Borrowed)),
                 }
             }
             users.map_or(Ok(()), |users| self.pick(job, day, block, (mask, &users)))
@@ -122,17 +158,7 @@ impl Gathered {
         block: &BlockRows<'_>,
         (mask, wanted): (u64, &Bits),
     ) -> Result<()> {
-        let (users, counts) = (block.block.users(), block.block.counts());
-        let (mut rows, mut lows) = (Vec::with_capacity(users.len()), Vec::new());
-        let mut row = 0u32;
-        for (user, &low) in (0u32..).zip(users) {
-            let end = row + counts.get(user as usize).map_or(1, |count| *count);
-            if wanted.contains(low) {
-                rows.extend((row..end).map(|row| (user, row)));
-                lows.extend((row..end).map(|_| low));
-            }
-            row = end;
-        }
+        let Picked { rows, lows } = picked(block.block.users(), block.block.counts(), wanted);
         if rows.is_empty() {
             return Ok(());
         }
