@@ -42,6 +42,7 @@ pub(crate) struct Bulk<'a> {
     generations: Vec<u64>,
     files: Vec<DayFileEntry>,
     sections: Vec<SectionPlace>,
+    /// Or perhaps committed: its files stay.
     committed: bool,
 }
 
@@ -208,12 +209,14 @@ impl Bulk<'_> {
     /// The commit point is the frame: whatever the durability, it is synced.
     fn install(&mut self, record: InstallRecord) -> Result<()> {
         let body = Body::Install(record);
+        // A frame whose writing fails may be in the log all the same, and names the files: those
+        // that it does not make live are removed by the next open.
+        self.committed = true;
         let sequence = self.state.writing(|state| {
             let sequence = state.append(&body)?;
             state.sync()?;
             Ok(sequence)
         })?;
-        self.committed = true;
         if let Body::Install(record) = body {
             self.state.install(sequence, record);
         }
