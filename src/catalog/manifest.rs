@@ -94,6 +94,12 @@ impl Manifest {
     /// newest (and those that `pinned` names). What cannot be removed stays: it harms nobody.
     pub(crate) fn publish(&self, fs: &dyn Fs, root: &Path, pinned: &[u64]) -> Result<()> {
         let bytes = record::seal(&MAGIC, FORMAT_VERSION, self);
+        #[cfg(test)]
+        if fs.planted() == Some(crate::fs::simulated::Bug::OldManifestFirst) {
+            for number in numbers(fs, root)? {
+                let _ = fs.remove(&manifest_path(root, number));
+            }
+        }
         NewFile::write(fs, &manifest_path(root, self.number), |file| file.append(&bytes))?;
         let older = numbers(fs, root)?;
         let keep_from = older.len().saturating_sub(2);

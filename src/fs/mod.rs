@@ -51,6 +51,11 @@ pub(crate) trait Fs: Send + Sync + Debug {
     /// The operating system lets go of it when the holder dies. The locked file has this name when
     /// the lock is taken, even where another removes files of this name under its own lock.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>>;
+    /// A mistake to make, so that tests can show that it is found.
+    #[cfg(test)]
+    fn planted(&self) -> Option<simulated::Bug> {
+        None
+    }
 }
 
 /// A file being written, from its start or from the end it was opened at. Never read back.

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod crash;
+mod planted;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 pub(crate) use crash::Random;
+pub(crate) use planted::Bug;
 
 /// The simulated disk; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +40,7 @@ struct Inner {
     /// The state before each operation, with the trace's length, once `remember` was called.
     history: Option<Vec<(State, usize)>>,
     violations: Vec<String>,
+    planted: Option<Bug>,
 }
 
 /// What happened, in order; failed operations are left out.
@@ -150,14 +153,16 @@ impl SimulatedFs {
         let now = (inner.state.clone(), inner.trace.len());
         let (state, events) = at.cloned().unwrap_or(now);
         let trace = inner.trace[..events].to_vec();
-        SimulatedFs::with(Inner { state, trace, ..Inner::default() })
+        let planted = inner.planted;
+        SimulatedFs::with(Inner { state, trace, planted, ..Inner::default() })
     }
 
     /// Another process's view after this one was killed: nothing is lost, locks are free.
     pub(crate) fn kill(&self) -> SimulatedFs {
-        let mut state = self.inner.lock().unwrap().state.clone();
+        let inner = self.inner.lock().unwrap();
+        let (mut state, planted) = (inner.state.clone(), inner.planted);
         state.locks.clear();
-        SimulatedFs::with(Inner { state, ..Inner::default() })
+        SimulatedFs::with(Inner { state, planted, ..Inner::default() })
     }
 
     /// Changes a file's bytes behind everyone's back, durably: bit rot.
@@ -295,7 +300,14 @@ impl Fs for SimulatedFs {
         self.whole(Event::Remove(path.into()), |state| state.remove(path))
     }
 
+    fn planted(&self) -> Option<Bug> {
+        self.inner.lock().unwrap().planted
+    }
+
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        if self.planted().is_some_and(|bug| bug.skips_sync_dir(dir)) {
+            return Ok(());
+        }
         self.changing(|state, fault| {
             let node = state.find(dir)?;
             let folder = state.dir(node)?;
@@ -353,6 +365,9 @@ impl WriteFile for SimulatedFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        if self.disk.planted().is_some_and(|bug| bug.skips_sync(&self.path)) {
+            return Ok(());
+        }
         self.disk.changing(|state, fault| {
             let file = state.file(self.node)?;
             match fault {

@@ -34,6 +34,8 @@ impl State {
             let log = state.new_log()?;
             state.draft.manifest.applied = state.sequence;
             state.draft.manifest.wal_from = log.number();
+            #[cfg(test)]
+            state.make_mistakes(&log);
             state.publish(&[])?;
             state.start_anew(log, ledgers);
             Ok(())
@@ -44,6 +46,18 @@ impl State {
     /// those that were replaced can go. An import replaces large ones.
     pub(crate) fn publish_again(&mut self) -> Result<()> {
         self.writing(|state| state.publish(&[]))
+    }
+
+    #[cfg(test)]
+    fn make_mistakes(&mut self, log: &wal::WalWriter) {
+        use crate::fs::simulated::Bug;
+        match self.env.fs.planted() {
+            Some(Bug::LogCutEarly) => {
+                wal::cut(&*self.env.fs, &wal_dir(&self.root), log.number()).unwrap_or_default();
+            }
+            Some(Bug::OneFrameTooMany) => self.draft.manifest.applied += 1,
+            _ => {}
+        }
     }
 
     /// All files of the flush, each durable with its name.
@@ -134,6 +148,11 @@ impl State {
     fn write_ledger(&mut self) -> Result<Vec<Arc<LedgerFile>>> {
         let mut ledgers = self.batches.ledgers().to_vec();
         let entries = self.batches.unflushed();
+        #[cfg(test)]
+        let entries = match self.env.fs.planted() {
+            Some(crate::fs::simulated::Bug::BatchesForgotten) => Vec::new(),
+            _ => entries,
+        };
         if entries.is_empty() {
             return Ok(ledgers);
         }

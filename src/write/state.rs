@@ -129,7 +129,13 @@ impl State {
     /// failed sync is never tried again, as the system may have dropped what it could not write.
     pub(crate) fn writing<T>(&mut self, act: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
         self.alive()?;
-        act(self).inspect_err(|e| self.broken = Some(e.to_string()))
+        let done = act(self);
+        #[cfg(test)]
+        if self.env.fs.planted() == Some(crate::fs::simulated::Bug::FailedSyncForgotten) {
+            self.log.iter_mut().for_each(WalWriter::forget_failure);
+            return done;
+        }
+        done.inspect_err(|e| self.broken = Some(e.to_string()))
     }
 
     pub(crate) fn database(&self) -> u128 {

@@ -9,9 +9,19 @@ use std::collections::BTreeSet;
 
 /// Writes the events of each day to a file of its own, as an import does.
 pub(super) fn import(db: &Db, id: Option<&str>, events: &[Event], replace: Replace) -> Option<u64> {
-    let writer = db.writer().unwrap();
-    let mut bulk = match writer.bulk(id).unwrap() {
-        BulkStart::Repeated(_) => return None,
+    try_import(db, id, events, replace).unwrap()
+}
+
+/// How many rows were replaced; `None` where the import was known.
+pub(super) fn try_import(
+    db: &Db,
+    id: Option<&str>,
+    events: &[Event],
+    replace: Replace,
+) -> Result<Option<u64>> {
+    let writer = db.writer()?;
+    let mut bulk = match writer.bulk(id)? {
+        BulkStart::Repeated(_) => return Ok(None),
         BulkStart::Ready(bulk) => bulk,
     };
     let mut days: BTreeMap<Day, DayRows> = BTreeMap::new();
@@ -20,14 +30,14 @@ pub(super) fn import(db: &Db, id: Option<&str>, events: &[Event], replace: Repla
     }
     let sequence = bulk.sequence();
     for (day, rows) in &days {
-        let built = crate::day::build::build_section(bulk.calendar().span(*day), rows).unwrap();
-        let (mut file, generation) = bulk.day_file().unwrap();
-        file.add(&built, sequence, sequence).unwrap();
-        bulk.add_file(file, generation).unwrap();
+        let built = crate::day::build::build_section(bulk.calendar().span(*day), rows)?;
+        let (mut file, generation) = bulk.day_file()?;
+        file.add(&built, sequence, sequence)?;
+        bulk.add_file(file, generation)?;
     }
     let counts = BulkCounts { accepted: events.len() as u64, ..Default::default() };
-    let removed = bulk.commit(counts, replace).unwrap();
-    Some(removed.values().flat_map(|day| day.values()).sum())
+    let removed = bulk.commit(counts, replace)?;
+    Ok(Some(removed.values().flat_map(|day| day.values()).sum()))
 }
 
 fn add(bulk: &mut Bulk<'_>, days: &mut BTreeMap<Day, DayRows>, event: &Event) {

@@ -1,7 +1,7 @@
 //! What a crash leaves.
 
 use super::state::{Change, FileNode, NameChange, Node, ROOT, State};
-use super::{Inner, SimulatedFs};
+use super::{Bug, Inner, SimulatedFs};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl SimulatedFs {
     /// A disk as the power's going may leave it: seed 0 loses all that was not synced, seed 1
     /// nothing, any other chooses by chance. The new disk has no locks, faults or trace.
     pub(crate) fn crash(&self, seed: u64) -> SimulatedFs {
-        let mut state = self.inner.lock().unwrap().state.clone();
+        let (mut state, planted) = self.now();
         let stamps = state.stamps();
         let mut random = Random(seed);
         let fates = match seed {
@@ -56,12 +56,17 @@ impl SimulatedFs {
             _ => choose(&stamps, &mut random),
         };
         state.crash(&fates, &mut random);
-        SimulatedFs::with(Inner { state, ..Inner::default() })
+        SimulatedFs::with(Inner { state, planted, ..Inner::default() })
+    }
+
+    fn now(&self) -> (State, Option<Bug>) {
+        let inner = self.inner.lock().unwrap();
+        (inner.state.clone(), inner.planted)
     }
 
     /// All subsets of up to 10 unsynced changes and 16 samples; of more changes 64 samples.
     pub(crate) fn crashes(&self) -> Vec<SimulatedFs> {
-        let before = self.inner.lock().unwrap().state.clone();
+        let (before, planted) = self.now();
         let stamps = before.stamps();
         if stamps.len() > SUBSET_CHANGES_MAX {
             return (0..SAMPLES).map(|seed| self.crash(seed)).collect();
@@ -71,7 +76,7 @@ impl SimulatedFs {
             let fates = kept.map(|(_, stamp)| (*stamp, Fate::Kept)).collect();
             let mut state = before.clone();
             state.crash(&fates, &mut Random(0));
-            SimulatedFs::with(Inner { state, ..Inner::default() })
+            SimulatedFs::with(Inner { state, planted, ..Inner::default() })
         };
         let torn = (0..SAMPLES / 4).filter(|_| !stamps.is_empty()).map(|seed| self.crash(seed + 2));
         (0..1 << stamps.len()).map(subset).chain(torn).collect()
