@@ -1,6 +1,7 @@
 //! Rows of a day to the bytes of a section.
 
 use super::amounts;
+use super::coded::CodedColumn;
 use super::column::{self, Context, Texts};
 use super::crowds::Crowds;
 use super::firsts::Times;
@@ -10,11 +11,11 @@ use super::format::{
     SECTION_MAGIC, SectionFooter,
 };
 use super::index::{IndexGroup, index_of};
-use super::laid::Laid;
+use super::laid::Unlaid;
 use super::layout::{Block, Layout};
 use super::names;
 use super::pages::{self, PageParts, PagePlan};
-use super::rows::{Cell, Column, DayRows};
+use super::rows::{Cell, DayRows};
 use super::summary::{ActivityTotals, SectionTotals};
 use crate::codec::bits::{ARRAY_MAX, Container};
 use crate::codec::ranks::{self, RanksKind};
@@ -33,15 +34,25 @@ pub(crate) struct BuiltSection {
 
 /// Builds a section of rows in any order. Pure; runs on any thread.
 pub(crate) fn build_section(span: DaySpan, rows: &DayRows) -> Result<BuiltSection> {
-    check(span, rows)?;
+    build_coded(span, rows, &[])
+}
+
+/// Builds a section of rows in any order, some properties of which come as codes.
+pub(crate) fn build_coded(
+    span: DaySpan,
+    rows: &DayRows,
+    coded: &[CodedColumn],
+) -> Result<BuiltSection> {
+    check(span, rows, coded)?;
     let layout = Layout::of(rows);
-    if layout.activities.len() > SECTION_NAMES_MAX || rows.columns.len() > SECTION_NAMES_MAX {
-        let (names, limit) = (layout.activities.len().max(rows.columns.len()), SECTION_NAMES_MAX);
+    let properties = rows.columns.len() + coded.len();
+    if layout.activities.len() > SECTION_NAMES_MAX || properties > SECTION_NAMES_MAX {
+        let (names, limit) = (layout.activities.len().max(properties), SECTION_NAMES_MAX);
         return Err(limit_error(span, format!("{names} activities or properties; {limit} fit")));
     }
     let mut section = Builder::new(rows, &layout);
     section.write_times();
-    section.write_columns();
+    section.write_columns(coded);
     if section.text_bytes > u64::from(u32::MAX) {
         return Err(limit_error(span, "more than 4 GiB of distinct texts".to_string()));
     }
@@ -57,7 +68,7 @@ fn limit_error(span: DaySpan, what: String) -> Error {
     Error::new(ErrorKind::Limit, format!("a section of day {}: {what}", span.day))
 }
 
-fn check(span: DaySpan, rows: &DayRows) -> Result<()> {
+fn check(span: DaySpan, rows: &DayRows, coded: &[CodedColumn]) -> Result<()> {
     if rows.len() > SECTION_ROWS_MAX {
         let what = format!("{} rows; {SECTION_ROWS_MAX} fit, split them", rows.len());
         return Err(limit_error(span, what));
@@ -66,7 +77,7 @@ fn check(span: DaySpan, rows: &DayRows) -> Result<()> {
     let checked = match rows.check() {
         Ok(()) if rows.is_empty() => Err("no rows".to_string()),
         Ok(()) if !in_day => Err("a time that is not within the day".to_string()),
-        checked => checked,
+        checked => checked.and_then(|()| coded.iter().try_for_each(|column| column.check(rows))),
     };
     checked.map_err(|what| Error::input(format!("a section of day {}: {what}", span.day)))
 }
@@ -141,28 +152,29 @@ impl<'a> Builder<'a> {
     }
 
     /// Columns of all pages into the arena, one property after the other.
-    fn write_columns(&mut self) {
+    fn write_columns(&mut self, coded: &[CodedColumn]) {
         let rows = self.rows;
-        let mut columns: Vec<&Column> = rows.columns.iter().collect();
-        columns.sort_unstable_by_key(|column| rows.strings.get(column.name));
+        let columns = rows.columns.iter().map(Unlaid::Plain);
+        let mut columns: Vec<_> = columns.chain(coded.iter().map(Unlaid::Coded)).collect();
+        columns.sort_unstable_by_key(|column| rows.strings.get(column.name()));
         let mut codes = vec![u32::MAX; rows.strings.len()];
         for (column, property) in columns.into_iter().zip(0u16..) {
-            self.properties.push(column.name);
+            self.properties.push(column.name());
             self.write_column(property, column, &mut codes);
         }
     }
 
     /// `codes`: scratch, one for each string of the rows.
-    fn write_column(&mut self, property: u16, column: &Column, codes: &mut [u32]) {
+    fn write_column(&mut self, property: u16, column: Unlaid<'_>, codes: &mut [u32]) {
         let (rows, layout) = (self.rows, self.layout);
-        let plan = super::texts::plan(&column.cells, &rows.strings, codes);
+        let plan = column.texts(&rows.strings, codes);
         self.text_bytes +=
             plan.coded.iter().map(|&c| rows.strings.get(c).len() as u64).sum::<u64>();
         self.texts.extend_from_slice(&plan.coded);
         self.text_starts.push(self.texts.len() as u32);
         let texts = if plan.plain { Texts::Plain(&rows.strings) } else { Texts::Coded(codes) };
         let context = Context { texts, wide: &rows.wide };
-        let laid = Laid::of(column, &layout.order, rows.strings.len());
+        let laid = column.laid(&layout.order, rows.strings.len());
         amounts::append(property, layout, &laid, &rows.wide, &mut self.amounts);
         let agreed = self.crowds.agreed(layout, &laid);
         for (part, cells) in self.shared.iter_mut().zip(&agreed) {

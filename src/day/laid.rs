@@ -4,9 +4,11 @@
 //! where cells of sixteen do not, when they are fetched in an order that jumps all over the rows;
 //! and they are quick to compare.
 
+use super::coded::CodedColumn;
 use super::column::same;
 use super::datum::KindSet;
-use super::rows::{Cell, Column};
+use super::rows::{Cell, Column, Strings};
+use super::texts::{self, TextPlan};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -19,6 +21,45 @@ pub(crate) struct Laid {
 
 /// Stands for no key.
 pub(crate) const NO_KEY: u32 = u32::MAX;
+
+/// A property's cells in the order of the input.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Unlaid<'a> {
+    Plain(&'a Column),
+    Coded(&'a CodedColumn),
+}
+
+impl Unlaid<'_> {
+    /// The property's name.
+    pub(crate) fn name(&self) -> u32 {
+        match self {
+            Unlaid::Plain(column) => column.name,
+            Unlaid::Coded(column) => column.name,
+        }
+    }
+
+    /// How the property's texts are to be stored.
+    pub(crate) fn texts(&self, strings: &Strings, codes: &mut [u32]) -> TextPlan {
+        match self {
+            Unlaid::Plain(column) => {
+                texts::plan(column.cells.iter().map(|cell| (*cell, 1)), strings, codes)
+            }
+            Unlaid::Coded(column) => texts::plan(column.counts(), strings, codes),
+        }
+    }
+
+    /// Row `i` is row `order[i]` of the column. `strings`: how many codes texts can have.
+    pub(crate) fn laid(&self, order: &[u32], strings: usize) -> Laid {
+        match self {
+            Unlaid::Plain(column) => Laid::of(column, order, strings),
+            Unlaid::Coded(column) => {
+                let code = |row: &u32| column.codes.get(*row as usize).copied().unwrap_or_default();
+                let codes = order.iter().map(code).collect();
+                Laid { codes: Some(codes), cells: column.values().to_vec() }
+            }
+        }
+    }
+}
 
 impl Laid {
     /// Row `i` is row `order[i]` of the column. `strings`: how many codes texts can have.

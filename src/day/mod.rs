@@ -3,6 +3,7 @@
 mod amounts;
 pub(crate) mod block;
 pub(crate) mod build;
+pub(crate) mod coded;
 mod column;
 mod crowds;
 pub(crate) mod datum;

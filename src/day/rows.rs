@@ -68,6 +68,15 @@ pub(crate) struct DayRows {
 }
 
 impl Cell {
+    /// The cell among other rows: texts have other codes there, and wide values follow `wide` more.
+    pub(super) fn moved(self, recode: impl Fn(u32) -> u32, wide: u32) -> Cell {
+        match self {
+            Cell::Text(code) => Cell::Text(recode(code)),
+            Cell::WideDecimal(scale, index) => Cell::WideDecimal(scale, index + wide),
+            other => other,
+        }
+    }
+
     /// The number, if it is one; `wide`: where unscaled values beyond 64 bits are.
     #[inline]
     pub(crate) fn number(self, wide: &[i128]) -> Option<Number> {
@@ -153,20 +162,25 @@ impl DayRows {
 
     /// Appends the other's rows after these, re-coding strings.
     pub(crate) fn append(&mut self, other: &DayRows) {
-        let codes: Vec<u32> = (0..other.strings.len() as u32)
-            .map(|c| self.strings.code(other.strings.get(c)))
-            .collect();
+        let codes = self.recoded(other);
+        self.append_recoded(other, &codes);
+    }
+
+    /// By code of the other's strings: the code of the same string here, new at first sight.
+    pub(super) fn recoded(&mut self, other: &DayRows) -> Vec<u32> {
+        let strings = &mut self.strings;
+        (0..other.strings.len() as u32).map(|c| strings.code(other.strings.get(c))).collect()
+    }
+
+    /// Appends the other's rows after these. `codes`: of `recoded`.
+    pub(super) fn append_recoded(&mut self, other: &DayRows, codes: &[u32]) {
         let recode = |code: u32| codes.get(code as usize).copied().unwrap_or(u32::MAX);
         let (rows, wide) = (self.len(), self.wide.len() as u32);
         for from in &other.columns {
             let column = self.column(recode(from.name));
             let cells = &mut self.columns[column].cells;
             cells.resize(rows, Cell::Null);
-            cells.extend(from.cells.iter().map(|&cell| match cell {
-                Cell::Text(code) => Cell::Text(recode(code)),
-                Cell::WideDecimal(scale, index) => Cell::WideDecimal(scale, index + wide),
-                other => other,
-            }));
+            cells.extend(from.cells.iter().map(|&cell| cell.moved(recode, wide)));
         }
         self.users.extend_from_slice(&other.users);
         self.activities.extend(other.activities.iter().map(|&code| recode(code)));
@@ -237,15 +251,15 @@ impl DayRows {
                 Some(true) => return Err(format!("the column {} occurs twice", column.name)),
                 Some(seen) => *seen = true,
             }
+            if column.cells.len() > rows {
+                return Err(format!("{} cells in {rows} rows", column.cells.len()));
+            }
             self.check_cells(&column.cells)?;
         }
         self.check_texts()
     }
 
-    fn check_cells(&self, cells: &[Cell]) -> Result<(), String> {
-        if cells.len() > self.len() {
-            return Err(format!("{} cells in {} rows", cells.len(), self.len()));
-        }
+    pub(super) fn check_cells(&self, cells: &[Cell]) -> Result<(), String> {
         let wrong = cells.iter().find(|&&cell| match cell {
             Cell::Null | Cell::Bool(_) | Cell::Integer(_) => false,
             Cell::Decimal(scale, _) => scale > DECIMAL_SCALE_MAX,

@@ -11,20 +11,25 @@ pub(crate) struct TextPlan {
     pub(crate) plain: bool,
 }
 
-/// Chooses the smaller of dictionary and plain texts. `codes` has an entry of `u32::MAX` for every
-/// string; those of the dictionary's become positions in it.
-pub(crate) fn plan(cells: &[Cell], strings: &Strings, codes: &mut [u32]) -> TextPlan {
+/// Chooses the smaller of dictionary and plain texts. `cells`: each with how many rows have it.
+/// `codes` has an entry of `u32::MAX` for every string; those of the dictionary's become positions
+/// in it.
+pub(crate) fn plan(
+    cells: impl Iterator<Item = (Cell, u32)>,
+    strings: &Strings,
+    codes: &mut [u32],
+) -> TextPlan {
     // First `codes` counts how often each string occurs, starting from `u32::MAX`.
     let mut distinct: Vec<u32> = Vec::new();
     let mut values = 0u64;
-    for cell in cells {
-        let Cell::Text(code) = *cell else { continue };
+    for (cell, rows) in cells {
+        let Cell::Text(code) = cell else { continue };
         let Some(count) = codes.get_mut(code as usize) else { continue };
         if *count == u32::MAX {
             distinct.push(code);
         }
-        *count = count.wrapping_add(1);
-        values += 1;
+        *count = count.wrapping_add(rows);
+        values += u64::from(rows);
     }
     let (mut once, mut all, mut longest) = (0u64, 0u64, 0u64);
     for &code in &distinct {
@@ -72,7 +77,8 @@ mod tests {
         let mut cells: Vec<Cell> = texts.iter().map(cell).collect();
         cells.push(Cell::Null);
         let mut codes = vec![u32::MAX; strings.len()];
-        let plan = plan(&cells, &strings, &mut codes);
+        let cells = cells.into_iter().map(|cell| (cell, 1));
+        let plan = plan(cells, &strings, &mut codes);
         let text = |&code: &u32| String::from_utf8_lossy(strings.get(code)).into_owned();
         let coded = plan.coded.iter().map(text).collect();
         (plan, coded, codes)

@@ -6,6 +6,7 @@ use super::options::ValueType;
 use super::parquet::{Cells, Column, TableBlock, decimal};
 use super::rejects::Refused;
 use super::table::{ParsedTable, Recoded, TableRows};
+use crate::day::coded::CodedColumn;
 use crate::day::rows::{self, Cell, DayRows, NO_USER};
 use crate::error::{Error, Result};
 use crate::event::{Value, check_id, check_name};
@@ -16,6 +17,9 @@ use crate::time::{Day, Micros};
 use crate::users::DistinctIds;
 use std::collections::BTreeMap;
 use std::ops::Range;
+
+/// Numbers that no more than one in so many rows has come as codes.
+const RARE_ROWS: usize = 4;
 
 /// Why rows of a batch were refused: the first reason of each.
 struct Refusals {
@@ -122,11 +126,11 @@ pub(super) fn parse(
     let mut properties = Vec::new();
     for property in &columns.properties {
         let column = of(property.index)?;
-        if add_property(&column, (columns, property), &mut whole.rows, &mut refusals) {
+        if add_property(&column, (columns, property), &mut whole, &mut refusals) {
             properties.push(property.code);
         }
     }
-    refuse_crowded(&whole.rows, &mut refusals);
+    refuse_crowded(&whole, &mut refusals);
     // Last, so that only rows that are kept make users.
     let mut ids = DistinctIds::new(maker.settings.id_seed);
     whole.rows.users = users(&of(columns.user)?, &mut ids, &mut refusals);
@@ -173,18 +177,45 @@ fn activities(
 fn add_property(
     column: &Column<'_>,
     (columns, property): (&Columns, &PropertyColumn),
-    rows: &mut DayRows,
+    whole: &mut TableRows,
     refusals: &mut Refusals,
 ) -> bool {
-    let mut scratch = String::new();
     let name = columns.names.get(property.index).map_or("", String::as_str);
-    let plain = if property.of.is_none() { plain_cells(column) } else { None };
-    let cells = plain.unwrap_or_else(|| {
-        refusals.each_code(column, |row| {
-            cell(column, property.of, row, rows, &mut scratch)
-                .map_err(|e| format!("column {}: {e}", columns.quoted(property.index)))
-        })
-    });
+    let rows = &mut whole.rows;
+    let mut scratch = String::new();
+    let mut cell = |row: usize, rows: &mut DayRows| {
+        cell(column, property.of, row, rows, &mut scratch)
+            .map_err(|e| format!("column {}: {e}", columns.quoted(property.index)))
+    };
+    let numbers = if property.of.is_none() { numbers(column) } else { None };
+    let codes = match numbers {
+        Some(Numbers::Plain(cells)) => return add_cells(cells, name, rows),
+        None if column.codes() == 0 => {
+            return add_cells(refusals.each(|row| cell(row, rows)), name, rows);
+        }
+        Some(Numbers::Rare(values)) => Some(values),
+        None => None,
+    };
+    let mut coded = CodedColumn::new(rows.strings.code(name.as_bytes()));
+    // A batch has fewer rows than there are codes.
+    coded.codes = match codes {
+        Some(values) => {
+            let mut codes = vec![0; refusals.is_refused.len()];
+            for (row, value) in values {
+                codes[row] = coded.code(value).unwrap_or_default();
+            }
+            codes
+        }
+        None => refusals.each_code(column, |row| {
+            cell(row, rows).map(|cell| coded.code(cell).unwrap_or_default())
+        }),
+    };
+    let has_some = coded.has_some();
+    whole.coded.extend(has_some.then_some(coded));
+    has_some
+}
+
+fn add_cells(cells: Vec<Cell>, name: &str, rows: &mut DayRows) -> bool {
     let has_some = cells.iter().any(|cell| *cell != Cell::Null);
     if has_some {
         let name = rows.strings.code(name.as_bytes());
@@ -193,8 +224,14 @@ fn add_property(
     has_some
 }
 
-/// The cells of a column of numbers that can all be kept.
-fn plain_cells(column: &Column<'_>) -> Option<Vec<Cell>> {
+/// A column of numbers that can all be kept.
+enum Numbers {
+    Plain(Vec<Cell>),
+    /// Of the few rows that have one.
+    Rare(Vec<(usize, Cell)>),
+}
+
+fn numbers(column: &Column<'_>) -> Option<Numbers> {
     match &column.cells {
         Cells::Float(values) => {
             let is_kept = |(row, value): (usize, &f64)| value.is_finite() || column.is_null(row);
@@ -206,12 +243,18 @@ fn plain_cells(column: &Column<'_>) -> Option<Vec<Cell>> {
     }
 }
 
-fn unless_null<T: Copy>(column: &Column<'_>, values: &[T], of: impl Fn(T) -> Cell) -> Vec<Cell> {
-    let cell = |(row, value): (usize, &T)| match column.is_null(row) {
-        true => Cell::Null,
-        false => of(*value),
+fn unless_null<T: Copy>(column: &Column<'_>, values: &[T], of: impl Fn(T) -> Cell) -> Numbers {
+    let Some(valid) = column.valid() else {
+        return Numbers::Plain(values.iter().map(|value| of(*value)).collect());
     };
-    values.iter().enumerate().map(cell).collect()
+    let cells = values.iter().zip(valid);
+    let some = valid.iter().filter(|valid| **valid).count();
+    if RARE_ROWS * some > values.len() {
+        let cell = |(value, valid): (&T, &bool)| if *valid { of(*value) } else { Cell::Null };
+        return Numbers::Plain(cells.map(cell).collect());
+    }
+    let some = cells.enumerate().filter(|(_, (_, valid))| **valid);
+    Numbers::Rare(some.map(|(row, (value, _))| (row, of(*value))).collect())
 }
 
 /// The cell of a row: null where it has no value.
@@ -272,12 +315,14 @@ fn text_cell(text: &str, rows: &mut DayRows) -> Refused<Cell> {
 }
 
 /// Refuses rows with too many properties.
-fn refuse_crowded(rows: &DayRows, refusals: &mut Refusals) {
-    if rows.columns.len() <= PROPERTIES_PER_EVENT_MAX {
+fn refuse_crowded(whole: &TableRows, refusals: &mut Refusals) {
+    let TableRows { rows: DayRows { columns, .. }, coded, .. } = whole;
+    if columns.len() + coded.len() <= PROPERTIES_PER_EVENT_MAX {
         return;
     }
     refusals.each(|row| {
-        let cells = rows.columns.iter().filter(|column| column.cell(row) != Cell::Null).count();
+        let plain = columns.iter().filter(|column| column.cell(row) != Cell::Null).count();
+        let cells = plain + coded.iter().filter(|column| column.cell(row) != Cell::Null).count();
         match cells {
             0..=PROPERTIES_PER_EVENT_MAX => Ok(()),
             _ => Err(format!("{cells} properties; at most {PROPERTIES_PER_EVENT_MAX} are kept")),
@@ -289,6 +334,12 @@ fn refuse_crowded(rows: &DayRows, refusals: &mut Refusals) {
 fn users(column: &Column<'_>, ids: &mut DistinctIds, refusals: &mut Refusals) -> Vec<u32> {
     let mut scratch = String::new();
     let is_checked = column.are_ids(USER_ID_BYTES_MAX);
+    if is_checked
+        && refusals.reasons.is_empty()
+        && let Some(texts) = column.all_texts()
+    {
+        return ids.add_all(texts);
+    }
     refusals.each(|row| {
         let id = column.text(row, &mut scratch)?.unwrap_or_default();
         if !is_checked {

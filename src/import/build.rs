@@ -2,7 +2,8 @@
 
 use super::partition::{Part, Piece, Spill};
 use super::rows::{RowCell, RowReader, Shared, Text};
-use crate::day::build::{BuiltSection, build_section};
+use crate::day::build::{BuiltSection, build_coded};
+use crate::day::coded::SectionRows;
 use crate::day::rows::{Cell, DayRows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Decimal;
@@ -53,7 +54,7 @@ pub(super) fn build_part(job: PartJob, shared: &Shared) -> Result<Built> {
         };
         for piece in part.pieces {
             match piece {
-                Piece::Table(rows) => rows.add_to(&mut decoder.rows, &mut is_new)?,
+                Piece::Table(rows) => rows.add_to(&mut decoder.section, &mut is_new)?,
                 Piece::Encoded(bytes) => decoder.decode(&bytes, &mut is_new)?,
                 Piece::Spilled(start, length) => {
                     let spill = spill.as_ref().ok_or_else(damaged)?;
@@ -61,10 +62,11 @@ pub(super) fn build_part(job: PartJob, shared: &Shared) -> Result<Built> {
                 }
             }
         }
-        decoder.rows
+        decoder.section
     };
     drop(turn);
-    let built = if rows.is_empty() { None } else { Some(build_section(span, &rows)?) };
+    let SectionRows { rows, coded } = rows;
+    let built = if rows.is_empty() { None } else { Some(build_coded(span, &rows, &coded)?) };
     let section = built.map(|built| DaySection { built, is_cut });
     Ok(Built { section, rows: count, duplicates })
 }
@@ -81,7 +83,7 @@ fn is_stored(stored: Option<&StoredSections>, id: u128) -> Result<bool> {
 /// Encoded rows back to the columns of a day.
 struct Decoder<'a> {
     shared: &'a Shared,
-    rows: DayRows,
+    section: SectionRows,
     /// By shared code: the day's code.
     texts: Vec<Option<u32>>,
     /// By shared code: the day's column.
@@ -97,7 +99,8 @@ impl<'a> Decoder<'a> {
             times: Vec::with_capacity(count),
             ..DayRows::default()
         };
-        Decoder { shared, rows, texts: Vec::new(), columns: Vec::new() }
+        let section = SectionRows { rows, ..SectionRows::default() };
+        Decoder { shared, section, texts: Vec::new(), columns: Vec::new() }
     }
 
     /// Decodes all rows, but for those whose insert id `is_new` refuses.
@@ -109,12 +112,12 @@ impl<'a> Decoder<'a> {
                     while reader.cell().ok_or_else(damaged)?.is_some() {}
                     continue;
                 }
-                self.rows.insert_ids.push(id);
+                self.section.rows.insert_ids.push(id);
             }
             let activity = self.text(head.activity);
-            self.rows.users.push(user);
-            self.rows.activities.push(activity);
-            self.rows.times.push(head.time);
+            self.section.rows.users.push(user);
+            self.section.rows.activities.push(activity);
+            self.section.rows.times.push(head.time);
             while let Some((property, cell)) = reader.cell().ok_or_else(damaged)? {
                 self.cell(property, cell)?;
             }
@@ -128,14 +131,14 @@ impl<'a> Decoder<'a> {
             RowCell::Integer(value) => Cell::Integer(value),
             RowCell::Decimal(scale, unscaled) => match i64::try_from(unscaled) {
                 Ok(unscaled) => Cell::Decimal(scale, unscaled),
-                Err(_) => self.rows.decimal_cell(Decimal::new(unscaled, scale)?),
+                Err(_) => self.section.rows.decimal_cell(Decimal::new(unscaled, scale)?),
             },
             RowCell::Float(value) => Cell::Float(value),
             RowCell::Text(text) => Cell::Text(self.text(text)),
         };
         let column = self.column(property);
-        let before = self.rows.len() - 1;
-        if let Some(column) = self.rows.columns.get_mut(column) {
+        let before = self.section.rows.len() - 1;
+        if let Some(column) = self.section.rows.columns.get_mut(column) {
             column.cells.resize(before, Cell::Null);
             column.cells.push(cell);
         }
@@ -144,9 +147,9 @@ impl<'a> Decoder<'a> {
 
     fn text(&mut self, text: Text<'_>) -> u32 {
         match text {
-            Text::Bytes(bytes) => self.rows.strings.code(bytes),
+            Text::Bytes(bytes) => self.section.rows.strings.code(bytes),
             Text::Code(code) => {
-                let (shared, strings) = (self.shared, &mut self.rows.strings);
+                let (shared, strings) = (self.shared, &mut self.section.rows.strings);
                 let code_of = || shared.with_text(code, |text| strings.code(text));
                 *known(&mut self.texts, code).get_or_insert_with(code_of)
             }
@@ -154,10 +157,11 @@ impl<'a> Decoder<'a> {
     }
 
     fn column(&mut self, property: u32) -> usize {
-        let (shared, rows) = (self.shared, &mut self.rows);
+        let (shared, section) = (self.shared, &mut self.section);
         *known(&mut self.columns, property).get_or_insert_with(|| {
-            let name = shared.with_property(property, |name| rows.strings.code(name));
-            rows.column(name)
+            let strings = &mut section.rows.strings;
+            let name = shared.with_property(property, |name| strings.code(name));
+            section.make_plain(name)
         })
     }
 }

@@ -291,7 +291,9 @@ impl<'a> Column<'a> {
             }
             _ => return None,
         };
-        Some(Column { valid: array.nulls().map(|nulls| nulls.iter().collect()), cells })
+        // Files say of most columns that values may be missing, where none is.
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        Some(Column { valid: nulls.map(|nulls| nulls.iter().collect()), cells })
     }
 
     /// The cell's code in a column of codes.
@@ -311,6 +313,14 @@ impl<'a> Column<'a> {
             Cells::Codes(codes, _) if self.valid.is_none() => Some(codes.values()),
             _ => None,
         }
+    }
+
+    /// The texts of all rows, in a column of texts where every row has one.
+    pub(super) fn all_texts(&self) -> Option<impl Iterator<Item = &[u8]>> {
+        let Cells::Text(array) = &self.cells else { return None };
+        let (bytes, ends) = (array.value_data(), array.value_offsets());
+        let text = |ends: &[i32]| bytes.get(ends[0] as usize..ends[1] as usize).unwrap_or_default();
+        self.valid.is_none().then(|| ends.windows(2).map(text))
     }
 
     /// The cell as text, for ids, names and forced types.
@@ -355,6 +365,11 @@ impl<'a> Column<'a> {
             Cells::Day(values) => Ok(times.zone().day_start(values[row])),
             _ => times.read(self.text(row, scratch)?.unwrap_or_default().as_bytes()),
         }
+    }
+
+    /// Of each row: has it a value? `None`: all have.
+    pub(super) fn valid(&self) -> Option<&[bool]> {
+        self.valid.as_deref()
     }
 
     pub(super) fn is_null(&self, row: usize) -> bool {

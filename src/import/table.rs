@@ -1,6 +1,7 @@
 //! Rows of a table as columns, from a batch of one to a day's section.
 
 use super::rows::{RowCell, RowHead, Shared, Text, end_row, put_cell, put_head};
+use crate::day::coded::{CodedColumn, SectionRows};
 use crate::day::rows::{Cell, Column, DayRows};
 use crate::error::Result;
 use crate::time::Day;
@@ -22,6 +23,8 @@ pub(super) struct ParsedTable {
 pub(super) struct TableRows {
     /// Without insert ids: `insert_ids` has them by row.
     pub(super) rows: DayRows,
+    /// Properties of few distinct values.
+    pub(super) coded: Vec<CodedColumn>,
     /// Of each row; empty where the import has none.
     pub(super) insert_ids: Vec<Option<u128>>,
 }
@@ -33,7 +36,8 @@ impl TableRows {
 
     /// Rough size in memory, in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.rows.memory() + self.insert_ids.capacity() * size_of::<Option<u128>>()
+        let coded: usize = self.coded.iter().map(CodedColumn::memory).sum();
+        self.rows.memory() + coded + self.insert_ids.capacity() * size_of::<Option<u128>>()
     }
 
     /// Some of the rows, in this order, with the texts that they have.
@@ -47,23 +51,35 @@ impl TableRows {
         let activities = order.iter().map(|&row| rows.activities[row as usize]);
         to.activities = activities.map(|code| codes.code(code, rows, &mut to)).collect();
         for column in &rows.columns {
-            let cells = order.iter().map(|&row| match column.cell(row as usize) {
-                Cell::Text(code) => Cell::Text(codes.code(code, rows, &mut to)),
-                Cell::WideDecimal(scale, at) => {
-                    to.wide.push(rows.wide[at as usize]);
-                    Cell::WideDecimal(scale, to.wide.len() as u32 - 1)
-                }
-                cell => cell,
-            });
+            let cells =
+                order.iter().map(|&row| codes.cell(column.cell(row as usize), rows, &mut to));
             let cells: Vec<Cell> = cells.collect();
             if cells.iter().any(|cell| *cell != Cell::Null) {
                 let name = codes.code(column.name, rows, &mut to);
                 to.columns.push(Column { name, cells });
             }
         }
+        let mut coded = Vec::new();
+        for column in &self.coded {
+            let mut picked = CodedColumn::new(codes.code(column.name, rows, &mut to));
+            // By code: the code in the rows picked.
+            let mut known = vec![None; column.values().len()];
+            let code = |&row: &u32| {
+                let code = column.codes.get(row as usize).copied().unwrap_or_default();
+                *known[usize::from(code)].get_or_insert_with(|| {
+                    let cell = codes.cell(column.cell(row as usize), rows, &mut to);
+                    // There are no more of them than before.
+                    picked.code(cell).unwrap_or_default()
+                })
+            };
+            picked.codes = order.iter().map(code).collect();
+            if picked.has_some() {
+                coded.push(picked);
+            }
+        }
         codes.forget();
         let ids = order.iter().filter_map(|&row| self.insert_ids.get(row as usize).copied());
-        TableRows { rows: to, insert_ids: ids.collect() }
+        TableRows { rows: to, coded, insert_ids: ids.collect() }
     }
 
     /// Cuts the rows from `at` on off.
@@ -91,7 +107,7 @@ impl TableRows {
     /// Appends the rows to those of a day, but for those whose insert id `is_new` refuses.
     pub(super) fn add_to(
         mut self,
-        rows: &mut DayRows,
+        section: &mut SectionRows,
         is_new: &mut dyn FnMut(u128) -> Result<bool>,
     ) -> Result<()> {
         if !self.insert_ids.is_empty() {
@@ -106,8 +122,9 @@ impl TableRows {
             }
         }
         self.rows.insert_ids = self.insert_ids.iter().flatten().copied().collect();
-        let is_first = rows.is_empty();
-        rows.append(&self.rows);
+        let is_first = section.rows.is_empty();
+        section.append(&self.rows, &self.coded);
+        let rows = &mut section.rows;
         if is_first {
             // Room for the day's other rows, as far as their number was known.
             for column in &mut rows.columns {
@@ -127,9 +144,11 @@ impl TableRows {
         let texts: Vec<Text<'_>> = (0..rows.strings.len() as u32).map(text).collect();
         let text = |code: u32| texts.get(code as usize).copied().unwrap_or(Text::Bytes(&[]));
         // A property that is in rows has its code already.
-        let property = |column: &Column| shared.property(rows.strings.get(column.name));
-        let properties: Vec<u32> =
-            rows.columns.iter().map(|column| property(column).unwrap_or_default()).collect();
+        let property = |name: u32| shared.property(rows.strings.get(name)).unwrap_or_default();
+        let columns: Vec<(u32, &Column)> =
+            rows.columns.iter().map(|column| (property(column.name), column)).collect();
+        let coded: Vec<(u32, &CodedColumn)> =
+            self.coded.iter().map(|column| (property(column.name), column)).collect();
         let mut bytes = Vec::new();
         for row in 0..rows.len() {
             bytes.extend_from_slice(&rows.users[row].to_le_bytes());
@@ -137,8 +156,10 @@ impl TableRows {
             let head =
                 RowHead { time: rows.times[row], activity: text(rows.activities[row]), insert_id };
             put_head(&mut bytes, &head);
-            for (column, &property) in rows.columns.iter().zip(&properties) {
-                let cell = match column.cell(row) {
+            let plain = columns.iter().map(|(property, column)| (property, column.cell(row)));
+            let coded = coded.iter().map(|(property, column)| (property, column.cell(row)));
+            for (&property, cell) in plain.chain(coded) {
+                let cell = match cell {
                     Cell::Null => continue,
                     Cell::Bool(value) => RowCell::Bool(value),
                     Cell::Integer(value) => RowCell::Integer(value),
@@ -172,6 +193,18 @@ impl Recoded {
             self.used.push(code);
             to.strings.code(from.strings.get(code))
         })
+    }
+
+    /// The cell in the rows picked.
+    fn cell(&mut self, cell: Cell, from: &DayRows, to: &mut DayRows) -> Cell {
+        match cell {
+            Cell::Text(code) => Cell::Text(self.code(code, from, to)),
+            Cell::WideDecimal(scale, at) => {
+                to.wide.push(from.wide[at as usize]);
+                Cell::WideDecimal(scale, to.wide.len() as u32 - 1)
+            }
+            cell => cell,
+        }
     }
 
     fn forget(&mut self) {

@@ -44,11 +44,36 @@ impl DistinctIds {
 
     /// The index of an id among them, the next one at first sight.
     pub(crate) fn add(&mut self, id: &[u8]) -> u32 {
-        let hash = xxh3_64_with_seed(id, self.seed);
+        self.add_hashed(xxh3_64_with_seed(id, self.seed), id)
+    }
+
+    /// The index of each id among them; `NO_ORDINAL` for an empty one.
+    pub(crate) fn add_all<'i>(&mut self, ids: impl Iterator<Item = &'i [u8]>) -> Vec<u32> {
+        let mut indexes = Vec::with_capacity(ids.size_hint().0);
+        let mut ids = ids.peekable();
+        // Hashes of many ids, then all lookups: neither waits for the other.
+        let mut step: [(u64, &[u8]); STEP_IDS] = [(0, &[]); STEP_IDS];
+        while ids.peek().is_some() {
+            let mut count = 0;
+            for (slot, id) in step.iter_mut().zip(&mut ids) {
+                *slot = (xxh3_64_with_seed(id, self.seed), id);
+                count += 1;
+            }
+            let index = |(hash, id): &(u64, &[u8])| match id {
+                [] => NO_ORDINAL,
+                id => self.add_hashed(*hash, id),
+            };
+            indexes.extend(step[..count].iter().map(index));
+        }
+        indexes
+    }
+
+    #[inline]
+    fn add_hashed(&mut self, hash: u64, id: &[u8]) -> u32 {
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
         while let Some(index) = (self.slots[at] as u32).checked_sub(1) {
-            if self.slots[at] >> 32 == hash >> 32 && self.at(index as usize) == id {
+            if self.slots[at] >> 32 == hash >> 32 && is_same(self.at(index as usize), id) {
                 return index;
             }
             at = (at + 1) & mask;
@@ -154,7 +179,7 @@ impl Numbers {
             }
             let same = std::array::from_fn::<_, STEP_IDS, _>(|i| {
                 let index = indexes[i]?;
-                (known[i] == ids.at(start + i)).then_some(index)
+                is_same(known[i], ids.at(start + i)).then_some(index)
             });
             for (i, (&hash, same)) in hashes.iter().zip(same).enumerate() {
                 ordinals.push(match same {
@@ -218,6 +243,21 @@ impl Numbers {
             }
             self.slots[at] = slot;
         }
+    }
+}
+
+/// Are two ids the same? Most have 8 to 24 bytes, and are then compared by three words at most.
+#[inline]
+fn is_same(one: &[u8], two: &[u8]) -> bool {
+    let words = |id: &[u8]| {
+        let (first, last) = (id.first_chunk::<8>()?, id.last_chunk::<8>()?);
+        let middle = id.get(id.len() / 2 - 4..)?.first_chunk::<8>()?;
+        Some([*first, *middle, *last])
+    };
+    match one.len() {
+        length if length != two.len() => false,
+        8..=24 => words(one) == words(two),
+        _ => one == two,
     }
 }
 
