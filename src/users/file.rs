@@ -124,9 +124,10 @@ impl UsersFile {
         let index_mask = u64::MAX.checked_shr(64 - self.shape.index_bits).unwrap_or(0);
         let wanted = self.shape.entry(hash, 0);
         for entry in entries.chunks_exact(self.shape.entry_bytes) {
-            let mut bytes = [0; 8];
-            bytes[..entry.len()].copy_from_slice(entry);
-            let entry = u64::from_le_bytes(bytes);
+            // Four bytes, and a fifth in the largest of tables.
+            let Some((&low, rest)) = entry.split_first_chunk() else { continue };
+            let high = rest.first().copied().unwrap_or_default();
+            let entry = u64::from(high) << 32 | u64::from(u32::from_le_bytes(low));
             let index = (entry & index_mask) as u32;
             if entry & !index_mask == wanted && self.is(index, id)? {
                 return Ok(Some(self.entry.first_ordinal + index));

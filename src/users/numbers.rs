@@ -24,9 +24,9 @@ const STEP_IDS: usize = 128;
 pub(crate) struct DistinctIds {
     seed: u64,
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    ends: Vec<u32>,
     hashes: Vec<u64>,
-    /// High half: of an id's hash; low half: its index + 1 (0: empty). At most 3/4 full.
+    /// High half: of an id's hash; low half: its index + 1 (0: empty). At most half full.
     slots: Vec<u64>,
 }
 
@@ -51,21 +51,57 @@ impl DistinctIds {
     pub(crate) fn add_all<'i>(&mut self, ids: impl Iterator<Item = &'i [u8]>) -> Vec<u32> {
         let mut indexes = Vec::with_capacity(ids.size_hint().0);
         let mut ids = ids.peekable();
-        // Hashes of many ids, then all lookups: neither waits for the other.
-        let mut step: [(u64, &[u8]); STEP_IDS] = [(0, &[]); STEP_IDS];
+        let mut step: [&[u8]; STEP_IDS] = [&[]; STEP_IDS];
         while ids.peek().is_some() {
             let mut count = 0;
             for (slot, id) in step.iter_mut().zip(&mut ids) {
-                *slot = (xxh3_64_with_seed(id, self.seed), id);
+                *slot = id;
                 count += 1;
             }
-            let index = |(hash, id): &(u64, &[u8])| match id {
-                [] => NO_ORDINAL,
-                id => self.add_hashed(*hash, id),
-            };
-            indexes.extend(step[..count].iter().map(index));
+            self.add_step(&step[..count], &mut indexes);
         }
         indexes
+    }
+
+    /// As `add_all`, for up to `STEP_IDS` ids: hashes, slots and ids known are looked at for all of
+    /// them in turn, so that one does not wait for the other.
+    fn add_step(&mut self, ids: &[&[u8]], indexes: &mut Vec<u32>) {
+        let mut hashes = [0; STEP_IDS];
+        for (hash, id) in hashes.iter_mut().zip(ids) {
+            *hash = xxh3_64_with_seed(id, self.seed);
+        }
+        let mut likely = [0; STEP_IDS];
+        for (likely, hash) in likely.iter_mut().zip(&hashes[..ids.len()]) {
+            *likely = self.likely(*hash);
+        }
+        let mut known: [&[u8]; STEP_IDS] = [&[]; STEP_IDS];
+        for (known, likely) in known.iter_mut().zip(likely).filter(|(_, likely)| *likely > 0) {
+            *known = self.at(likely as usize - 1);
+        }
+        let same: [bool; STEP_IDS] = std::array::from_fn(|i| {
+            likely[i] > 0 && ids.get(i).is_some_and(|id| is_same(known[i], id))
+        });
+        for (i, (id, hash)) in ids.iter().zip(hashes).enumerate() {
+            indexes.push(match same[i] {
+                true => likely[i] - 1,
+                false if id.is_empty() => NO_ORDINAL,
+                false => self.add_hashed(hash, id),
+            });
+        }
+    }
+
+    /// One more than the index of the first id whose hash may be this one; 0: there is none.
+    #[inline]
+    fn likely(&self, hash: u64) -> u32 {
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot == 0 || slot >> 32 == hash >> 32 {
+                return slot as u32;
+            }
+            at = (at + 1) & mask;
+        }
     }
 
     #[inline]
@@ -81,9 +117,9 @@ impl DistinctIds {
         let index = self.len() as u32; // a block has far fewer rows
         self.slots[at] = hash >> 32 << 32 | u64::from(index + 1);
         self.bytes.extend_from_slice(id);
-        self.ends.push(self.bytes.len());
+        self.ends.push(self.bytes.len() as u32); // a block has far fewer bytes
         self.hashes.push(hash);
-        if 4 * self.len() > 3 * self.slots.len() {
+        if 2 * self.len() > self.slots.len() {
             self.grow();
         }
         index
@@ -104,7 +140,7 @@ impl DistinctIds {
     /// The id at an index.
     pub(crate) fn at(&self, index: usize) -> &[u8] {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.bytes[start..self.ends[index]]
+        &self.bytes[start as usize..self.ends[index] as usize]
     }
 }
 
@@ -179,11 +215,11 @@ impl Numbers {
             }
             let same = std::array::from_fn::<_, STEP_IDS, _>(|i| {
                 let index = indexes[i]?;
-                is_same(known[i], ids.at(start + i)).then_some(index)
+                is_same(known[i], ids.at(start + i)).then(|| self.ordinals[index as usize])
             });
             for (i, (&hash, same)) in hashes.iter().zip(same).enumerate() {
                 ordinals.push(match same {
-                    Some(index) => self.ordinals[index as usize],
+                    Some(ordinal) => ordinal,
                     None => self.number_one(hash, ids.at(start + i))?,
                 });
             }
@@ -284,6 +320,31 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn many_at_once_are_indexed_as_one_by_one(
+            ids in prop::collection::vec("[a-c]{0,2}|[ab]{8}|[ab]{17}|[ab]{40}", 0..900),
+        ) {
+            let (mut one_by_one, mut at_once) = (DistinctIds::new(5), DistinctIds::new(5));
+            let indexes = at_once.add_all(ids.iter().map(String::as_bytes));
+            let one = |id: &String| match id.as_bytes() {
+                [] => NO_ORDINAL,
+                id => one_by_one.add(id),
+            };
+            prop_assert_eq!(indexes, ids.iter().map(one).collect::<Vec<_>>());
+            prop_assert_eq!(&at_once.bytes, &one_by_one.bytes);
+        }
+
+        #[test]
+        fn ids_are_the_same_if_all_of_their_bytes_are(one in "[ab]{0,40}", at in 0..40usize) {
+            let mut two = one.clone().into_bytes();
+            prop_assert!(is_same(one.as_bytes(), &two));
+            if let Some(byte) = two.get_mut(at) {
+                *byte ^= 1;
+                prop_assert!(!is_same(one.as_bytes(), &two));
+            }
+            prop_assert!(!is_same(one.as_bytes(), format!("{one}a").as_bytes()));
+        }
+
         #[test]
         fn numbers_like_a_map(blocks in prop::collection::vec(
             prop::collection::vec("[a-d]{1,3}", 0..300), 0..4)
