@@ -22,7 +22,7 @@ pub(crate) fn append(
     }
     for blocks in layout.blocks.chunk_by(|a, b| a.activity == b.activity) {
         let mut amounts = Amounts::default();
-        for block in blocks {
+        for block in blocks.iter().filter(|block| !laid.all_null(block.rows.clone())) {
             let cells = block.rows.clone().map(|row| laid.cell(laid.key(row)));
             cells.filter_map(|cell| cell.number(wide)).for_each(|number| amounts.add(number));
         }

@@ -185,6 +185,9 @@ impl<'a> Builder<'a> {
             part.columns.push((property, range));
         }
         for (at, block) in layout.blocks.iter().enumerate() {
+            if laid.all_null(block.rows.clone()) {
+                continue;
+            }
             let crowd = self.crowds.of_chunk(block.chunk);
             if crowd.and_then(|crowd| agreed.get(crowd)).is_none_or(Option::is_none) {
                 self.write_block(at, property, &laid.cells(block.rows.clone()), context);

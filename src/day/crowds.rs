@@ -6,6 +6,7 @@ use super::laid::{Laid, NO_KEY};
 use super::layout::{Block, Layout};
 use super::rows::Cell;
 use crate::codec::bits::Bits;
+use std::iter::repeat_n;
 use std::ops::Range;
 
 /// The rank of a user whose chunk is no crowd.
@@ -34,6 +35,8 @@ pub(crate) struct Crowds {
     pub(crate) chunks: u32,
     /// Of each of the layout's users, the rank among the users of all crowds.
     ranks: Vec<u32>,
+    /// Of each row laid out, the rank of its user.
+    row_ranks: Vec<u32>,
     users: usize,
 }
 
@@ -51,7 +54,9 @@ impl Crowds {
             }
         }
         shares.sort_by_key(|(chunk, ..)| *chunk);
-        let mut crowds = Crowds { ranks: vec![NO_RANK; layout.users.len()], ..Crowds::default() };
+        let (users, rows) = (layout.users.len(), layout.order.len());
+        let mut crowds = Crowds { ranks: vec![NO_RANK; users], ..Crowds::default() };
+        crowds.row_ranks.reserve(rows);
         crowds.chunks = shares.last().map_or(0, |(chunk, ..)| chunk + 1);
         for of_chunk in shares.chunk_by(|a, b| a.0 == b.0) {
             crowds.add(of_chunk);
@@ -60,6 +65,12 @@ impl Crowds {
             if let Some(crowd) = crowds.of_chunk(block.chunk) {
                 crowds.crowds[crowd].in_blocks += block.users.len();
             }
+            let users = block.users.clone();
+            let of_users = crowds.ranks[users.clone()].iter().zip(&layout.counts[users]);
+            let of_rows = of_users.flat_map(|(rank, rows)| repeat_n(*rank, *rows as usize));
+            crowds.row_ranks.extend(of_rows);
+            // Rows of nobody.
+            crowds.row_ranks.resize(block.rows.end, NO_RANK);
         }
         crowds
     }
@@ -73,23 +84,23 @@ impl Crowds {
         if lows.len() < PACKED_BELOW {
             return self.packed.extend(lows.iter().map(|low| chunk << 16 | u32::from(*low)));
         }
+        // Of each word of the bits, how many users come before it.
+        let mut before = [0u32; Bits::EMPTY.0.len()];
+        let mut next = self.users as u32; // users are fewer than rows
+        for (before, word) in before.iter_mut().zip(&bits.0) {
+            *before = next;
+            next += word.count_ones();
+        }
         for (_, users, at) in of_chunk {
-            self.rank(&lows, users, *at);
+            for (user, rank) in users.iter().zip(&mut self.ranks[*at..]) {
+                let (word, bit) = (*user as u16 >> 6, user & 63);
+                let below = bits.0[usize::from(word)] & ((1 << bit) - 1);
+                *rank = before[usize::from(word)] + below.count_ones();
+            }
         }
         let first = self.users;
         self.users += lows.len();
         self.crowds.push(Crowd { chunk: *chunk, lows, first, in_blocks: 0 });
-    }
-
-    /// Ranks some users of the next crowd; both are ascending.
-    fn rank(&mut self, lows: &[u16], users: &[u32], at: usize) {
-        let mut rank = 0;
-        for (user, to) in users.iter().zip(&mut self.ranks[at..]) {
-            while lows[rank] < *user as u16 {
-                rank += 1;
-            }
-            *to = (self.users + rank) as u32; // users are fewer than rows
-        }
     }
 
     /// The place of a chunk's crowd.
@@ -103,22 +114,11 @@ impl Crowds {
         self.ranks[block.users.clone()].iter().map(move |rank| *rank as usize - first)
     }
 
-    /// Calls `visit` with the places among all users of the crowds, and the rows, of the users of
-    /// a block; a user of no crowd is left out.
-    pub(crate) fn each_user(
-        &self,
-        layout: &Layout,
-        block: &Block,
-        mut visit: impl FnMut(usize, Range<usize>),
-    ) {
-        let mut row = block.rows.start;
-        for user in block.users.clone() {
-            let rows = row..row + layout.counts[user] as usize;
-            row = rows.end;
-            if self.ranks[user] != NO_RANK {
-                visit(self.ranks[user] as usize, rows);
-            }
-        }
+    /// Of each row of a block, the place of its user among those of all crowds; `None` where it is
+    /// of no crowd.
+    pub(crate) fn row_ranks(&self, block: &Block) -> impl Iterator<Item = Option<usize>> {
+        let ranks = &self.row_ranks[block.rows.clone()];
+        ranks.iter().map(|rank| (*rank != NO_RANK).then_some(*rank as usize))
     }
 
     /// Users of all crowds.
@@ -140,7 +140,12 @@ impl Crowds {
             agree: self.crowds.iter().map(|crowd| crowd.in_blocks > crowd.lows.len()).collect(),
         };
         for block in &layout.blocks {
-            self.compare(layout, block, laid, &mut found);
+            match (laid.codes(), self.of_chunk(block.chunk)) {
+                (Some(codes), Some(crowd)) => {
+                    self.compare_codes(block, laid, codes, crowd, &mut found)
+                }
+                _ => self.compare(layout, block, laid, &mut found),
+            }
         }
         let of_crowd = |(crowd, agree): (&Crowd, &bool)| {
             let range: Range<usize> = crowd.first..crowd.first + crowd.lows.len();
@@ -149,6 +154,34 @@ impl Crowds {
             cells.iter().any(|cell| *cell != Cell::Null).then_some(cells)
         };
         self.crowds.iter().zip(&found.agree).map(of_crowd).collect()
+    }
+
+    /// Like `compare`, for rows of one crowd and a property with codes: most often all rows of a
+    /// user have the same one, which is seen without a branch at any row.
+    fn compare_codes(
+        &self,
+        block: &Block,
+        laid: &Laid,
+        codes: &[u16],
+        crowd: usize,
+        found: &mut Found,
+    ) {
+        if !found.agree[crowd] {
+            return;
+        }
+        let (ranks, codes) = (&self.row_ranks[block.rows.clone()], &codes[block.rows.clone()]);
+        let mut differ = 0;
+        for (rank, code) in ranks.iter().zip(codes) {
+            let key = &mut found.keys[*rank as usize];
+            let code = u32::from(*code);
+            let known = if *key == NO_KEY { code } else { *key };
+            *key = known;
+            differ |= known ^ code;
+        }
+        // Cells of two codes may be the same.
+        let same =
+            |(rank, code): (&u32, &u16)| laid.same(found.keys[*rank as usize], u32::from(*code));
+        found.agree[crowd] = differ == 0 || ranks.iter().zip(codes).all(same);
     }
 
     fn compare(&self, layout: &Layout, block: &Block, laid: &Laid, found: &mut Found) {

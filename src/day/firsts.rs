@@ -24,9 +24,10 @@ impl Times {
         let firsts = firsts_of(layout, crowds, &rows);
         let mut since = rows.clone();
         for block in &layout.blocks {
-            crowds.each_user(layout, block, |user, of_user| {
-                since[of_user].iter_mut().for_each(|time| *time -= firsts[user]);
-            });
+            let ranks = crowds.row_ranks(block);
+            for (time, user) in since[block.rows.clone()].iter_mut().zip(ranks) {
+                *time -= user.map_or(0, |user| firsts[user]);
+            }
         }
         let saving = savings(layout, crowds, (&rows, &since), &firsts);
         for (crowd, block) in blocks_of_crowds(layout, crowds) {
@@ -66,10 +67,12 @@ fn blocks_of_crowds<'l>(
 fn firsts_of(layout: &Layout, crowds: &Crowds, rows: &[i64]) -> Vec<i64> {
     let mut firsts = vec![i64::MAX; crowds.users()];
     for block in &layout.blocks {
-        crowds.each_user(layout, block, |user, of_user| {
-            // Rows of a user are in the order of time.
-            firsts[user] = firsts[user].min(rows[of_user.start]);
-        });
+        let times = rows[block.rows.clone()].iter().zip(crowds.row_ranks(block));
+        for (time, user) in times {
+            if let Some(user) = user {
+                firsts[user] = firsts[user].min(*time);
+            }
+        }
     }
     firsts
 }

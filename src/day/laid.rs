@@ -14,7 +14,8 @@ use std::ops::Range;
 
 /// A property's cells, laid out.
 pub(crate) struct Laid {
-    /// Of each row, which of the cells it has; `None`: each row has its own.
+    /// Of each row, which of the cells it has, the first of which is null; `None`: each row has its
+    /// own.
     codes: Option<Vec<u16>>,
     cells: Vec<Cell>,
 }
@@ -76,6 +77,16 @@ impl Laid {
     pub(crate) fn key(&self, row: usize) -> u32 {
         // Rows of a section are fewer than 2^32.
         self.codes.as_ref().map_or(row as u32, |codes| codes[row].into())
+    }
+
+    /// Of each row, the key, where neighbours and equal texts share theirs.
+    pub(crate) fn codes(&self) -> Option<&[u16]> {
+        self.codes.as_deref()
+    }
+
+    /// Has none of the rows a value, as far as is seen at once?
+    pub(crate) fn all_null(&self, rows: Range<usize>) -> bool {
+        self.codes.as_ref().is_some_and(|codes| codes[rows].iter().all(|code| *code == 0))
     }
 
     /// The cell of a key; null for none.

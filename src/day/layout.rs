@@ -55,6 +55,8 @@ impl Layout {
         spans.sort_by_key(|span| (span.activity, span.chunk));
         let mut layout = Layout { activities, ..Layout::default() };
         layout.order.reserve(rows.len());
+        layout.users.reserve(rows.len());
+        layout.counts.reserve(rows.len());
         for span in &spans {
             layout.add(&sorted, span);
         }
