@@ -4,10 +4,10 @@
 //! only the parts that it needs.
 
 use super::layout::{Block, Layout};
-use super::unit::TIME_UNITS_US;
+use super::unit::{TIME_UNITS_US, counted};
 use crate::codec::checksum::crc;
 use crate::codec::cursor;
-use crate::codec::ints;
+use crate::codec::ints::{self, FRAME_VALUES};
 use crate::limits::PAGE_ROWS_MAX;
 use std::ops::Range;
 
@@ -97,14 +97,22 @@ impl<I: Iterator<Item = usize>> UserRuns<I> {
 
 /// Appends times in the coarsest unit that is exact: the unit's code, then packed numbers.
 pub(crate) fn encode_times(times: &[i64], out: &mut Vec<u8>) {
-    let (code, times) = super::unit::counted(times);
+    let (code, times) = counted(times);
     out.push(code);
     ints::encode(&times, out);
 }
 
-/// Bytes that these times take, but for a few.
+/// Frames of times of which one in `SAMPLE_STEP` stands for all.
+const SAMPLE_FROM_FRAMES: usize = 8;
+const SAMPLE_STEP: usize = 3;
+
+/// About how many bytes these times take.
 pub(crate) fn times_about(times: &[i64]) -> usize {
-    ints::about_bytes(&super::unit::counted(times).1)
+    let step = if times.len() > SAMPLE_FROM_FRAMES * FRAME_VALUES { SAMPLE_STEP } else { 1 };
+    let sample = || times.chunks(FRAME_VALUES).step_by(step);
+    let looked_at: usize = sample().map(<[i64]>::len).sum();
+    let bytes: usize = sample().map(|times| ints::about_bytes(&counted(times).1)).sum();
+    bytes * times.len() / looked_at.max(1)
 }
 
 /// Appends the times at `wanted` of the page's `rows`, in microseconds since the span's start plus
