@@ -65,11 +65,23 @@ impl Widths {
     pub(super) fn encode(&self, values: &[i64], least: i64, out: &mut Vec<u8>) {
         put_signed_varint(least, out);
         out.push(self.wide as u8); // at most 64
-        let bits = values.iter().map(|value| value.wrapping_sub(least) as u64);
-        let is_wide = |bits: &u64| width_of(*bits) > self.narrow;
-        pack(bits.clone().map(|bits| u64::from(is_wide(&bits))), 1, out);
-        pack(bits.clone().filter(|bits| !is_wide(bits)), self.narrow, out);
-        pack(bits.filter(is_wide), self.wide, out);
+        // Each value goes to both; only one of them moves on.
+        let (mut narrow, mut wide) = ([0u64; FRAME_VALUES], [0u64; FRAME_VALUES]);
+        let mut wides = 0;
+        let mut flags = [0u64; WORDS];
+        for (at, value) in values.iter().enumerate().take(FRAME_VALUES) {
+            let bits = value.wrapping_sub(least) as u64;
+            let is_wide = width_of(bits) > self.narrow;
+            narrow[at - wides] = bits;
+            wide[wides] = bits;
+            wides += usize::from(is_wide);
+            flags[at / 64] |= u64::from(is_wide) << (at % 64);
+        }
+        let flags = flags.iter().flat_map(|flags| flags.to_le_bytes());
+        out.extend(flags.take(packed_bytes(values.len(), 1)));
+        let narrows = narrow[..values.len().saturating_sub(wides)].iter();
+        pack(narrows.copied(), self.narrow, out);
+        pack(wide[..wides].iter().copied(), self.wide, out);
     }
 }
 
