@@ -146,6 +146,10 @@ fn times(
     maker: &mut Maker<'_>,
     refusals: &mut Refusals,
 ) -> (Vec<Micros>, Vec<(Day, Range<usize>)>) {
+    if let Some((day, times)) = times_of_one_day(column, maker) {
+        let rows = 0..times.len();
+        return (times, vec![(day, rows)]);
+    }
     let mut scratch = String::new();
     let mut days: Vec<(Day, Range<usize>)> = Vec::new();
     let times = refusals.each(|row| {
@@ -158,6 +162,16 @@ fn times(
         Ok(at - span.start)
     });
     (times, days)
+}
+
+/// Times that are all good and of one day, as neighbouring ones mostly are: the first and the last
+/// tell for those between.
+fn times_of_one_day(column: &Column<'_>, maker: &mut Maker<'_>) -> Option<(Day, Vec<Micros>)> {
+    let instants = column.all_instants()?;
+    let first = maker.span(*instants.iter().min()?).ok()?;
+    let last = maker.span(*instants.iter().max()?).ok()?;
+    let times = || instants.iter().map(|at| at - first.start).collect();
+    (first == last).then(|| (first.day, times()))
 }
 
 fn activities(

@@ -315,6 +315,14 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// The instants of all rows, in a column of instants where every row has one.
+    pub(super) fn all_instants(&self) -> Option<&[Micros]> {
+        match &self.cells {
+            Cells::Time { values, is_local: false } if self.valid.is_none() => Some(values),
+            _ => None,
+        }
+    }
+
     /// The texts of all rows, in a column of texts where every row has one.
     pub(super) fn all_texts(&self) -> Option<impl Iterator<Item = &[u8]>> {
         let Cells::Text(array) = &self.cells else { return None };
