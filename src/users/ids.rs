@@ -39,7 +39,6 @@ impl Ids {
     }
 
     /// The id at an index that a table or the count vouches for.
-    #[inline]
     pub(super) fn at(&self, index: u32) -> &[u8] {
         let arena = &self.arenas[index as usize / ARENA_IDS];
         let i = index as usize % ARENA_IDS;
