@@ -117,7 +117,7 @@ pub(crate) fn sweep_spill(fs: &dyn Fs, root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn names_of(manifest: &Manifest) -> impl Iterator<Item = String> + '_ {
+pub(crate) fn names_of(manifest: &Manifest) -> impl Iterator<Item = String> + '_ {
     let days = manifest.days.iter().map(|entry| day_name(entry.generation));
     let users = manifest.users.iter().map(|entry| users_name(entry.generation));
     let ledgers = manifest.ledgers.iter().map(|file| ledger_name(file.number));

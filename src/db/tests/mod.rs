@@ -5,6 +5,7 @@ mod bulk;
 mod cohorts;
 mod compaction;
 mod crash;
+mod damage;
 mod first;
 mod store;
 

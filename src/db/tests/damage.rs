@@ -1,0 +1,276 @@
+//! Damage of any file is found before it becomes a wrong figure.
+//!
+//! A small database with a file of each kind; one bit of one file is turned over, or the file is
+//! cut, swapped, emptied, taken away or replaced by another database's. `DAMAGE=all` turns every
+//! bit over.
+
+use super::bulk::import;
+use super::*;
+use crate::catalog::manifest::Manifest;
+use crate::fs::Fs;
+use crate::fs::simulated::Random;
+use crate::write::bulk::Replace;
+use crate::{ErrorKind, Query, Set};
+use rayon::prelude::*;
+use serde_json::{Value as Json, json};
+use std::path::PathBuf;
+
+/// Bits that are turned over unless all of them are.
+const FLIPS: usize = 20_000;
+
+/// A database, what it answers, and what it answered before its last batch.
+struct Whole {
+    disk: SimulatedFs,
+    /// The files that it consists of, with their bytes.
+    files: Vec<(PathBuf, Vec<u8>)>,
+    log: PathBuf,
+    answers: Vec<Json>,
+    before: Vec<Json>,
+}
+
+fn questions() -> Vec<Query> {
+    let asked = [
+        json!({"report": "active", "by": "day"}),
+        json!({"report": "active", "event": "a", "by": "week"}),
+        json!({"report": "growth", "by": "day"}),
+        json!({"report": "retention", "by": "day", "columns": 4}),
+        json!({"report": "value", "event": "a", "property": "price", "measure": "sum", "by": "day"}),
+        json!({"report": "active", "event": {"event": "a", "where": [{"property": "plan", "is": "p1"}]}}),
+        json!({"report": "funnel", "steps": ["a", "b"], "within": "2d"}),
+        json!({"report": "users", "users": {"did": "b"}}),
+    ];
+    asked.iter().map(|query| Query::from_value(query).unwrap()).collect()
+}
+
+fn batch(n: i64) -> Vec<Event> {
+    let of = |user: i64, activity: &str| {
+        event(&format!("user {user}"), activity, (user + n) % 5, 60 * n + user)
+            .insert_id(format!("{n} {user} {activity}"))
+            .with("plan", format!("p{}", user % 3))
+            .with("price", user * n)
+    };
+    (0..12).flat_map(|user| [of(user, "a"), of(user + n, "b")]).collect()
+}
+
+/// The answers, or the first error.
+fn answers(db: &Db) -> Vec<Result<Json>> {
+    let answer = |query: &Query| {
+        let mut answer = db.query(query)?.to_json();
+        // Only the figures: how long it took differs.
+        answer.as_object_mut().unwrap().remove("info");
+        Ok(answer)
+    };
+    questions().iter().map(answer).collect()
+}
+
+fn whole_answers(db: &Db) -> Vec<Json> {
+    answers(db).into_iter().map(Result::unwrap).collect()
+}
+
+fn files_in(disk: &SimulatedFs, dir: &Path) -> Vec<PathBuf> {
+    let names = disk.list(dir).unwrap_or_default();
+    let paths = names.iter().map(|name| dir.join(name)).flat_map(|path| match disk.list(&path) {
+        Ok(_) => files_in(disk, &path),
+        Err(_) => vec![path],
+    });
+    paths.collect()
+}
+
+impl Whole {
+    fn new() -> Whole {
+        let world = World::new();
+        let db = world.create();
+        let write = |n| {
+            let batch = Batch::new().id(format!("batch {n}")).events(batch(n));
+            assert_eq!(db.writer().unwrap().write_batch(batch).unwrap().accepted, 24);
+        };
+        (0..2).for_each(write);
+        db.flush().unwrap();
+        write(2);
+        db.save_cohort("buyers", &Set::did("a")).unwrap();
+        db.flush().unwrap();
+        let more: Vec<Event> = (0..5).map(|n| event(&format!("file {n}"), "b", n, 7)).collect();
+        import(&db, Some("file"), &more, Replace::Nothing);
+        write(3);
+        let before = whole_answers(&db);
+        write(4);
+        let answers = whole_answers(&db);
+        drop(db);
+        Whole::of(&world.disk, answers, before)
+    }
+
+    fn of(disk: &SimulatedFs, answers: Vec<Json>, before: Vec<Json>) -> Whole {
+        let disk = disk.kill();
+        let newest = Manifest::newest(&disk, Path::new(ROOT)).unwrap();
+        let own: Vec<String> = crate::write::names_of(&newest).collect();
+        let is_own = |path: &Path| {
+            let name = path.strip_prefix(ROOT).unwrap().to_str().unwrap();
+            let always = name.starts_with("MANIFEST.") || name.starts_with("wal/");
+            always || own.iter().any(|own| own == name)
+        };
+        let files = files_in(&disk, Path::new(ROOT)).into_iter().filter(|path| is_own(path));
+        let files = files.map(|path| (path.clone(), disk.read(&path, u64::MAX).unwrap()));
+        let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
+        let is_log = |(path, _): &&(PathBuf, Vec<u8>)| path.extension().is_some_and(|e| e == "wal");
+        let log = files.iter().rfind(is_log).unwrap().0.clone();
+        Whole { disk, files, log, answers, before }
+    }
+
+    /// The disk with other bytes in a file.
+    fn with(&self, path: &Path, bytes: &[u8]) -> SimulatedFs {
+        let disk = self.disk.kill();
+        disk.edit(path, |content| *content = bytes.to_vec());
+        disk
+    }
+
+    /// The damage of a file is found: by who opens, asks or verifies; and no figure is wrong.
+    fn judge(&self, disk: SimulatedFs, path: &Path) -> Result<(), String> {
+        let world = World::on(disk);
+        let db = match world.try_open() {
+            Ok(db) => db,
+            Err(e) if e.kind() == ErrorKind::Corruption => return Ok(()),
+            Err(e) => return Err(format!("opening: {:?}: {e}", e.kind())),
+        };
+        let answered = answers(&db);
+        let refused = answered.iter().filter_map(|answer| answer.as_ref().err());
+        if let Some(e) = refused.clone().find(|e| e.kind() != ErrorKind::Corruption) {
+            return Err(format!("asking: {:?}: {e}", e.kind()));
+        }
+        let are = |whole: &[Json]| {
+            let same = |(answer, whole): (&Result<Json>, &Json)| {
+                answer.as_ref().map_or(true, |answer| answer == whole)
+            };
+            answered.iter().zip(whole).all(same)
+        };
+        // The one exception: a damaged last frame looks like one that was never finished.
+        if path == self.log && db.open_report().dropped_bytes > 0 {
+            return if are(&self.before) { Ok(()) } else { Err("not as before the frame".into()) };
+        }
+        if !are(&self.answers) {
+            return Err("a wrong figure".to_string());
+        }
+        let damages = db.verify().map_err(|e| e.to_string())?.damages;
+        if damages.is_empty() { Err("nothing is found".to_string()) } else { Ok(()) }
+    }
+
+    /// Judges many damages at once; how many there were.
+    fn judge_all(&self, damages: Vec<(String, &Path, Vec<u8>)>) -> usize {
+        let failed = damages.par_iter().find_map_any(|(what, path, bytes)| {
+            let judged = self.judge(self.with(path, bytes), path);
+            judged.err().map(|e| format!("{}, {what}: {e}", path.display()))
+        });
+        assert_eq!(failed, None);
+        damages.len()
+    }
+}
+
+#[test]
+fn a_bit_turned_over_is_found() {
+    let whole = Whole::new();
+    let bits: usize = whole.files.iter().map(|(_, bytes)| bytes.len() * 8).sum();
+    let all = std::env::var("DAMAGE").is_ok_and(|value| value == "all");
+    let mut random = Random(5);
+    let flips: Vec<usize> = match all {
+        true => (0..bits).collect(),
+        false => (0..FLIPS.min(bits)).map(|_| random.below(bits)).collect(),
+    };
+    let failed = flips.par_iter().find_map_any(|flip| {
+        let mut bit = *flip;
+        let (path, bytes) = whole.files.iter().find(|(_, bytes)| {
+            let here = bit < bytes.len() * 8;
+            bit -= if here { 0 } else { bytes.len() * 8 };
+            here
+        })?;
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let judged = whole.judge(whole.with(path, &bytes), path);
+        judged.err().map(|e| format!("{}, bit {bit} of byte {}: {e}", path.display(), bit / 8))
+    });
+    assert_eq!(failed, None, "one of {} of {bits} bits", flips.len());
+}
+
+#[test]
+fn a_file_that_was_cut_or_has_grown_is_found() {
+    let whole = Whole::new();
+    let step = if std::env::var_os("DAMAGE").is_some() { 1 } else { 17 };
+    let mut damages = Vec::new();
+    for (path, bytes) in &whole.files {
+        // A log that ends between frames is one whose next frame was not written yet.
+        let is_log = *path == whole.log;
+        for length in (0..bytes.len()).step_by(step).filter(|_| !is_log) {
+            damages.push((format!("cut to {length}"), &**path, bytes[..length].to_vec()));
+        }
+        let zeros = [bytes.as_slice(), &[0; 100]].concat();
+        damages.push(("grown".to_string(), path, zeros));
+    }
+    let judged =
+        whole.judge_all(damages.into_iter().filter(|(_, path, _)| *path != whole.log).collect());
+    assert!(judged > 300, "{judged}");
+}
+
+#[test]
+fn files_that_are_emptied_swapped_stale_or_foreign_are_found() {
+    let (whole, other) = (Whole::new(), {
+        let world = World::on(SimulatedFs::new());
+        let mut env = world.env();
+        env.random = crate::catalog::random::Random::Seeded(8);
+        let db = Db::create_in(&env, Path::new(ROOT), options()).unwrap();
+        write(&db, &batch(1));
+        db.flush().unwrap();
+        write(&db, &batch(2));
+        drop(db);
+        Whole::of(&world.disk, Vec::new(), Vec::new())
+    });
+    let mut damages = Vec::new();
+    for (path, bytes) in whole.files.iter().filter(|(path, _)| *path != whole.log) {
+        damages.push(("zeroed".to_string(), &**path, vec![0; bytes.len()]));
+        let kind = path.extension();
+        for (another, content) in whole.files.iter().chain(&other.files) {
+            if another.extension() == kind && content != bytes {
+                let what = format!("with the bytes of {}", another.display());
+                damages.push((what, path, content.clone()));
+            }
+        }
+        for sector in 0..bytes.len() / 512 {
+            let mut torn = bytes.clone();
+            torn[sector * 512..][..512].fill(0);
+            if torn != *bytes {
+                damages.push((format!("sector {sector} zeroed"), path, torn));
+            }
+        }
+    }
+    assert!(whole.judge_all(damages) > 100);
+}
+
+/// Without its newest manifest a database is the one that was published before it: after an import
+/// the same. Where it is not, the log begins too late for it.
+#[test]
+fn a_file_that_is_not_there_is_found() {
+    let whole = Whole::new();
+    for (path, _) in &whole.files {
+        let disk = whole.disk.kill();
+        disk.remove(path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        match World::on(disk).try_open() {
+            Err(e) => assert!(e.to_string().contains(name), "{name}: {e}"),
+            Ok(db) if name.starts_with("MANIFEST") => assert_eq!(whole_answers(&db), whole.answers),
+            // What the index tells is in the days as well.
+            Ok(db) if name.ends_with(".first") => {
+                assert_eq!(whole_answers(&db), whole.answers);
+                assert!(db.verify().unwrap().damages.iter().any(|one| one.file.contains(name)));
+            }
+            Ok(db) => panic!("{name}: {:?}", db.verify()),
+        }
+    }
+    let world = World::new();
+    let db = world.create();
+    for n in 0..2 {
+        write(&db, &batch(n));
+        db.flush().unwrap();
+    }
+    drop(db);
+    let newest = Manifest::newest(&world.disk, Path::new(ROOT)).unwrap().number;
+    world.disk.remove(&Path::new(ROOT).join(format!("MANIFEST.{newest}"))).unwrap();
+    let error = World::on(world.disk.kill()).try_open().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corruption, "{error}");
+}
