@@ -1,9 +1,11 @@
 //! `daybit plan`: what a workload will need, from samples made and measured on this machine.
 //!
 //! `workload.rs` checks what is asked for, `design.rs` chooses samples, `events.rs` writes them,
-//! `measure.rs` runs them (each step a process of its own, `step.rs`), `forecast.rs` makes figures
-//! of them with the pure functions of `estimate.rs`, and `page.rs` prints them.
+//! `climb.rs` makes as many of them as the budget lasts for, `measure.rs` runs them (each step a
+//! process of its own, `step.rs`), `forecast.rs` makes figures of them with the pure functions of
+//! `estimate.rs`, and `page.rs` prints them.
 
+mod climb;
 mod cores;
 mod design;
 mod estimate;
@@ -25,29 +27,23 @@ mod workload;
 use crate::args::{Format, PlanArgs};
 use crate::failure::Failure;
 use crate::output::say;
+use climb::Climb;
 use cores::Cores;
-use design::{Design, Sample};
+use design::Sample;
 use forecast::Grounds;
 use indicatif::{ProgressBar, ProgressStyle};
-use measure::{Bench, Measured};
+use measure::Measured;
 use page::Plan;
 use place::Place;
-use questions::questions;
+use questions::{Question, questions};
 use std::io::IsTerminal;
 use std::time::Instant;
 pub use step::step;
 use workload::Workload;
 
-/// Events a second that are made, imported and asked about before any were measured.
-const EVENTS_PER_SECOND: f64 = 150_000.0;
-/// Share of the budget that samples may take: the rest is for writing, and for larger samples that
-/// are dearer an event.
-const SAMPLES_SHARE: f64 = 0.7;
-/// Events that the largest sample may have whatever the budget.
-const EVENTS_MIN: f64 = 50_000.0;
-/// Bytes on disk per event of a sample, as CSV and as a database, at most.
-const BYTES_PER_EVENT: f64 = 150.0;
-const CHUNK: u64 = daybit::limits::CHUNK_USERS as u64;
+/// Workloads with so few events, times the seconds of the budget, are measured with all of them;
+/// of others, what reports about users take is measured on thinned samples.
+const FEW_EVENTS_PER_SECOND: f64 = 20_000.0;
 
 /// Makes samples, measures them, and prints what the workload will need.
 pub fn plan(args: &PlanArgs) -> Result<u8, Failure> {
@@ -81,60 +77,50 @@ fn measured(
     let started = Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let load = system::load();
-    let questions = questions(&workload.shape);
-    let seconds_each = budget / 600.0;
-    let bench = Bench { workload, questions: &questions, place, threads, seconds_each, tell };
-    let samples = samples(&bench, budget)?;
-    let wrote = bench.write_live(budget / 200.0)?;
     let target = workload.whole();
-    let grounds = Grounds { samples: &samples, target, threads };
-    let forecast = grounds.forecast(&questions).ok_or_else(|| {
+    let questions = questions(&workload.shape);
+    let few = target.events <= budget * FEW_EVENTS_PER_SECOND;
+    let (thin, of_events): (Vec<Question>, Vec<Question>) =
+        questions.iter().cloned().partition(|question| !few && question.reach.is_of_presence());
+    let thinned = workload.thinned();
+    // Small samples leave time to ask them more often.
+    let seconds_each = budget / if few { 200.0 } else { 500.0 };
+    let climb = Climb { place, threads, budget, seconds_each, started, tell };
+    let (of_events, wrote) = climb.of_events(workload, of_events, if few { 0.95 } else { 0.55 })?;
+    let of_presence = match thin.is_empty() {
+        true => None,
+        false => Some(climb.of_presence(&thinned, thin, 0.95)?),
+    };
+    let grounds = |samples, target| Grounds { samples, target, threads };
+    let told = || {
+        let all = grounds(&of_events.samples, target);
+        let mut reports = all.reports(&of_events.questions)?;
+        if let Some(thin) = &of_presence {
+            let of_thin = grounds(&thin.samples, thinned.whole());
+            let mut of_presence = of_thin.reports(&thin.questions)?;
+            // Thinned samples have fewer activities to know of when they are opened.
+            let opening = |grounds: &Grounds<'_>| Some(grounds.opening()?.estimate.likely);
+            let longer = opening(&all)? - opening(&of_thin)?;
+            of_presence.iter_mut().for_each(|report| report.open_longer(longer.max(0.0)));
+            reports.extend(of_presence);
+        }
+        // In the order of the questions.
+        let place = |name: &str| questions.iter().position(|question| question.name == name);
+        reports.sort_by_key(|report| place(&report.warm.name));
+        Some((all.needs()?, reports))
+    };
+    let (needs, reports) = told().ok_or_else(|| {
         Failure::input("the samples are too small to tell anything: give a larger --budget")
     })?;
-    let cores = samples.last().and_then(|largest| Cores::of(largest, threads, &target));
+    let presence = of_presence.map(|thin| thin.samples).unwrap_or_default();
+    let samples = of_events.samples;
+    let last: Vec<&Measured> = samples.last().into_iter().chain(presence.last()).collect();
+    let cores = Cores::of(&last, threads, &target);
     let mut notes = notes(workload, &samples);
     notes.extend(load.and_then(|load| busy(load, threads)));
     let workload = workload.clone();
     let seconds = started.elapsed().as_secs_f64();
-    Ok(Plan { workload, threads, samples, forecast, wrote, cores, notes, seconds })
-}
-
-/// The samples, smallest first: how long that takes decides how large the others are.
-fn samples(bench: &Bench<'_>, budget: f64) -> Result<Vec<Measured>, Failure> {
-    let room = bench.place.free_bytes().map_or(f64::INFINITY, |free| free / 2.0 / BYTES_PER_EVENT);
-    let mut design = Design::of(bench.workload, (budget * EVENTS_PER_SECOND).min(room));
-    let mut measured = Vec::new();
-    if !design.fits.is_empty() {
-        let smallest = design.fits.remove(0);
-        let first = bench.sample(smallest, false)?;
-        let events = affordable(&first, budget) / design.together();
-        // However slow the machine is, there is a larger sample to check with.
-        let least = EVENTS_MIN.max(2.0 * first.size.events);
-        design = Design::of(bench.workload, events.max(least).min(room.max(EVENTS_MIN)));
-        design.fits.retain(|fit| *fit != smallest);
-        measured.push(first);
-        for fit in &design.fits {
-            measured.push(bench.sample(*fit, false)?);
-        }
-        measured.sort_by(|a, b| a.size.events.total_cmp(&b.size.events));
-        if !design.held_out.is_more_than(&smallest) {
-            return Ok(measured);
-        }
-    }
-    measured.push(bench.sample(design.held_out, true)?);
-    Ok(measured)
-}
-
-/// Events of all further samples together that the budget still allows. What is short is asked for
-/// as long in each sample; what is long, a number of times that does not depend on how long it is.
-fn affordable(first: &Measured, budget: f64) -> f64 {
-    const FURTHER: f64 = 3.0;
-    const TIMES: f64 = 8.0;
-    let both = first.asked.iter().chain(&first.asked_alone);
-    let asked_once: f64 = both.map(|asked| asked.warm.wall).sum();
-    let growing = first.seconds - first.asking_seconds + TIMES * asked_once;
-    let left = budget * SAMPLES_SHARE - first.seconds - FURTHER * first.asking_seconds;
-    left.max(0.0) * first.size.events / growing.max(0.001)
+    Ok(Plan { workload, threads, samples, presence, needs, reports, wrote, cores, notes, seconds })
 }
 
 /// What the reader should know beside the figures.
@@ -149,13 +135,6 @@ fn notes(workload: &Workload, samples: &[Measured]) -> Vec<String> {
         ));
     }
     let Some(largest) = samples.last() else { return notes };
-    if largest.sample.users < workload.users.min(CHUNK) {
-        notes.push(
-            "the budget did not reach for the 65,536 users of one chunk, so that times of reports \
-             are less sure than their ranges: give a larger --budget."
-                .to_string(),
-        );
-    }
     if largest.sample == (Sample { users: workload.users, days: workload.days }) {
         notes.push("the last sample is the workload itself: nothing was extrapolated.".to_string());
     }

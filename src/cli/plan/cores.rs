@@ -1,6 +1,6 @@
 //! How many cores pay: what all threads gained over one, and where more would gain too little.
 
-use super::measure::Measured;
+use super::measure::{Gains, Measured};
 use super::step::Asked;
 use super::workload::Size;
 
@@ -24,24 +24,24 @@ pub struct Gain {
 pub struct Cores {
     pub import: Gain,
     pub reports: Gain,
-    /// More threads than chunks have nothing to do in a report.
-    pub chunks: f64,
+    /// More threads than parts have nothing to do in a report.
+    pub shares: f64,
 }
 
 impl Cores {
-    /// From a sample measured on one thread and on all; `None` on a machine with one.
-    pub fn of(sample: &Measured, threads: usize, target: &Size) -> Option<Cores> {
-        if threads < 2 {
-            return None;
-        }
+    /// From samples measured on one thread and on all, the first of them with all events; `None`
+    /// where that was not done.
+    pub fn of(samples: &[&Measured], threads: usize, target: &Size) -> Option<Cores> {
+        let gains: Vec<&Gains> = samples.iter().filter_map(|m| m.gains.as_ref()).collect();
+        let import = gains.first()?.import.seconds / samples.first()?.import.seconds;
         let warm = |asked: &[Asked]| asked.iter().map(|asked| asked.warm.wall).sum::<f64>();
-        let import = sample.import_alone?.seconds / sample.import.seconds;
-        let reports = warm(&sample.asked_alone) / warm(&sample.asked);
-        let limit = (target.chunks as u32).max(1);
+        let alone: f64 = samples.iter().map(|sample| warm(&sample.asked)).sum();
+        let reports = alone / gains.iter().map(|gains| warm(&gains.asked)).sum::<f64>();
+        let limit = (target.shares() as u32).max(1);
         Some(Cores {
             import: Gain::of(threads, import, u32::MAX),
             reports: Gain::of(threads, reports, limit),
-            chunks: target.chunks,
+            shares: target.shares(),
         })
     }
 }

@@ -1,23 +1,29 @@
 //! Which samples to make: sizes that live where the whole lives, within a budget.
 //!
-//! Costs hang on how full a chunk of 65,536 users is on a day, so samples have fewer users and fewer
-//! days but the same share of users active, in whole chunks where the budget allows. Users and days
-//! vary apart from each other, so that the fit can tell what hangs on which. The last sample is the
-//! largest: it is forecast from the others before it is measured.
+//! Costs hang on how full a chunk of 65,536 users is on a day, so samples have fewer users but the
+//! same share of them active, in whole chunks where the budget allows. What is told of events is
+//! sampled over some weeks. What is told of who was there grows with the history in ways of its own
+//! (a cohort comes back for as long as there are days), so those samples are as long as the workload
+//! if the budget allows, and have fewer users instead.
+//!
+//! Samples are a ladder: each is larger than the one before, users and days vary apart from each
+//! other, and the last one is forecast from the others before it is measured.
 
+use super::people::Crowd;
 use super::workload::Workload;
 use daybit::limits::CHUNK_USERS;
 
 /// The largest sample, however large the budget.
-const EVENTS_MAX: f64 = 24e6;
+const EVENTS_MAX: f64 = 32e6;
 /// Active days of a user without which nearly all days would be first days.
 const ACTIVE_DAYS: f64 = 6.0;
 /// The same of the smaller samples.
 const ACTIVE_DAYS_MIN: f64 = 3.0;
-/// Days that fill the window of reports about recent days, and weeks and months.
-const DAYS_WANTED: u32 = 36;
+/// Days whose half fills the window of reports about recent days.
+const DAYS_WANTED: u32 = 56;
 /// Chunks of the largest sample: one for each core of a usual machine.
 const CHUNKS_MAX: u64 = 16;
+const CHUNK: u64 = CHUNK_USERS as u64;
 
 /// A part of a workload: so many of its users over so many days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,74 +32,86 @@ pub struct Sample {
     pub days: u32,
 }
 
-/// Samples to fit, smallest first, and the one held out, which is larger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Design {
-    pub fits: Vec<Sample>,
-    pub held_out: Sample,
+/// Samples, smallest first, that have about so many events together.
+pub fn ladder(workload: &Workload, events: f64) -> Vec<Sample> {
+    // The others have about as many as the largest.
+    let top = largest(workload, (events / 2.0).min(EVENTS_MAX));
+    let least = workload.days_min(ACTIVE_DAYS_MIN);
+    let mut ladder: Vec<Sample> = below(workload, top)
+        .into_iter()
+        .map(|(users, days)| Sample { users: whole_chunks(users), days: days.max(least) })
+        .filter(|sample| sample.users > 0 && sample.size() < top.size())
+        .chain([top])
+        .collect();
+    ladder.sort_by_key(|sample| (sample.size(), sample.days));
+    ladder.dedup();
+    ladder
 }
 
-impl Design {
-    /// The samples whose largest has about so many events.
-    pub fn of(workload: &Workload, events: f64) -> Design {
-        let events = events.min(EVENTS_MAX);
-        let held_out = largest(workload, events);
-        let Sample { users, days } = held_out;
-        let fewer_days = |by: u32| (days / by).max(workload.days_min(ACTIVE_DAYS_MIN)).min(days);
-        let mut fits = if users > CHUNK_USERS as u64 {
-            let (quarter, half) = (whole_chunks(users / 4), whole_chunks(users / 2));
-            vec![(quarter, fewer_days(4)), (quarter, days), (half, fewer_days(2))]
-        } else if fewer_days(2) < days {
-            // A chunk is as dear to look at with half of its users.
-            vec![(users, fewer_days(8)), (users, fewer_days(4)), (users, fewer_days(2))]
-        } else {
-            vec![(users / 4, days), (users / 2, days)]
-        };
-        fits.retain(|&(of, over)| of > 0 && u128::from(of) * u128::from(over) < held_out.size());
-        fits.sort_by_key(|(users, days)| users * u64::from(*days));
-        fits.dedup();
-        let fits = fits.into_iter().map(|(users, days)| Sample { users, days }).collect();
-        Design { fits, held_out }
+/// Users and days of the samples below the largest: an eighth to a half of it.
+fn below(workload: &Workload, top: Sample) -> Vec<(u64, u32)> {
+    let Sample { users, days } = top;
+    if users < 8 {
+        return vec![(users, days / 4), (users, days / 2)];
     }
+    let few = CHUNK..4 * CHUNK;
+    if workload.crowd == Crowd::Chunks
+        && users < workload.users
+        && few.contains(&users)
+        && days >= 2 * DAYS_WANTED
+    {
+        return few_chunks(workload, top);
+    }
+    match days == workload.days {
+        // Nothing is extrapolated by days.
+        true if users >= 4 * CHUNK => vec![(users / 4, days), (users / 2, days)],
+        true if users > CHUNK => vec![(CHUNK, days / 2), (2 * CHUNK, days / 2), (2 * CHUNK, days)],
+        true => vec![(users / 8, days), (users / 4, days), (users / 2, days)],
+        false => vec![(users / 4, days), (users / 2, days / 2), (users / 2, days)],
+    }
+}
 
-    /// How much all samples hold together, as a multiple of the largest.
-    pub fn together(&self) -> f64 {
-        let later: u128 = self.fits.iter().map(Sample::size).sum();
-        1.0 + later as f64 / self.held_out.size() as f64
-    }
+/// Where few chunks are all that can be made for the whole history, more chunks for less of it tell
+/// what hangs on chunks.
+fn few_chunks(workload: &Workload, top: Sample) -> Vec<(u64, u32)> {
+    let quarter = (top.size() / 4 / u128::from(CHUNK)) as u32;
+    let days = |days: u32| days.max(DAYS_WANTED).min(workload.days);
+    let most = (workload.users / CHUNK).clamp(1, 4);
+    let (wide, two) = (most * CHUNK, most.min(2) * CHUNK);
+    vec![(wide, days(quarter / 4)), (CHUNK, days(quarter)), (two, days(quarter))]
 }
 
 impl Sample {
-    /// More days of users.
-    pub fn is_more_than(&self, other: &Sample) -> bool {
-        self.size() > other.size()
-    }
-
-    fn size(&self) -> u128 {
+    /// Days of users.
+    pub fn size(&self) -> u128 {
         u128::from(self.users) * u128::from(self.days)
     }
 }
 
 /// The most users, in whole chunks if possible, for whom the events last for enough days.
-fn largest(workload: &Workload, events: f64) -> Sample {
-    let per_user_day = workload.daily_active * workload.events_per_active_day;
-    let wanted = workload.days_min(ACTIVE_DAYS).max(DAYS_WANTED.min(workload.days));
-    let days = |users: u64| events / per_user_day / users as f64;
-    let mut users = workload.users.min(CHUNKS_MAX * CHUNK_USERS as u64);
-    while users > 1 && days(users) < f64::from(wanted) {
-        users = (users / 2).max(1);
-        if users > CHUNK_USERS as u64 {
-            users = whole_chunks(users);
-        }
+pub fn largest(workload: &Workload, events: f64) -> Sample {
+    let user_days = events / workload.daily_active / workload.events_per_active_day;
+    let enough = workload.days_min(ACTIVE_DAYS).max(DAYS_WANTED.min(workload.days));
+    let wanted = if workload.crowd == Crowd::Chunks { workload.days } else { enough };
+    let cap = workload.users.min(CHUNKS_MAX * CHUNK);
+    let over = |days: u32| match (user_days / f64::from(days)) as u64 {
+        users if users >= cap => cap,
+        users => whole_chunks(users.max(1)),
+    };
+    let days = |users: u64| user_days / users as f64;
+    let mut users = over(wanted);
+    // A chunk over fewer days rather than a part of one.
+    if users < CHUNK.min(workload.users) {
+        users = users.max(over(enough).min(CHUNK));
     }
     // Somebody on the days that it takes for them to come, however small the budget.
     let least = f64::from(workload.days_min(ACTIVE_DAYS_MIN).max(2).min(workload.days));
     Sample { users, days: days(users).min(f64::from(workload.days)).max(least) as u32 }
 }
 
+/// Whole chunks of users, where there are some.
 fn whole_chunks(users: u64) -> u64 {
-    let chunk = CHUNK_USERS as u64;
-    (users / chunk).max(1) * chunk
+    if users > CHUNK { users / CHUNK * CHUNK } else { users }
 }
 
 #[cfg(test)]
@@ -101,31 +119,39 @@ mod tests {
     use super::super::workload::tests::workload;
     use super::*;
 
-    const CHUNK: u64 = CHUNK_USERS as u64;
-
-    #[test]
-    fn a_large_workload_is_sampled_in_whole_chunks() {
-        let design = Design::of(&workload(5_000_000, 0.2, 4.0, 1_095), 20e6);
-        assert_eq!(design.held_out, Sample { users: 8 * CHUNK, days: 47 });
-        let mut users: Vec<u64> = design.fits.iter().map(|fit| fit.users).collect();
-        users.sort_unstable();
-        assert_eq!(users, [2 * CHUNK, 2 * CHUNK, 4 * CHUNK]);
-        assert!(design.fits.iter().all(|fit| fit.size() < design.held_out.size()));
-        assert!(design.together() < 2.0);
+    fn pairs(ladder: &[Sample]) -> Vec<(u64, u32)> {
+        ladder.iter().map(|sample| (sample.users, sample.days)).collect()
     }
 
     #[test]
-    fn a_small_one_is_sampled_by_days() {
-        let design = Design::of(&workload(2_000, 0.2, 4.0, 3_650), 1e6);
-        assert!(design.fits.iter().all(|fit| fit.users == 2_000));
-        assert_eq!(design.held_out.users, 2_000);
-        assert_eq!(design.fits.len(), 3);
+    fn a_large_workload_is_sampled_in_whole_chunks_over_weeks() {
+        let found = pairs(&ladder(&workload(5_000_000, 0.2, 4.0, 1_095), 24e6));
+        let (one, two, four) = (CHUNK, 2 * CHUNK, 4 * CHUNK);
+        assert_eq!(found, [(two, 28), (one, 57), (two, 57), (four, 57)]);
     }
 
     #[test]
-    fn what_fits_the_budget_is_measured_whole() {
-        let design = Design::of(&workload(2_000, 0.2, 4.0, 100), 20e6);
-        assert_eq!(design.held_out, Sample { users: 2_000, days: 100 });
+    fn who_was_there_is_sampled_over_the_whole_history() {
+        let thin = workload(5_000_000, 0.02, 4.0, 1_095).thinned();
+        let all = ladder(&thin, 30e6);
+        assert!(all.iter().all(|sample| sample.days == 1_095), "{all:?}");
+        assert_eq!(all.last().map(|top| top.users / CHUNK), Some(8));
+        // Where a chunk is too much for that, it is still a whole one.
+        let all = pairs(&ladder(&workload(5_000_000, 0.2, 4.0, 1_095).thinned(), 8e6));
+        assert_eq!(all, [(CHUNK, 63), (2 * CHUNK, 63), (4 * CHUNK, 56), (CHUNK, 254)]);
+        let all = pairs(&ladder(&workload(5_000_000, 0.2, 4.0, 1_095).thinned(), 50e6));
+        assert_eq!(all, [(4 * CHUNK, 68), (CHUNK, 273), (2 * CHUNK, 273), (CHUNK, 1_095)]);
+    }
+
+    #[test]
+    fn a_workload_that_the_budget_holds_is_the_last_sample() {
+        let found = pairs(&ladder(&workload(2_000, 0.2, 4.0, 100), 20e6));
+        assert_eq!(found, [(250, 100), (500, 100), (1_000, 100), (2_000, 100)]);
+        let found = pairs(&ladder(&workload(200_000, 0.2, 4.0, 365).thinned(), 50e6));
+        let (one, two) = (CHUNK, 2 * CHUNK);
+        assert_eq!(found, [(one, 182), (two, 182), (two, 365), (200_000, 365)]);
+        let found = pairs(&ladder(&workload(2, 0.5, 4.0, 400), 20e6));
+        assert_eq!(found, [(2, 100), (2, 200), (2, 400)]);
     }
 
     #[test]
@@ -138,13 +164,16 @@ mod tests {
             (1_000, 0.01, 1.0, 100),
             (100_000, 0.5, 3.0, 1),
         ] {
-            for budget in [1.0, 1e3, 1e6, 1e9] {
-                let design = Design::of(&workload(users, share, events, days), budget);
-                let held_out = design.held_out;
-                assert!(held_out.users >= 1 && held_out.users <= users, "{held_out:?}");
-                assert!(held_out.days >= 1 && held_out.days <= days, "{held_out:?}");
-                for fit in &design.fits {
-                    assert!(fit.users >= 1 && fit.days >= 1 && fit.size() < held_out.size());
+            let workload = workload(users, share, events, days);
+            for (budget, workload) in [1.0, 1e3, 1e6, 1e9]
+                .into_iter()
+                .flat_map(|budget| [(budget, workload.clone()), (budget, workload.thinned())])
+            {
+                let all = ladder(&workload, budget);
+                assert!(all.is_sorted_by_key(Sample::size), "{all:?}");
+                for sample in &all {
+                    assert!(sample.users >= 1 && sample.users <= users, "{sample:?}");
+                    assert!(sample.days >= 1 && sample.days <= days, "{sample:?}");
                 }
             }
         }
@@ -153,8 +182,8 @@ mod tests {
     #[test]
     fn users_come_more_than_once_even_in_the_smallest_sample() {
         let rare = workload(20_000_000, 0.005, 2.0, 3_650);
-        for fit in Design::of(&rare, 4e6).fits {
-            assert!(f64::from(fit.days) * rare.daily_active >= 2.9, "{fit:?}");
+        for sample in ladder(&rare, 4e6) {
+            assert!(f64::from(sample.days) * rare.daily_active >= 2.9, "{sample:?}");
         }
     }
 }

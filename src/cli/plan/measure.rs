@@ -9,11 +9,8 @@ use super::workload::{Size, Workload};
 use crate::failure::Failure;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
-
-/// How often each import is done: the better one counts.
-const IMPORTS: usize = 2;
 
 /// Bytes on disk, by what they hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -32,18 +29,22 @@ pub struct Measured {
     pub parts: Parts,
     /// On all threads.
     pub import: Imported,
-    /// On one, where it was measured.
-    pub import_alone: Option<Imported>,
-    /// As the questions, on all threads.
+    /// As the questions, on one thread.
     pub asked: Vec<Asked>,
-    /// The same on one.
-    pub asked_alone: Vec<Asked>,
+    pub gains: Option<Gains>,
     pub watched: Watched,
     /// Of the file that was imported.
     pub csv_bytes: f64,
     pub seconds: f64,
-    /// Of them, those spent on asking.
-    pub asking_seconds: f64,
+}
+
+/// What tells how much several threads gain, of the largest sample.
+#[derive(Debug, Clone)]
+pub struct Gains {
+    /// On one thread.
+    pub import: Imported,
+    /// As the questions, on all threads.
+    pub asked: Vec<Asked>,
 }
 
 /// What measuring needs.
@@ -52,6 +53,8 @@ pub struct Bench<'a> {
     pub questions: &'a [Question],
     pub place: &'a Place,
     pub threads: usize,
+    /// How often each import is done: the better one counts.
+    pub imports: usize,
     /// For each question on each number of threads.
     pub seconds_each: f64,
     /// Says what is being done.
@@ -59,20 +62,13 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Makes a sample and measures it on one thread and on all; the database stays. Only a sample
-    /// that is to tell what threads gain is imported on one thread too.
-    pub fn sample(&self, sample: Sample, gains: bool) -> Result<Measured, Failure> {
+    /// Makes a sample and measures it; its file and its database stay until the next one.
+    pub fn sample(&self, sample: Sample) -> Result<Measured, Failure> {
         let started = Instant::now();
-        let file = self.place.path().join("sample.csv");
-        let written = self.write(sample, &file)?;
-        let import_alone = if gains { Some(self.import(&file, 1, IMPORTS)?) } else { None };
-        let import = self.import(&file, self.threads, IMPORTS)?;
-        std::fs::remove_file(&file)?;
+        let written = self.write(sample, &self.file())?;
+        let import = self.import(self.threads, self.imports)?;
         let parts = Parts::of(&self.db())?;
-        let asking = Instant::now();
-        let asked_alone = self.ask(1)?;
-        let asked = if self.threads > 1 { self.ask(self.threads)? } else { asked_alone.clone() };
-        let asking_seconds = asking.elapsed().as_secs_f64();
+        let asked = self.ask(1)?;
         (self.tell)("watching memory");
         let watched = run(&Job::Watch { db: self.db(), queries: self.queries() }, self.threads)?;
         let size = Size {
@@ -85,19 +81,54 @@ impl Bench<'_> {
             size,
             parts,
             import,
-            import_alone,
             asked,
-            asked_alone,
+            gains: None,
             watched,
             csv_bytes: written.bytes as f64,
             seconds: started.elapsed().as_secs_f64(),
-            asking_seconds,
         })
     }
 
+    /// Measures the last sample once more: the import on one thread, the questions on all.
+    pub fn gains(&self) -> Result<Option<Gains>, Failure> {
+        if self.threads < 2 {
+            return Ok(None);
+        }
+        let asked = self.ask(self.threads)?;
+        Ok(Some(Gains { import: self.import(1, 1)?, asked }))
+    }
+
+    /// Seconds that a sample and its gains will take, by how long another took.
+    pub fn seconds(&self, sample: Sample, last: &Measured) -> f64 {
+        2.0 * self.asking_seconds() + self.events(sample) * self.seconds_per_event(last)
+    }
+
+    /// Events of a sample that takes so many seconds with its gains.
+    pub fn events_in(&self, seconds: f64, last: &Measured) -> f64 {
+        (seconds - 2.0 * self.asking_seconds()).max(0.0) / self.seconds_per_event(last)
+    }
+
+    fn seconds_per_event(&self, last: &Measured) -> f64 {
+        let imports = self.threads as f64 * last.import.seconds;
+        let answers: f64 = last.asked.iter().map(|asked| asked.warm.wall + asked.first.wall).sum();
+        let growing = (last.seconds - self.asking_seconds()).max(0.0) + imports + answers;
+        growing / last.size.events.max(1.0)
+    }
+
+    /// Seconds that questions take where none takes longer than it should.
+    pub fn asking_seconds(&self) -> f64 {
+        self.questions.len() as f64 * self.seconds_each
+    }
+
+    /// Events that a sample will have.
+    pub fn events(&self, sample: Sample) -> f64 {
+        let Workload { daily_active, events_per_active_day, .. } = self.workload;
+        sample.users as f64 * f64::from(sample.days) * daily_active * events_per_active_day
+    }
+
     /// The better of some imports; the last one's database stays.
-    fn import(&self, file: &Path, threads: usize, times: usize) -> Result<Imported, Failure> {
-        let job = Job::Import { db: self.db(), file: file.to_path_buf() };
+    fn import(&self, threads: usize, times: usize) -> Result<Imported, Failure> {
+        let job = Job::Import { db: self.db(), file: self.file() };
         let mut best: Option<Imported> = None;
         for _ in 0..times.max(1) {
             remove(&self.db())?;
@@ -128,8 +159,12 @@ impl Bench<'_> {
         run(&Job::Write { db: self.db(), seconds }, self.threads)
     }
 
-    fn db(&self) -> std::path::PathBuf {
+    fn db(&self) -> PathBuf {
         self.place.path().join("sample.db")
+    }
+
+    fn file(&self) -> PathBuf {
+        self.place.path().join("sample.csv")
     }
 
     fn queries(&self) -> Vec<serde_json::Value> {
@@ -186,10 +221,32 @@ fn better(a: Imported, b: Imported) -> Imported {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use super::super::step::Took;
+    use super::super::workload::tests::workload;
     use super::*;
+
+    /// Part of a workload of a million users and two years, where everything costs the same.
+    pub fn measured(users: u64, days: u32, cost: &dyn Fn(&Size) -> f64) -> Measured {
+        let size = workload(1_000_000, 0.1, 4.0, 730).thinned().size(users, days);
+        let cost = cost(&size);
+        let took = Took { wall: cost, cpu: Some(cost) };
+        let import = Imported { seconds: cost, cpu_seconds: Some(cost), peak_bytes: Some(cost) };
+        let (opened_bytes, asked_bytes) = (Some(cost), Some(cost));
+        Measured {
+            sample: Sample { users, days },
+            size,
+            parts: Parts { days: cost, users: cost, ..Parts::default() },
+            import,
+            asked: vec![Asked { first: took, warm: took }; 16],
+            gains: None,
+            watched: Watched { opening_seconds: cost, opened_bytes, asked_bytes },
+            csv_bytes: cost,
+            seconds: cost,
+        }
+    }
 
     #[test]
     fn bytes_are_counted_by_what_they_hold() {

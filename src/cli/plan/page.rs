@@ -1,19 +1,26 @@
 //! The plan as a page for people, and as JSON.
 
 use super::cores::{BEYOND, Cores, Gain};
-use super::forecast::{Check, Forecast, Line, OFF_MAX, Unit};
+use super::forecast::{Check, Line, Needs, OFF_MAX, ReportLine, Unit};
 use super::measure::Measured;
 use super::numbers::{bytes, digits, short, time};
 use super::step::{Asked, Imported, Took, Wrote};
 use super::workload::Workload;
 use serde_json::{Value as Json, json};
 
+/// Stands for a number of which only the range is told.
+const UNSURE: &str = "unsure";
+
 /// All that a plan says.
 pub struct Plan {
     pub workload: Workload,
     pub threads: usize,
+    /// Samples with all of their events.
     pub samples: Vec<Measured>,
-    pub forecast: Forecast,
+    /// Thinned ones, longer or of more users, where there are any.
+    pub presence: Vec<Measured>,
+    pub needs: Needs,
+    pub reports: Vec<ReportLine>,
     pub wrote: Vec<Wrote>,
     pub cores: Option<Cores>,
     pub notes: Vec<String>,
@@ -34,8 +41,8 @@ impl Plan {
 
     pub fn words(&self) -> String {
         let mut page = self.workload_words();
-        page.push_str(&self.needs());
-        page.push_str(&self.reports());
+        page.push_str(&self.needs_words());
+        page.push_str(&self.reports_words());
         page.push_str(&self.writes());
         page.push_str(&self.cores_words());
         page.push_str(&self.check());
@@ -62,8 +69,8 @@ impl Plan {
     }
 
     /// Disk, import and memory.
-    fn needs(&self) -> String {
-        let (forecast, whole) = (&self.forecast, self.workload.whole());
+    fn needs_words(&self) -> String {
+        let (forecast, whole) = (&self.needs, self.workload.whole());
         let head = format!("\nOn this machine, on {} threads", self.threads);
         let mut rows = vec![[head.as_str(), "from", "likely", "up to", "by"].map(String::from)];
         let disk = &forecast.disk;
@@ -88,23 +95,25 @@ impl Plan {
     }
 
     fn import_rate(&self, events: f64) -> [String; 5] {
-        let seconds = self.forecast.import.estimate;
+        let seconds = self.needs.import.estimate;
         let rate = |seconds: f64| short(events / seconds);
         let name = "  events a second".to_string();
-        [name, rate(seconds.high), rate(seconds.likely), rate(seconds.low), String::new()]
+        let likely = sure(&self.needs.import, rate(seconds.likely));
+        [name, rate(seconds.high), likely, rate(seconds.low), String::new()]
     }
 
-    fn reports(&self) -> String {
+    fn reports_words(&self) -> String {
         let head = ["\nReports", "from", "likely", "up to", "first", "by"].map(String::from);
         let mut rows = vec![head];
-        for report in &self.forecast.reports {
+        for report in &self.reports {
             let (warm, first) = (&report.warm, &report.first);
             let [name, low, likely, high, by] = row(&warm.name, warm, 1.0);
-            rows.push([format!("  {name}"), low, likely, high, time(first.estimate.likely), by]);
+            let first = sure(first, time(first.estimate.likely));
+            rows.push([format!("  {name}"), low, likely, high, first, by]);
         }
         aligned(&rows)
             + "The first answer counts opening the database; files are in the system's memory.\n\
-               Chunk-days are days of each 65,536 users since the first of them came.\n"
+               A container holds who of 65,536 users was active on a day.\n"
     }
 
     fn writes(&self) -> String {
@@ -147,24 +156,25 @@ impl Plan {
             )
         };
         format!(
-            "\nCores that pay (each doubling gains a quarter; beyond {} by Amdahl's law, up to {})\n{}{}\
-             A report is shared out by chunks of 65,536 users: with {} of them more threads have\n\
-             nothing to do.\n",
+            "\nCores that pay (each doubling gains a quarter; beyond {} by Amdahl's law, up to {})\n\
+             {}{}\
+             A report is shared out by chunks of 65,536 users and stretches of days: with {} parts\n\
+             more threads have nothing to do.\n",
             self.threads,
             u64::from(BEYOND) * self.threads as u64,
             line("import", cores.import),
             line("reports", cores.reports),
-            short(cores.chunks),
+            short(cores.shares),
         )
     }
 
     /// The lines that were checked.
     fn checked(&self) -> Vec<(String, Unit, Check)> {
-        let forecast = &self.forecast;
+        let forecast = &self.needs;
         let fixed = [Some(&forecast.disk), Some(&forecast.disk_users), Some(&forecast.import)];
         let more = [&forecast.import_cpu, &forecast.import_memory, &forecast.query_memory];
         let lines = fixed.into_iter().chain(more.map(Option::as_ref)).flatten();
-        let reports = forecast.reports.iter().map(|report| &report.warm);
+        let reports = self.reports.iter().map(|report| &report.warm);
         let checked = |line: &Line| Some((line.name.clone(), line.unit, line.check?));
         lines.chain(reports).filter_map(checked).collect()
     }
@@ -186,37 +196,44 @@ impl Plan {
         }
         let far = checked.iter().filter(|(.., check)| check.off().abs() > OFF_MAX).count();
         let verdict = match far {
-            0 => "All of them are within 25%. Reports are checked on one thread.\n".to_string(),
-            _ => format!(
-                "{} of {} are within 25%; the ranges of the others were made twice as wide. Reports are\n\
-                 checked on one thread.\n",
-                checked.len() - far,
-                checked.len()
+            0 => "All of them are within 25%.".to_string(),
+            _ => format!("{} of {} are within 25%.", checked.len() - far, checked.len()),
+        };
+        let unsure = match self.needs.import.whole {
+            true => {
+                "The last sample was the workload itself: above is what was measured.\n".to_string()
+            }
+            false => format!(
+                "Of a line that failed its check, or had none, a range is told above and no number\n\
+                 ({UNSURE}); it is twice as wide as the check was off.\n"
             ),
         };
-        aligned(&rows) + &verdict
+        format!("{}{verdict} Reports are checked on one thread.\n{unsure}", aligned(&rows))
     }
 
     fn samples_words(&self) -> String {
         let mut rows =
             vec![["\nSamples", "users", "days", "events", "on disk", "took"].map(String::from)];
-        for (number, sample) in (1..).zip(&self.samples) {
-            let held_out = number == self.samples.len() && number > 1;
-            rows.push([
-                format!("  {number}{}", if held_out { ", held out" } else { "" }),
-                short(sample.size.users),
-                short(sample.size.days),
-                short(sample.size.events),
-                bytes(sample.parts.total()),
-                time(sample.seconds),
-            ]);
+        for (kind, samples) in [("", &self.samples), ("thinned ", &self.presence)] {
+            for (number, sample) in (1..).zip(samples) {
+                let held_out =
+                    if number == samples.len() && number > 1 { ", held out" } else { "" };
+                rows.push([
+                    format!("  {kind}{number}{held_out}"),
+                    short(sample.size.users),
+                    short(sample.size.days),
+                    short(sample.size.events),
+                    bytes(sample.parts.total()),
+                    time(sample.seconds),
+                ]);
+            }
         }
         aligned(&rows) + &format!("All took {}, and all of it is removed.\n", time(self.seconds))
     }
 
     pub fn json(&self) -> Json {
-        let (workload, whole, forecast) = (&self.workload, self.workload.whole(), &self.forecast);
-        let reports: Vec<Json> = forecast
+        let (workload, whole, forecast) = (&self.workload, self.workload.whole(), &self.needs);
+        let reports: Vec<Json> = self
             .reports
             .iter()
             .map(|r| json!({"report": r.warm.name, "warm": line(&r.warm), "first": line(&r.first)}))
@@ -244,6 +261,7 @@ impl Plan {
             "writes": self.wrote.iter().map(wrote_json).collect::<Vec<_>>(),
             "cores": self.cores.map(cores_json),
             "samples": self.samples.iter().map(sample_json).collect::<Vec<_>>(),
+            "presence_samples": self.presence.iter().map(sample_json).collect::<Vec<_>>(),
             "notes": self.notes,
             "seconds": self.seconds,
         })
@@ -261,6 +279,7 @@ fn line(line: &Line) -> Json {
         "high": line.estimate.high,
         "unit": unit,
         "by": line.by,
+        "trusted": line.is_trusted(),
         "check": line.check.map(|check| json!({
             "forecast": check.forecast, "measured": check.measured, "off": check.off(),
         })),
@@ -278,7 +297,7 @@ fn cores_json(cores: Cores) -> Json {
         json!({"threads": gain.threads, "faster": gain.faster,
                "pay": {"low": gain.pay.0, "high": gain.pay.1}})
     };
-    json!({"import": gain(cores.import), "reports": gain(cores.reports), "chunks": cores.chunks})
+    json!({"import": gain(cores.import), "reports": gain(cores.reports), "parts": cores.shares})
 }
 
 fn sample_json(sample: &Measured) -> Json {
@@ -290,20 +309,22 @@ fn sample_json(sample: &Measured) -> Json {
     let asked = |all: &[Asked]| -> Vec<Json> {
         all.iter().map(|a| json!({"first": took(a.first), "warm": took(a.warm)})).collect()
     };
+    let gains = sample.gains.as_ref();
     json!({
         "users": sample.sample.users,
         "days": sample.sample.days,
         "events": sample.size.events,
         "user_days": sample.size.user_days,
-        "chunk_days": sample.size.chunk_days,
+        "containers": sample.size.containers.count,
+        "container_bytes": sample.size.containers.bytes,
         "csv_bytes": sample.csv_bytes,
         "disk": {"days": sample.parts.days, "users": sample.parts.users,
                  "first": sample.parts.first, "rest": sample.parts.rest},
         "import": import(&sample.import),
-        "import_on_one_thread": sample.import_alone.as_ref().map(import),
+        "import_on_one_thread": gains.map(|gains| import(&gains.import)),
         "memory": {"open": sample.watched.opened_bytes, "queries": sample.watched.asked_bytes},
-        "reports": asked(&sample.asked),
-        "reports_on_one_thread": asked(&sample.asked_alone),
+        "reports": gains.map(|gains| asked(&gains.asked)),
+        "reports_on_one_thread": asked(&sample.asked),
         "seconds": sample.seconds,
     })
 }
@@ -344,7 +365,12 @@ fn row(name: &str, line: &Line, times: f64) -> [String; 5] {
     let of = |number: f64| amount(line.unit, number * times);
     let estimate = line.estimate;
     let (low, likely, high) = (of(estimate.low), of(estimate.likely), of(estimate.high));
-    [name.to_string(), low, likely, high, line.by.to_string()]
+    [name.to_string(), low, sure(line, likely), high, line.by.to_string()]
+}
+
+/// One number, where it can be told.
+fn sure(line: &Line, likely: String) -> String {
+    if line.is_trusted() { likely } else { UNSURE.to_string() }
 }
 
 /// Columns below each other: names to the left, all else to the right. A head may begin with an

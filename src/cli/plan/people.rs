@@ -15,12 +15,27 @@ const THERE: f64 = 0.2;
 const KINDS: [(f64, f64); 3] = [(0.45, 0.01), (0.30, 0.1), (0.25, 2.0)];
 /// People from whom a workload's mean is taken.
 const CENSUS: u64 = 4_096;
+const CHUNK: u64 = CHUNK_USERS as u64;
+/// A container of more than half as many users is a bitmap of all of its chunk.
+const BITMAP_BYTES: f64 = CHUNK as f64 / 8.0;
+
+/// For whom a sample of fewer users stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crowd {
+    /// Every sample is a whole crowd of its own: some were there at first, some join at last.
+    Whole,
+    /// A sample is some of the workload's own chunks of users, far apart, who joined when they did.
+    Chunks,
+}
 
 /// The users of a workload at some size, in the order in which they join.
 #[derive(Debug, Clone)]
 pub struct People {
     users: u64,
     days: u32,
+    /// Users of the workload that this is a sample of.
+    of: u64,
+    crowd: Crowd,
     /// 0 where people come and go as above, 1 where all are there from the first day to the last.
     settled: f64,
     daily_active: f64,
@@ -37,18 +52,28 @@ pub struct Person {
     pub rate: f32,
 }
 
+/// Sets of a chunk's active users of a day, as they are stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Containers {
+    pub count: f64,
+    pub bytes: f64,
+}
+
 impl People {
     pub fn new(workload: &Workload, users: u64, days: u32) -> People {
-        let daily_active = workload.daily_active;
-        People { users, days, settled: settled(daily_active), daily_active }
+        let Workload { users: of, crowd, daily_active, .. } = *workload;
+        // All chunks are the whole crowd.
+        let crowd = if users < of { crowd } else { Crowd::Whole };
+        People { users, days, of, crowd, settled: settled(daily_active), daily_active }
     }
 
     /// Each user's days: as many active ones in all as the workload has.
     pub fn all(&self) -> Vec<Person> {
         let mut people: Vec<Person> = (0..self.users).map(|user| self.person(user)).collect();
-        let later: f64 = people.iter().map(|p| f64::from(p.last - p.joined)).sum();
-        let wanted = self.daily_active * self.users as f64 * f64::from(self.days);
-        let rate = ((wanted - self.users as f64) / later.max(1.0)).clamp(0.0, 1.0);
+        let rate = match self.crowd {
+            Crowd::Whole => self.rate(&people),
+            Crowd::Chunks => self.chance(),
+        };
         for (user, person) in people.iter_mut().enumerate() {
             let spread = (1.0 - rate).min(0.6 * rate);
             let of_user = Random::of(&[1, user as u64]).unit() * 2.0 - 1.0;
@@ -57,25 +82,90 @@ impl People {
         people
     }
 
+    /// The chance of a day that makes a whole crowd as active as it should be.
+    fn rate(&self, people: &[Person]) -> f64 {
+        let later: f64 = people.iter().map(|p| f64::from(p.last - p.joined)).sum();
+        let users = people.len() as f64;
+        let wanted = self.daily_active * users * f64::from(self.days);
+        ((wanted - users) / later.max(1.0)).clamp(0.0, 1.0)
+    }
+
+    /// The same without a look at everybody.
+    fn chance(&self) -> f64 {
+        let all = if self.crowd == Crowd::Chunks { self.of } else { self.users };
+        let few = People { users: all.min(CHUNK), crowd: Crowd::Whole, ..self.clone() };
+        self.rate(&(0..few.users).map(|user| few.person(user)).collect::<Vec<_>>())
+    }
+
     /// When a user comes and goes.
     fn person(&self, user: u64) -> Person {
         let days = f64::from(self.days);
-        let from = join(user, self.users, self.settled);
+        let from = join(self.place(user), self.settled);
         let to = from + stay(user, self.settled);
         let last_day = self.days.saturating_sub(1);
         let joined = ((from * days) as u32).min(last_day);
         Person { joined, last: ((to * days).min(days) as u32).clamp(joined, last_day), rate: 0.0 }
     }
 
-    /// Of the last days, those of each chunk since its first user came, over all chunks.
-    pub fn chunk_days(&self, last: u32) -> u64 {
-        let firsts = (0..self.users).step_by(CHUNK_USERS).map(|user| self.person(user).joined);
-        firsts.map(|first| u64::from((self.days - first).min(last))).sum()
+    /// How many of the crowd joined before a user, as a share of it.
+    fn place(&self, user: u64) -> f64 {
+        if self.crowd == Crowd::Whole {
+            return (user as f64 + 0.5) / self.users as f64;
+        }
+        let there = self.of as f64 / CHUNK as f64;
+        let here = self.users.div_ceil(CHUNK) as f64;
+        let chunk =
+            (((user / CHUNK) as f64 + 0.5) * there / here).min(there - 1.0).max(0.0).floor();
+        // Fewer than a chunk stand for a chunk.
+        let apart = self.of.min(CHUNK) as f64 / self.users.min(CHUNK) as f64;
+        let within = (user % CHUNK) as f64 * apart;
+        ((chunk * CHUNK as f64 + within + 0.5) / self.of as f64).min(1.0)
+    }
+
+    /// The containers of the last days, as they are to be expected.
+    pub fn containers(&self, last: u32) -> Containers {
+        const LOOKED_AT: u64 = 64;
+        let chunks = self.users.div_ceil(CHUNK);
+        let (looked_at, chance) = (chunks.min(LOOKED_AT), self.chance());
+        let mut found = Containers::default();
+        for place in 0..looked_at {
+            let chunk = (place * 2 + 1) * chunks / (looked_at * 2);
+            for active in self.active(chunk, chance).iter().rev().take(last as usize) {
+                // A day without users has no container.
+                found.count += 1.0 - (-active).exp();
+                found.bytes += (2.0 * active).min(BITMAP_BYTES);
+            }
+        }
+        let share = chunks as f64 / looked_at.max(1) as f64;
+        Containers { count: found.count * share, bytes: found.bytes * share }
+    }
+
+    /// How many of a chunk are active on each day.
+    fn active(&self, chunk: u64, chance: f64) -> Vec<f64> {
+        const LOOKED_AT: u64 = 1_024;
+        let users = (self.users - chunk * CHUNK).min(CHUNK);
+        let looked_at = users.min(LOOKED_AT);
+        let each = users as f64 / looked_at as f64;
+        let mut news = vec![0.0; self.days as usize];
+        let mut changes = vec![0.0; self.days as usize + 1];
+        for place in 0..looked_at {
+            let person = self.person(chunk * CHUNK + place * users / looked_at);
+            news[person.joined as usize] += each;
+            changes[person.joined as usize + 1] += each;
+            changes[person.last as usize + 1] -= each;
+        }
+        let mut staying = 0.0;
+        let on = |(new, change): (f64, f64)| {
+            staying += change;
+            new + chance * staying
+        };
+        news.into_iter().zip(changes).map(on).collect()
     }
 
     /// The share of all active days that is expected in the last days.
     pub fn share(&self, last: u32) -> f64 {
-        let few = People { users: self.users.min(CENSUS), ..self.clone() }.all();
+        let users = self.users.min(CENSUS);
+        let few = People { users, crowd: Crowd::Whole, ..self.clone() }.all();
         let active = |from: u32| -> f64 { few.iter().map(|person| person.active_from(from)).sum() };
         active(self.days.saturating_sub(last)) / active(0)
     }
@@ -89,11 +179,10 @@ impl Person {
     }
 }
 
-/// When a user joins, as a share of the history: users join in order.
-fn join(user: u64, users: u64, settled: f64) -> f64 {
+/// When a user joins, as a share of the history, by the share of those who joined before.
+fn join(place: f64, settled: f64) -> f64 {
     // Twice as many join at the end as at the start.
     const GROWTH: f64 = 0.6;
-    let place = (user as f64 + 0.5) / users as f64;
     let later = ((place - THERE) / (1.0 - THERE)).max(0.0);
     let when = ((1.0 + 4.0 * GROWTH * (1.0 + GROWTH) * later).sqrt() - 1.0) / (2.0 * GROWTH);
     when * (1.0 - settled.powi(3))
@@ -116,7 +205,7 @@ fn stay(user: u64, settled: f64) -> f64 {
 fn settled(daily_active: f64) -> f64 {
     let staying = |settled: f64| {
         let of = |user| {
-            let joined = join(user, CENSUS, settled);
+            let joined = join((user as f64 + 0.5) / CENSUS as f64, settled);
             (joined + stay(user, settled)).min(1.0) - joined
         };
         (0..CENSUS).map(of).sum::<f64>() / CENSUS as f64
@@ -165,15 +254,41 @@ mod tests {
     }
 
     #[test]
-    fn chunks_begin_as_their_users_join() {
-        let few = workload(65_536, 0.2, 3.0, 100);
-        assert_eq!(People::new(&few, 65_536, 100).chunk_days(365), 100);
-        let many = People::new(&few, 65_536 * 10, 100).chunk_days(100);
-        assert!((400..900).contains(&many), "{many}");
-        // Where everybody is there every day, every chunk is.
-        let all = workload(65_537, 1.0, 3.0, 100);
-        assert_eq!(People::new(&all, 65_537, 100).chunk_days(100), 200);
-        assert_eq!(People::new(&all, 65_537, 100).chunk_days(28), 56);
+    fn containers_are_counted_as_they_fill() {
+        // Everybody is there every day: 100 days of two chunks, full ones and one of a user.
+        let all = People::new(&workload(65_537, 1.0, 3.0, 100), 65_537, 100);
+        let Containers { count, bytes } = all.containers(365);
+        assert!((199.0 - 100.0 * (-1.0_f64).exp()..=200.0).contains(&count), "{count}");
+        assert!((bytes / (100.0 * 8_194.0) - 1.0).abs() < 1e-9, "{bytes}");
+        assert!((all.containers(28).bytes / (28.0 * 8_194.0) - 1.0).abs() < 1e-9);
+        // Chunks begin as their users join.
+        let few = workload(65_536 * 10, 0.2, 3.0, 100);
+        let many = People::new(&few, few.users, 100).containers(100).count;
+        assert!((400.0..950.0).contains(&many), "{many}");
+    }
+
+    #[test]
+    fn few_users_of_a_day_take_two_bytes_each() {
+        let people = People::new(&workload(20_000, 0.1, 3.0, 200), 20_000, 200);
+        let Containers { count, bytes } = people.containers(200);
+        assert!((count - 200.0).abs() < 1e-3, "{count}");
+        assert!((bytes / (2.0 * 20_000.0 * 0.1 * 200.0) - 1.0).abs() < 0.1, "{bytes}");
+    }
+
+    #[test]
+    fn chunks_of_a_crowd_stand_for_it() {
+        let workload = workload(5_000_000, 0.05, 3.0, 300).thinned();
+        let of = |users| People::new(&workload, users, 300).containers(300);
+        let (whole, some) = (of(5_000_000), of(8 * CHUNK));
+        let chunks = 5e6 / (8 * CHUNK) as f64;
+        for (whole, some) in [(whole.count, some.count), (whole.bytes, some.bytes)] {
+            assert!((some * chunks / whole - 1.0).abs() < 0.1, "{some} of {whole}");
+        }
+        // Those of a chunk join soon after each other, and are as active as the crowd's.
+        let people = People::new(&workload, 2 * CHUNK, 300).all();
+        assert!(people.is_sorted_by_key(|p| p.joined), "users join in order");
+        let (first, last) = (people[0].joined, people[CHUNK as usize - 1].joined);
+        assert!(first > 10 && last - first < 10, "{first} to {last}");
     }
 
     #[test]

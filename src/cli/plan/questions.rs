@@ -1,5 +1,6 @@
 //! The reports that are measured, and what each one's time hangs on.
 
+use super::people::Containers;
 use super::shape::Shape;
 use super::workload::Size;
 use serde_json::{Value as Json, json};
@@ -21,8 +22,6 @@ pub enum Reach {
     Users,
     /// Who was there on the last days.
     RecentUsers,
-    /// Events themselves, of all days.
-    Events,
     /// Events of the last days.
     RecentEvents,
     /// Each user's events, counted.
@@ -34,9 +33,8 @@ impl Reach {
     pub fn drivers(self, size: &Size) -> Vec<f64> {
         match self {
             Reach::Totals => vec![1.0, size.days],
-            Reach::Users => vec![1.0, size.chunk_days],
-            Reach::RecentUsers => vec![1.0, size.recent_chunk_days],
-            Reach::Events => vec![1.0, size.events],
+            Reach::Users => of_containers(&size.containers),
+            Reach::RecentUsers => of_containers(&size.recent_containers),
             Reach::RecentEvents => vec![1.0, size.events * size.recent_share],
             Reach::EventsByUser => vec![1.0, size.events, size.users],
         }
@@ -46,10 +44,19 @@ impl Reach {
     pub fn by(self) -> &'static str {
         match self {
             Reach::Totals => "days",
-            Reach::Users | Reach::RecentUsers => "chunk-days",
-            Reach::Events | Reach::RecentEvents | Reach::EventsByUser => "events",
+            Reach::Users | Reach::RecentUsers => "containers",
+            Reach::RecentEvents | Reach::EventsByUser => "events",
         }
     }
+
+    /// Whether one event of an active day tells as much as all of them.
+    pub fn is_of_presence(self) -> bool {
+        matches!(self, Reach::Totals | Reach::Users | Reach::RecentUsers)
+    }
+}
+
+fn of_containers(containers: &Containers) -> Vec<f64> {
+    vec![1.0, containers.bytes, containers.count]
 }
 
 /// The reports of a dashboard, over a workload of this shape.
@@ -108,7 +115,7 @@ fn about_events(shape: &Shape) -> Vec<Question> {
     if let Some(money) = shape.money() {
         let sum = json!({"report": "value", "event": shape.paying, "measure": "sum",
                          "property": money, "by": "month"});
-        all.push(question("revenue by month", sum, Reach::Events));
+        all.push(question("revenue by month", sum, Reach::Totals));
     }
     if let Some(by) = shape.breakdown() {
         let query = json!({"report": "active", "breakdown": [by], "from": "-28d"});
@@ -148,7 +155,6 @@ mod tests {
             (Reach::RecentUsers, true),
             (Reach::RecentEvents, true),
             (Reach::Users, false),
-            (Reach::Events, false),
             (Reach::Totals, false),
         ] {
             let ratio = reach.drivers(&three)[1] / reach.drivers(&year)[1];

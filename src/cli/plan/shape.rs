@@ -79,6 +79,14 @@ pub struct Pick {
     up_to: Vec<f64>,
 }
 
+/// A shape with less in it.
+#[derive(Debug, Clone)]
+pub struct Thinned {
+    pub shape: Shape,
+    /// Events of an active day after its first.
+    pub payments: f64,
+}
+
 impl Pick {
     /// Texts with their weights, which need not add up to 1.
     pub fn new(weighted: impl IntoIterator<Item = (String, f64)>) -> Pick {
@@ -154,6 +162,22 @@ impl Shape {
             }
         }
         self
+    }
+
+    /// Of an active day its first event and its payments only.
+    pub fn thinned(&self, events_per_active_day: f64) -> Thinned {
+        let first = (self.activities.text(0).to_string(), 1.0);
+        let paid = self.activities.weighted().find(|(name, _)| *name == self.paying);
+        let paid = paid.filter(|(name, _)| *name != first.0 && self.money().is_some());
+        let payments = paid.as_ref().map_or(0.0, |(_, share)| share * events_per_active_day);
+        let amount = |p: &&Property| matches!(p.values, Values::Money);
+        let shape = Shape {
+            activities: Pick::new([first].into_iter().chain(paid)),
+            opens: true,
+            properties: self.properties.iter().find(amount).cloned().into_iter().collect(),
+            ..self.clone()
+        };
+        Thinned { shape, payments }
     }
 
     /// The property whose sum is money.

@@ -10,6 +10,7 @@ use crate::output::say;
 use daybit::{Batch, Db, Durability, Event, ImportOptions, Options, Query, Source};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -61,7 +62,7 @@ pub struct Took {
 
 impl Took {
     /// Work shorter than this the system does not count well, and nobody interrupts it.
-    const SHORT: f64 = 0.003;
+    const SHORT: f64 = 0.05;
 
     /// What one thread took while nobody else wanted its processor.
     pub fn alone(self) -> f64 {
@@ -81,6 +82,8 @@ impl Took {
 /// Memory of a reader: its own, without mapped files.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Watched {
+    /// What opening takes, the best of several.
+    pub opening_seconds: f64,
     pub opened_bytes: Option<f64>,
     pub asked_bytes: Option<f64>,
 }
@@ -90,7 +93,7 @@ pub struct Watched {
 pub struct Wrote {
     pub durability: String,
     pub batch: usize,
-    /// In each third of the time.
+    /// In each third of the time, after the first users were numbered.
     pub rates: Vec<f64>,
 }
 
@@ -204,14 +207,24 @@ fn parse(queries: &[serde_json::Value]) -> Result<Vec<Query>, Failure> {
     Ok(queries.iter().map(Query::from_value).collect::<Result<_, _>>()?)
 }
 
-/// Several rounds over all queries: what else the machine does comes and goes.
+/// Several rounds over all queries: what else the machine does comes and goes. Where queries take
+/// longer than they should, there are fewer rounds.
 fn ask(path: &Path, queries: &[serde_json::Value], seconds: f64) -> Result<Vec<Asked>, Failure> {
-    const ROUNDS_MAX: f64 = 4.0;
+    const ROUNDS_MAX: f64 = 8.0;
     const ROUND_SECONDS_MIN: f64 = 0.01;
     let rounds = (seconds / ROUND_SECONDS_MIN).clamp(1.0, ROUNDS_MAX).floor();
     let queries = parse(queries)?;
+    let started = Instant::now();
+    let late = |done: u32| {
+        let planned = queries.len() as f64 * seconds;
+        let elapsed = started.elapsed().as_secs_f64();
+        done > 0 && elapsed + elapsed / f64::from(done) > 1.5 * planned
+    };
     let mut all: Vec<Vec<Asked>> = vec![Vec::new(); queries.len()];
-    for _ in 0..rounds as u32 {
+    for done in 0..rounds as u32 {
+        if late(done) {
+            break;
+        }
         for (query, asked) in queries.iter().zip(&mut all) {
             asked.push(ask_one(path, query, seconds / rounds)?);
         }
@@ -235,18 +248,29 @@ fn ask_one(path: &Path, query: &Query, seconds: f64) -> Result<Asked, Failure> {
 
 /// Answers again and again until it is time to go on.
 fn again(db: &Db, query: &Query, until: Instant) -> Result<Took, Failure> {
-    const REPEATS_MAX: u32 = 100;
-    let (mut best, mut repeats) = (f64::INFINITY, 0);
-    let (all, ()) = took(|| {
-        while repeats == 0 || (repeats < REPEATS_MAX && Instant::now() < until) {
-            let started = Instant::now();
-            db.query(query)?;
-            best = best.min(started.elapsed().as_secs_f64());
-            repeats += 1;
-        }
-        Ok(())
-    })?;
-    Ok(Took { wall: best, cpu: all.cpu.map(|cpu| cpu / f64::from(repeats)) })
+    const REPEATS_MAX: usize = 100;
+    let mut all = Vec::new();
+    while all.is_empty() || (all.len() < REPEATS_MAX && Instant::now() < until) {
+        fill_caches();
+        all.push(took(|| db.query(query).map(drop))?.0);
+    }
+    Ok(Took::of(&all))
+}
+
+/// What a large workload reads does not stay in a core's own cache from one answer to the next: so
+/// what a small sample reads may not either.
+fn fill_caches() {
+    const WORDS: usize = (4 << 20) / size_of::<u64>();
+    const LINE_WORDS: usize = 8;
+    thread_local! {
+        static OTHER: RefCell<Vec<u64>> = RefCell::new(vec![0; WORDS]);
+    }
+    rayon::broadcast(|_| {
+        OTHER.with_borrow_mut(|words| {
+            words.iter_mut().step_by(LINE_WORDS).for_each(|word| *word += 1);
+            std::hint::black_box(words);
+        });
+    });
 }
 
 fn watch(path: &Path, queries: &[serde_json::Value]) -> Result<Watched, Failure> {
@@ -256,7 +280,18 @@ fn watch(path: &Path, queries: &[serde_json::Value]) -> Result<Watched, Failure>
     for query in parse(queries)? {
         db.query(&query)?;
     }
-    Ok(Watched { opened_bytes, asked_bytes: watch.peak() })
+    let asked_bytes = watch.peak();
+    drop(db);
+    Ok(Watched { opening_seconds: opening_seconds(path)?, opened_bytes, asked_bytes })
+}
+
+fn opening_seconds(path: &Path) -> Result<f64, Failure> {
+    const TIMES: usize = 5;
+    let mut best = f64::INFINITY;
+    for _ in 0..TIMES {
+        best = best.min(took(|| Db::open_read_only(path))?.0.wall);
+    }
+    Ok(best)
 }
 
 /// Single events and batches, each way of durability.
@@ -265,6 +300,7 @@ fn write(path: &Path, seconds: f64) -> Result<Vec<Wrote>, Failure> {
     for durability in [Durability::Sync, Durability::Interval(200), Durability::Os] {
         let db = Db::open(path, Options::new().durability(durability))?;
         for batch in [1, 1_000] {
+            rate(&db, batch, seconds / 5.0)?;
             let rates = (0..3).map(|_| rate(&db, batch, seconds / 3.0));
             let rates = rates.collect::<Result<_, Failure>>()?;
             all.push(Wrote { durability: durability.to_string(), batch, rates });

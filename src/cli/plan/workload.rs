@@ -1,7 +1,7 @@
 //! What the user expects to have, checked, and the drivers of cost at any size of the like.
 
 use super::numbers::{short, whole, within};
-use super::people::People;
+use super::people::{Containers, Crowd, People};
 use super::shape::Shape;
 use crate::args::PlanArgs;
 use crate::failure::Failure;
@@ -23,6 +23,7 @@ pub struct Workload {
     pub events_per_active_day: f64,
     pub days: u32,
     pub shape: Shape,
+    pub crowd: Crowd,
 }
 
 /// What costs are counted by, at one size of a workload.
@@ -34,12 +35,19 @@ pub struct Size {
     pub events: f64,
     /// Groups of 65,536 users.
     pub chunks: f64,
-    /// Days of each chunk since its first user came, over all chunks.
-    pub chunk_days: f64,
-    /// The same of the last [`RECENT_DAYS`].
-    pub recent_chunk_days: f64,
+    pub containers: Containers,
+    /// Those of the last [`RECENT_DAYS`].
+    pub recent_containers: Containers,
     /// Of all events, those of the last [`RECENT_DAYS`].
     pub recent_share: f64,
+}
+
+impl Size {
+    /// Parts that a report's work is shared out in: chunks, or stretches of days of each.
+    pub fn shares(&self) -> f64 {
+        const DAYS_MIN: f64 = 64.0;
+        self.chunks.max((self.containers.count / DAYS_MIN).floor())
+    }
 }
 
 /// What a sample database says where a flag says nothing.
@@ -75,7 +83,8 @@ impl Workload {
         };
         let days = days(args.years.as_deref(), known.as_ref())?;
         let shape = shape(args.activities.as_deref(), known, events_per_active_day)?;
-        let workload = Workload { users, daily_active, events_per_active_day, days, shape };
+        let crowd = Crowd::Whole;
+        let workload = Workload { users, daily_active, events_per_active_day, days, shape, crowd };
         workload.check()?;
         Ok(workload)
     }
@@ -106,8 +115,8 @@ impl Workload {
             user_days,
             events: user_days * self.events_per_active_day,
             chunks: users.div_ceil(CHUNK_USERS as u64) as f64,
-            chunk_days: people.chunk_days(days) as f64,
-            recent_chunk_days: people.chunk_days(RECENT_DAYS) as f64,
+            containers: people.containers(days),
+            recent_containers: people.containers(RECENT_DAYS),
             recent_share: people.share(RECENT_DAYS),
         }
     }
@@ -115,6 +124,15 @@ impl Workload {
     /// The drivers of the whole.
     pub fn whole(&self) -> Size {
         self.size(self.users, self.days)
+    }
+
+    /// The same users on the same days, of whom little more is told than that they were there: what
+    /// reports about users read of each day, for a fraction of its events. Samples of it are chunks
+    /// of the workload's.
+    pub fn thinned(&self) -> Workload {
+        let shape = self.shape.thinned(self.events_per_active_day);
+        let events_per_active_day = 1.0 + shape.payments;
+        Workload { events_per_active_day, shape: shape.shape, crowd: Crowd::Chunks, ..self.clone() }
     }
 
     /// Fewer active days a user than this, and nearly all of them are first days.
@@ -173,7 +191,8 @@ pub mod tests {
     /// A workload of the typical shape.
     pub fn workload(users: u64, daily_active: f64, events: f64, days: u32) -> Workload {
         let shape = Shape::typical(12, events);
-        Workload { users, daily_active, events_per_active_day: events, days, shape }
+        let crowd = Crowd::Whole;
+        Workload { users, daily_active, events_per_active_day: events, days, shape, crowd }
     }
 
     fn asked(pairs: &[(&str, &str)]) -> Result<Workload, Failure> {
@@ -199,7 +218,8 @@ pub mod tests {
         assert_eq!((size.users, size.days, size.chunks), (5e6, 1_095.0, 77.0));
         assert_eq!(size.user_days, 5e6 * 1_095.0 * 0.2);
         assert_eq!(size.events, size.user_days * 4.0);
-        assert!(size.chunk_days > 0.4 * 77.0 * 1_095.0 && size.chunk_days < 77.0 * 1_095.0);
+        let whole = 77.0 * 1_095.0;
+        assert!(size.containers.count > 0.4 * whole && size.containers.count < whole);
         assert_eq!(asked(&all[..1]).unwrap().shape.activities.len(), 20);
     }
 
@@ -226,6 +246,25 @@ pub mod tests {
         ] {
             let said = asked(&pairs).unwrap_err().to_string();
             assert!(said.contains(words), "{pairs:?}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_thinned_workload_keeps_days_and_payments() {
+        let whole = workload(500_000, 0.2, 4.0, 1_000);
+        let thin = whole.thinned();
+        assert_eq!(thin.whole().user_days, whole.whole().user_days);
+        let shares: Vec<(String, f64)> = whole.shape.activities.weighted().collect();
+        let paying = shares.iter().find(|(name, _)| *name == whole.shape.paying).unwrap().1;
+        assert!((thin.events_per_active_day - 1.0 - 4.0 * paying).abs() < 1e-9);
+        let names: Vec<String> = thin.shape.activities.weighted().map(|(name, _)| name).collect();
+        assert_eq!(names, ["app_open", "purchase"]);
+        assert_eq!((thin.shape.money(), thin.shape.breakdown()), (Some("value"), None));
+        // Where nobody pays, or all do, an event a day tells it.
+        for count in [1, 2] {
+            let few = Workload { shape: Shape::typical(count, 4.0), ..whole.clone() };
+            let names = few.thinned().shape.activities.len();
+            assert_eq!(names, count, "{count}");
         }
     }
 
