@@ -1,5 +1,6 @@
 //! A database: opened, asked, closed. Wiring only.
 
+mod backup;
 mod cohorts;
 mod info;
 mod verify;
@@ -16,6 +17,7 @@ use crate::write::{Core, Environment, OpenReport, Options, Writer, recover};
 use std::path::Path;
 use std::sync::Arc;
 
+pub use backup::BackupReport;
 pub use info::DbInfo;
 pub use verify::{Damage, VerifyReport};
 

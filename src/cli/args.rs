@@ -30,6 +30,8 @@ pub enum Command {
     Info(InfoArgs),
     /// Read and check every byte of what is published.
     Verify(DbArgs),
+    /// Copy the database as it is now, also while it is written to, and check the copy.
+    Backup(BackupArgs),
     /// Write the users, or one activity-day as a portable Roaring file.
     Export(ExportArgs),
     /// Ask a query given as JSON (`-` reads it from standard input) and print the JSON answer.
@@ -65,6 +67,14 @@ pub enum Format {
 pub struct DbArgs {
     /// The database's folder.
     pub db: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The database's folder.
+    pub db: PathBuf,
+    /// The folder to make; it must be new or empty.
+    pub to: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! Commands that make, describe, check and export a database.
 
-use super::args::{CreateArgs, DbArgs, ExportArgs, ExportWhat, InfoArgs};
+use super::args::{BackupArgs, CreateArgs, DbArgs, ExportArgs, ExportWhat, InfoArgs};
 use super::failure::Failure;
 use super::output::{bytes, complain, count, say};
 use super::table::visible;
@@ -147,6 +147,21 @@ pub fn verify(args: &DbArgs) -> Result<u8, Failure> {
     }
     say(&format!("Damaged: {} of what was read ({read}).\n", report.damages.len()))?;
     Ok(5)
+}
+
+/// `daybit backup`.
+pub fn backup(args: &BackupArgs) -> Result<u8, Failure> {
+    let report = Db::open_read_only(&args.db)?.backup(&args.to)?;
+    for damage in &report.damages {
+        complain(&damage.message);
+    }
+    let (to, files, size) = (args.to.display(), count(report.files), bytes(report.bytes));
+    let whole = report.damages.is_empty();
+    say(&match whole {
+        true => format!("Copied {files} files, {size}, to {to}; all of it was read and checked.\n"),
+        false => format!("Copied {files} files, {size}, to {to}, damage as well.\n"),
+    })?;
+    Ok(if whole { 0 } else { 5 })
 }
 
 /// `daybit export`.

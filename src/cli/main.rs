@@ -42,6 +42,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Import(args) => load::import(&args),
         Command::Info(args) => look::info(&args),
         Command::Verify(args) => look::verify(&args),
+        Command::Backup(args) => look::backup(&args),
         Command::Export(args) => look::export(&args),
         Command::Query(args) => ask::query(&args),
         Command::Cohort(args) => cohort::cohort(&args),

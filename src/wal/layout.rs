@@ -14,7 +14,7 @@ const MAGIC: &[u8; 8] = b"daybitWL";
 const VERSION: u32 = 0;
 
 /// The file name of a log.
-pub(super) fn name(number: u64) -> String {
+pub(crate) fn name(number: u64) -> String {
     format!("{number:010}.wal")
 }
 

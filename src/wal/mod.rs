@@ -19,5 +19,6 @@ mod tests;
 mod writer;
 
 pub(crate) use frame::{Frame, FrameBody};
-pub(crate) use reader::{Replay, replay};
+pub(crate) use layout::name;
+pub(crate) use reader::{Replay, numbers, replay};
 pub(crate) use writer::{WalWriter, cut, settle};

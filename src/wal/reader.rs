@@ -24,7 +24,7 @@ pub(crate) struct Replay<B> {
 }
 
 /// Numbers of the logs in `dir`, ascending.
-pub(super) fn numbers(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>> {
+pub(crate) fn numbers(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>> {
     let names = fs.list(dir).map_err(|e| Error::io("cannot list", dir, e))?;
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| layout::number(name)).collect();
     numbers.sort_unstable();

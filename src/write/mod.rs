@@ -8,6 +8,7 @@
 //! crash leaves, the next open puts together (`recover`).
 
 pub(crate) mod background;
+pub(crate) mod backup;
 pub(crate) mod bulk;
 mod commit;
 pub(crate) mod compact;

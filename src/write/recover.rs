@@ -44,13 +44,8 @@ pub struct OpenReport {
 /// Makes a new database in the folder.
 pub(crate) fn create(env: &Environment, root: &Path, options: &Options) -> Result<()> {
     let zone = Zone::named(options.time_zone.as_deref().unwrap_or("UTC"))?;
-    refuse_existing(&*env.fs, root)?;
     let fs = &*env.fs;
-    refuse_foreign(fs, root)?;
-    make_folders(fs, root)?;
-    let _lock = lock(fs, root)?;
-    refuse_existing(fs, root)?;
-    clear_unfinished(fs, root)?;
+    let _lock = new_place(fs, root)?;
     let mut random = env.random.clone();
     let (database, key, now) = (random.draw(), random.draw(), env.now());
     let catalog = Catalog::new(zone.name(), Zone::rules_version(), key, now);
@@ -72,6 +67,18 @@ pub(crate) fn create(env: &Environment, root: &Path, options: &Options) -> Resul
         first: Some(Vec::new()),
     };
     manifest.publish(fs, root, &[])
+}
+
+/// Makes the folders of a new database, and locks them. A folder that holds anything else is left
+/// alone.
+pub(crate) fn new_place(fs: &dyn Fs, root: &Path) -> Result<Box<dyn FileLock>> {
+    refuse_existing(fs, root)?;
+    refuse_foreign(fs, root)?;
+    make_folders(fs, root)?;
+    let lock = lock(fs, root)?;
+    refuse_existing(fs, root)?;
+    clear_unfinished(fs, root)?;
+    Ok(lock)
 }
 
 /// Makes the folders, and their names durable: those of the database in its own, its own in the

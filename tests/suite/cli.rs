@@ -273,6 +273,19 @@ fn verify_finds_a_flipped_bit_and_names_the_file() {
 }
 
 #[test]
+fn a_backup_answers_as_its_original_does() {
+    let place = shop();
+    assert!(place.good(&["backup", "shop", "copy"]).starts_with("Copied"));
+    let answer = |db: &str| place.good(&["active", db, "--by", "month", "--format", "csv"]);
+    assert_eq!(answer("copy"), answer("shop"));
+    assert!(place.good(&["verify", "copy"]).starts_with("Whole"));
+    place.bad(2, &["backup", "shop", "copy"], &["copy", "already"]);
+    place.bad(2, &["backup", "shop", "shop"], &["shop"]);
+    place.bad(3, &["backup", "nowhere", "another"], &["nowhere"]);
+    assert!(!place.0.path().join("another").exists());
+}
+
+#[test]
 fn exported_sets_are_portable_roaring_files() {
     let place = shop();
     place.good(&["export", "shop", "presence", "--day", "2024-03-09", "-o", "day.roaring"]);

@@ -1,6 +1,7 @@
 //! The store as a whole: what was written is there, whatever happened in between.
 #![allow(clippy::unwrap_used)]
 
+mod backup;
 mod bulk;
 mod cohorts;
 mod compaction;
