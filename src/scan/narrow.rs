@@ -141,9 +141,12 @@ impl<'w> Narrowing<'w> {
         if self.bound.narrow.first_rows {
             return events.each_user(visit);
         }
+        let entries_end = self.bound.narrow.entries.1;
         let mut told = Box::new(Bits::EMPTY);
         events.each_user(&mut |low, events| {
-            if !events.iter().any(|event| event.matches(0)) {
+            // After the range an event of the first step may have been read as one of a later step.
+            let enters = |event: &RowEvent| event.matches(0) && event.at < entries_end;
+            if !events.iter().any(enters) {
                 return Ok(());
             }
             told.insert(low);

@@ -94,6 +94,36 @@ fn the_first_step_of_a_funnel_is_everybody_with_the_event() {
     });
 }
 
+/// Few events, each of which may be several steps, and ranges that end before the events do: what is
+/// left out of the rows must change nothing.
+#[test]
+fn repeated_steps_lose_nobody() {
+    let place = folder();
+    let db = create(&place.path().join("db"), "UTC");
+    let mut random = Random(31);
+    let events = (0..700).map(|_| {
+        let user = format!("user {}", random.below(150));
+        let day = chrono::Days::new(random.below(40));
+        let at = DateTime::from_timestamp(1_704_067_200, 0).unwrap() + day;
+        Event::new(user, *random.pick(&["a", "b", "c"])).at(at)
+    });
+    let events: Vec<Event> = events.collect();
+    db.writer().unwrap().write_batch(Batch::new().events(events)).unwrap();
+    for _ in 0..400 {
+        let steps: Vec<&str> =
+            (0..2 + random.below(4)).map(|_| *random.pick(&["a", "b", "c"])).collect();
+        let from = 1 + random.below(15);
+        let (from, to) = (from, from + 1 + random.below(15));
+        let range = json!({"from": format!("2024-01-{from:02}"), "to": format!("2024-01-{to:02}")});
+        let within = random.pick(&[json!("2d"), json!("14d"), json!(null)]).clone();
+        let funnel = json!({"report": "funnel", "steps": steps, "within": within});
+        let answer = ask_json(&db, with(&funnel, range.clone()));
+        let users = &answer["series"][0]["steps"][0]["users"];
+        let active = json!({"report": "active", "event": steps[0], "by": "all"});
+        assert_eq!(*users, counts(&db, &with(&active, range), "users")[0], "{funnel}");
+    }
+}
+
 /// Names of the same four events, in other orders.
 const NAMES: [[&str; 4]; 3] = [["a", "b", "c", "d"], ["D", "c", "B", "a"], ["b", "d", "a", "c"]];
 

@@ -236,6 +236,9 @@ impl Questions {
     }
 
     fn funnel_fields(&mut self, query: &mut Json) {
+        if self.random.chance(2) {
+            return self.plain_funnel_fields(query);
+        }
         let steps = 1 + self.random.below(4);
         query["steps"] = (0..steps).map(|_| self.selector()).collect();
         let random = &mut self.random;
@@ -255,6 +258,16 @@ impl Questions {
             let event = *random.pick(&ACTIVITIES);
             query["exclude"] = json!([{"event": event, "after": after, "before": before}]);
         }
+    }
+
+    /// Events in order without conditions, some of them several times.
+    pub fn plain_funnel_fields(&mut self, query: &mut Json) {
+        let steps = 2 + self.random.below(4);
+        query["steps"] = (0..steps).map(|_| json!(self.random.pick(&ACTIVITIES))).collect();
+        query["within"] =
+            self.random.pick(&[json!("1d"), json!("7d"), json!("30d"), json!(null)]).clone();
+        let (from, to) = self.range(20);
+        (query["from"], query["to"]) = (json!(from), json!(to));
     }
 
     fn path_fields(&mut self, query: &mut Json) {
