@@ -23,7 +23,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::Type as PhysicalType;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use std::fmt::Write;
 use std::fs::File;
 use std::ops::Range;
@@ -55,6 +55,7 @@ impl Table {
         let failed = |error| not_whole(name, &error);
         let options = || ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let plain = ArrowReaderMetadata::load(&file, options()).map_err(failed)?;
+        check_places(plain.metadata()).map_err(|what| not_whole(name, &what))?;
         let fields = plain.schema().fields().iter().enumerate();
         let fields: Vec<Field> =
             fields.map(|(root, field)| wanted_type(plain.metadata(), root, field)).collect();
@@ -160,7 +161,28 @@ impl Table {
 }
 
 fn not_whole(name: &str, error: &dyn std::fmt::Display) -> Error {
+    let error = error.to_string();
+    // What the decoder says of a whole file in a compression that it was not built with.
+    if error.contains("Disabled feature") {
+        return Error::input(format!(
+            "{name} is compressed in a way that is not read here ({error}): write it with zstd, \
+             snappy, gzip, LZ4 or no compression; nothing was imported"
+        ));
+    }
     Error::input(format!("{name} is damaged or no Parquet ({error}); nothing was imported"))
+}
+
+/// The decoder takes places and lengths of columns as the file's end tells them.
+fn check_places(metadata: &ParquetMetaData) -> Result<(), String> {
+    let columns = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let bad = |column: &ColumnChunkMetaData| {
+        let dictionary = column.dictionary_page_offset().unwrap_or_default();
+        column.data_page_offset() < 0 || dictionary < 0 || column.compressed_size() < 0
+    };
+    match columns.into_iter().find(|column| bad(column)) {
+        Some(column) => Err(format!("column {} lies nowhere", column.column_path())),
+        None => Ok(()),
+    }
 }
 
 /// The type to read a root column as.
@@ -193,7 +215,7 @@ fn has_small_dictionary(metadata: &ParquetMetaData, root: usize) -> bool {
     metadata.row_groups().iter().all(|group| {
         let chunk = group.columns().get(leaf);
         chunk.is_some_and(|chunk| match chunk.dictionary_page_offset() {
-            Some(start) => chunk.data_page_offset() - start <= DICTIONARY_BYTES_MAX,
+            Some(start) => chunk.data_page_offset().saturating_sub(start) <= DICTIONARY_BYTES_MAX,
             None => false,
         })
     })

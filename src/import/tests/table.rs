@@ -2,6 +2,8 @@
 
 use super::*;
 use ::parquet::arrow::ArrowWriter;
+use ::parquet::basic::{Compression, GzipLevel, ZstdLevel};
+use ::parquet::file::properties::WriterProperties;
 use arrow_array::builder::{ListBuilder, StringDictionaryBuilder, UInt32Builder};
 use arrow_array::types::Int32Type;
 use arrow_array::{
@@ -11,12 +13,17 @@ use arrow_array::{
 };
 
 pub(super) fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+    compressed(columns, Compression::UNCOMPRESSED)
+}
+
+fn compressed(columns: Vec<(&str, ArrayRef)>, compression: Compression) -> Vec<u8> {
+    let properties = WriterProperties::builder().set_compression(compression).build();
     let batch = RecordBatch::try_from_iter_with_nullable(
         columns.into_iter().map(|(name, array)| (name, array, true)),
     )
     .unwrap();
     let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     bytes
@@ -51,6 +58,22 @@ fn file(db: &Database, bytes: &[u8]) -> Source {
     let path = db.path("a.parquet");
     std::fs::write(&path, bytes).unwrap();
     Source::file(path)
+}
+
+#[test]
+fn columns_may_be_compressed() {
+    for compression in [
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+    ] {
+        let db = database("UTC");
+        let file = file(&db, &compressed(base(5_000), compression));
+        let receipt = db.import_all(&ImportOptions::new(), vec![file]).unwrap();
+        assert_eq!(receipt.accepted, 5_000, "{compression:?}");
+    }
 }
 
 #[test]
