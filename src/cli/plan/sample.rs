@@ -56,9 +56,11 @@ pub fn read(path: &Path) -> Result<Example, Failure> {
         id_bytes: id_bytes(&db)?,
         activities: Pick::new(activities),
     };
+    // Of some users no event may be left: their days were replaced.
+    let users = u64::from(held.users).min(user_days);
     let known = Known {
-        users: u64::from(held.users),
-        daily_active: user_days as f64 / f64::from(held.users) / actives.len() as f64,
+        users,
+        daily_active: user_days as f64 / users as f64 / actives.len() as f64,
         events_per_active_day: with_user as f64 / user_days as f64,
         days: u32::try_from(actives.len()).unwrap_or(u32::MAX),
         shape,
