@@ -41,7 +41,8 @@ impl Db {
     ///
     /// # Errors
     /// `AlreadyExists` where the folder holds anything, `Corruption` where a file that the database
-    /// needs is missing, and the disk's errors; then no database is left there.
+    /// needs is missing or its log is damaged, and the disk's errors; then no database is left
+    /// there.
     pub fn backup(&self, to: impl AsRef<Path>) -> Result<BackupReport> {
         let to = to.as_ref();
         let (env, root) = match &self.role {

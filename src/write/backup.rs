@@ -57,8 +57,18 @@ struct Copy<'a> {
 impl Copy<'_> {
     fn make(&mut self) -> Result<()> {
         let fs = &*self.env.fs;
+        let mut tried = None;
         for _ in 0..TRIES {
             let manifest = Manifest::newest(fs, self.root)?;
+            // Nobody has published, so nobody has removed what it names.
+            if tried.replace(manifest.number) == Some(manifest.number) {
+                let message = format!(
+                    "MANIFEST.{} names a file that is not there: open {} to be told which",
+                    manifest.number,
+                    self.root.display()
+                );
+                return Err(Error::new(ErrorKind::Corruption, message));
+            }
             let _lease = Lease::take(&self.env.fs, self.root, manifest.number, self.env.now())?;
             let Some(names) = self.all(&manifest)? else { continue };
             self.keep(&names);

@@ -19,6 +19,15 @@ fn batch(n: i64) -> Vec<Event> {
     (0..3).map(|user| event(&format!("user {}", n % 50 + user), "a", n % 5, n)).collect()
 }
 
+/// A database with one batch in files.
+fn flushed() -> (World, Db) {
+    let world = World::new();
+    let db = world.create();
+    write(&db, &batch(1));
+    db.flush().unwrap();
+    (world, db)
+}
+
 #[test]
 fn a_backup_holds_everything_committed_and_goes_on_by_itself() {
     let world = World::new();
@@ -118,10 +127,7 @@ fn a_backup_of_what_a_killed_writer_left_opens_as_that_does() {
 
 #[test]
 fn a_backup_that_is_cut_off_is_no_database_or_a_whole_one() {
-    let world = World::new();
-    let db = world.create();
-    write(&db, &batch(1));
-    db.flush().unwrap();
+    let (world, db) = flushed();
     write(&db, &batch(2));
     let all: Vec<Event> = [batch(1), batch(2)].concat();
     world.disk.remember();
@@ -138,10 +144,7 @@ fn a_backup_that_is_cut_off_is_no_database_or_a_whole_one() {
 
 #[test]
 fn a_backup_that_fails_leaves_no_file_and_can_be_made_again() {
-    let world = World::new();
-    let db = world.create();
-    write(&db, &batch(1));
-    db.flush().unwrap();
+    let (world, db) = flushed();
     let from = world.disk.operations();
     db.backup("first").unwrap();
     let taken = world.disk.operations() - from;
@@ -175,6 +178,20 @@ fn a_backup_goes_to_a_folder_of_its_own() {
     db.backup(COPY).unwrap();
     assert_eq!(kind(COPY), ErrorKind::AlreadyExists);
     assert_eq!(rows(&db.snapshot().unwrap()), expected(&batch(1)));
+}
+
+#[test]
+fn a_missing_file_is_told_as_such() {
+    for (dir, suffix) in [("days", ".day"), ("wal", ".wal"), ("users", ".users")] {
+        let (world, db) = flushed();
+        write(&db, &batch(2));
+        let dir = Path::new(ROOT).join(dir);
+        let names = world.disk.list(&dir).unwrap();
+        let name = names.iter().rfind(|name| name.ends_with(suffix)).unwrap();
+        world.disk.remove(&dir.join(name)).unwrap();
+        let error = db.backup(COPY).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corruption, "{name}: {error}");
+    }
 }
 
 #[test]
