@@ -37,19 +37,22 @@ impl Bytes {
         // compare it, and the checksums, with what was published before they decode. What remains
         // is a stranger who writes into the folder; `RealFs::unmapped` reads files instead.
         let map = unsafe { memmap2::Mmap::map(file)? };
+        #[cfg(unix)]
         read_ends_ahead(&map);
         Ok(Bytes { source: Source::Map(Arc::new(map)) })
     }
 }
 
 /// What opening a file reads: its header and what lies at its end.
+#[cfg(unix)]
 const HEAD_BYTES: usize = 4 << 10;
+#[cfg(unix)]
 const TAIL_BYTES: usize = 64 << 10;
 
 /// Asks for both ends of a file without waiting for them. Where files are mapped before the first
 /// of them is opened, a cold disk then reads all at once.
+#[cfg(unix)]
 fn read_ends_ahead(map: &memmap2::Mmap) {
-    #[cfg(unix)]
     for (offset, bytes) in [(0, HEAD_BYTES), (map.len().saturating_sub(TAIL_BYTES), TAIL_BYTES)] {
         // Only a hint: a system that cannot take it reads when the bytes are looked at.
         let _ = map.advise_range(memmap2::Advice::WillNeed, offset, bytes.min(map.len() - offset));

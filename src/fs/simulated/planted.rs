@@ -54,18 +54,18 @@ impl Bug {
         Bug::FailedSyncForgotten,
     ];
 
-    /// Those that show in the order of what is done to the disk.
-    pub(crate) const OF_ORDER: [Bug; 9] = [
-        Bug::LogUnsynced,
-        Bug::LogUnnamed,
-        Bug::DayFileUnsynced,
-        Bug::DayFileUnnamed,
-        Bug::UsersFileUnsynced,
-        Bug::LedgerUnsynced,
-        Bug::ManifestUnsynced,
-        Bug::ManifestUnnamed,
-        Bug::LogCutEarly,
-    ];
+    /// Whether it shows in the order of what is done to the disk.
+    pub(crate) fn is_of_order(self) -> bool {
+        !matches!(
+            self,
+            Bug::OneFrameTooMany
+                | Bug::BatchesForgotten
+                | Bug::InsertIdsForgotten
+                | Bug::TornLogTrusted
+                | Bug::OldManifestFirst
+                | Bug::FailedSyncForgotten
+        )
+    }
 
     /// Whether it leaves out the sync of a file.
     pub(super) fn skips_sync(self, file: &Path) -> bool {

@@ -70,7 +70,6 @@ struct Reading<'b> {
 }
 
 /// Rows of some users: each with the place of its user, and the user.
-#[derive(Default)]
 struct Picked {
     rows: Vec<(u32, u32)>,
     lows: Vec<u16>,
