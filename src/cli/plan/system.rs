@@ -21,8 +21,12 @@ pub fn cpu_seconds() -> Option<f64> {
 pub fn threads_seconds() -> Option<f64> {
     let mut nanoseconds = 0.0;
     for task in std::fs::read_dir("/proc/self/task").ok()? {
-        let told = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-        nanoseconds += told.split_whitespace().next()?.parse::<f64>().ok()?;
+        // A thread may end between the listing and the reading.
+        let Ok(told) = std::fs::read_to_string(task.ok()?.path().join("schedstat")) else {
+            continue;
+        };
+        nanoseconds +=
+            told.split_whitespace().next().map_or(Some(0.0), |time| time.parse().ok())?;
     }
     Some(nanoseconds / 1e9)
 }
