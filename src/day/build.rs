@@ -377,11 +377,10 @@ impl<'a> Builder<'a> {
         let mut bytes: Vec<u8> = self.text_starts.iter().flat_map(|s| s.to_le_bytes()).collect();
         names::encode(self.texts.iter().map(|&code| rows.strings.get(code)), &mut bytes);
         let texts = PartRecord::append(&mut self.section, &bytes);
-        let mut ids = rows.insert_ids.clone();
-        ids.sort_unstable();
-        ids.dedup();
-        let ids: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
-        let insert_ids = PartRecord::append(&mut self.section, &ids);
+        let ids = rows.insert_ids.sorted();
+        let mut bytes: Vec<u8> = ids.iter().flat_map(|(hash, _)| hash.to_le_bytes()).collect();
+        bytes.extend(ids.iter().flat_map(|(_, user)| user.to_le_bytes()));
+        let insert_ids = PartRecord::append(&mut self.section, &bytes);
         // By (activity, property, chunk, value); the blocks came chunk by chunk.
         self.index.sort_by_key(|r| (r.activity.get(), r.property.get(), r.chunk.get()));
         let mut footer = SectionFooter {

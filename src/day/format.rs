@@ -178,7 +178,7 @@ pub(crate) struct SectionFooter {
     pub(crate) names: PartRecord,
     /// Text values by property.
     pub(crate) texts: PartRecord,
-    /// Sorted insert ids of 16 bytes.
+    /// Sorted insert ids of 16 bytes, and after them the user of each, of 4.
     pub(crate) insert_ids: PartRecord,
     /// `BlockRecord`s.
     pub(crate) blocks: PartRecord,

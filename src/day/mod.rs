@@ -22,6 +22,7 @@ mod names;
 mod opened;
 mod order;
 mod pages;
+mod row_ids;
 pub(crate) mod rows;
 pub(crate) mod section;
 mod section_rows;

@@ -2,6 +2,7 @@
 //! built from.
 
 use super::datum::KindSet;
+pub(crate) use super::row_ids::RowIds;
 pub(crate) use super::strings::Strings;
 use crate::event::{Decimal, Number, Value};
 use crate::limits::{DECIMAL_SCALE_MAX, TEXT_BYTES_MAX};
@@ -63,8 +64,8 @@ pub(crate) struct DayRows {
     pub(crate) columns: Vec<Column>,
     /// Unscaled values beyond 64 bits.
     pub(crate) wide: Vec<i128>,
-    /// Keyed hashes of the insert ids of these rows, any order.
-    pub(crate) insert_ids: Vec<u128>,
+    /// Of these rows, in any order.
+    pub(crate) insert_ids: RowIds,
 }
 
 impl Cell {
@@ -186,7 +187,7 @@ impl DayRows {
         self.activities.extend(other.activities.iter().map(|&code| recode(code)));
         self.times.extend_from_slice(&other.times);
         self.wide.extend_from_slice(&other.wide);
-        self.insert_ids.extend_from_slice(&other.insert_ids);
+        self.insert_ids.append(&other.insert_ids);
     }
 
     /// The order of a section: (activity name bytes, chunk, user, time, arrival); rows without a
@@ -256,6 +257,7 @@ impl DayRows {
             }
             self.check_cells(&column.cells)?;
         }
+        self.insert_ids.check()?;
         self.check_texts()
     }
 
@@ -291,7 +293,8 @@ impl DayRows {
         let fixed = self.users.capacity() * 4
             + self.activities.capacity() * 4
             + self.times.capacity() * 8
-            + (self.wide.capacity() + self.insert_ids.capacity()) * 16;
+            + self.wide.capacity() * 16
+            + self.insert_ids.memory();
         self.strings.memory() + fixed + cells + size_of::<DayRows>()
     }
 }
@@ -346,7 +349,7 @@ mod tests {
         other.wide.push(DECIMAL_MAX);
         other.set_cell(b"z", Cell::WideDecimal(2, 0));
         other.set(b"x", &Value::Text("a".into()));
-        other.insert_ids.push(77);
+        other.insert_ids.push(77, 3);
         day.append(&other);
         day.check().unwrap();
         assert_eq!(day.users, [1, 2, NO_USER]);
@@ -357,7 +360,7 @@ mod tests {
             (text(&day, 0, 2), day.columns[1].cell(2)),
             (&b"a"[..], Cell::WideDecimal(2, 1))
         );
-        assert_eq!((day.wide.len(), day.insert_ids.as_slice()), (2, &[77][..]));
+        assert_eq!((day.wide.len(), day.insert_ids.hashes()), (2, &[77][..]));
     }
 
     #[test]

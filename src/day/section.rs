@@ -384,16 +384,20 @@ impl Section {
 
     /// Is this insert id in the section?
     pub(crate) fn has_insert_id(&self, id: u128) -> Result<bool> {
-        Ok(self.insert_ids()?.binary_search_by_key(&id, |known| known.get()).is_ok())
+        Ok(self.insert_ids()?.0.binary_search_by_key(&id, |known| known.get()).is_ok())
     }
 
-    /// The sorted insert ids, checked at first use.
-    pub(super) fn insert_ids(&self) -> Result<&[U128]> {
+    /// The sorted insert ids, and the user of each; checked at first use.
+    pub(super) fn insert_ids(&self) -> Result<(&[U128], &[U32])> {
         let opened = self.opened()?;
         let part = &opened.footer.insert_ids;
         let bytes = self.unchecked(part, "insert ids")?;
-        let ids = <[U128]>::ref_from_bytes(bytes)
-            .map_err(|_| self.damage(part.offset.get(), "insert ids", "not of 16 bytes each"))?;
+        let count = bytes.len() / (size_of::<U128>() + size_of::<U32>());
+        let ids = <[U128]>::ref_from_prefix_with_elems(bytes, count).ok();
+        let ids = ids.and_then(|(ids, users)| Some((ids, <[U32]>::ref_from_bytes(users).ok()?)));
+        let (ids, users) = ids
+            .filter(|(_, users)| users.len() == count)
+            .ok_or_else(|| self.damage(part.offset.get(), "insert ids", "not of 20 bytes each"))?;
         if opened.ids_checked.get().is_none() {
             self.checked(part, "insert ids")?;
             if !ids.is_sorted_by(|a, b| a.get() < b.get()) {
@@ -401,7 +405,7 @@ impl Section {
             }
             opened.ids_checked.get_or_init(|| ());
         }
-        Ok(ids)
+        Ok((ids, users))
     }
 
     /// The dictionary of texts, its checksum checked at first use.

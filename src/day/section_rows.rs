@@ -50,7 +50,9 @@ impl Section {
             }
             self.read_block(at, record, &mut reading)?;
         }
-        reading.rows.insert_ids = self.insert_ids()?.iter().map(|id| id.get()).collect();
+        let (ids, users) = self.insert_ids()?;
+        let ids = ids.iter().map(|id| id.get()).zip(users.iter().map(|user| user.get()));
+        reading.rows.insert_ids = ids.collect();
         if mixed {
             let order = reading.rows.section_order();
             return Ok(reading.rows.permuted(&order));

@@ -112,7 +112,7 @@ impl<'a> Decoder<'a> {
                     while reader.cell().ok_or_else(damaged)?.is_some() {}
                     continue;
                 }
-                self.section.rows.insert_ids.push(id);
+                self.section.rows.insert_ids.push(id, user);
             }
             let activity = self.text(head.activity);
             self.section.rows.users.push(user);

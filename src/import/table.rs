@@ -121,7 +121,8 @@ impl TableRows {
                 self = self.picked(&kept, &mut Recoded::default());
             }
         }
-        self.rows.insert_ids = self.insert_ids.iter().flatten().copied().collect();
+        let ids = self.insert_ids.iter().zip(&self.rows.users);
+        self.rows.insert_ids = ids.filter_map(|(id, user)| id.map(|id| (id, *user))).collect();
         let is_first = section.rows.is_empty();
         section.append(&self.rows, &self.coded);
         let rows = &mut section.rows;

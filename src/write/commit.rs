@@ -101,7 +101,7 @@ impl State {
         rejected.sort_by_key(|(row, _)| *row);
         record.rejected = rejected.len() as u64;
         for (day, _, _, rows) in &record.days {
-            self.insert_ids.extend(*day, &rows.insert_ids);
+            self.insert_ids.extend(*day, rows.insert_ids.hashes());
         }
         let entry = batch_entry(&record, self.sequence + 1);
         entry.into_iter().for_each(|entry| self.batches.add(entry));
@@ -247,7 +247,7 @@ fn push_row(rows: &mut DayRows, ordinal: u32, event: &Taken, span: DaySpan) {
     for (name, value) in &event.event.properties {
         rows.set(name.as_bytes(), value);
     }
-    rows.insert_ids.extend(event.insert_id);
+    event.insert_id.into_iter().for_each(|id| rows.insert_ids.push(id, ordinal));
 }
 
 fn new_ids(live: &LiveUsers, first_ordinal: u32) -> Vec<Vec<u8>> {

@@ -347,7 +347,7 @@ impl State {
             if self.env.fs.planted() == Some(crate::fs::simulated::Bug::InsertIdsForgotten) {
                 continue;
             }
-            self.insert_ids.extend(span.day, &rows.insert_ids);
+            self.insert_ids.extend(span.day, rows.insert_ids.hashes());
         }
         self.users.count = count;
         self.unapplied = true;

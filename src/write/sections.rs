@@ -1,7 +1,7 @@
 //! Rows of a day to sections, however many rows and names they have.
 
 use crate::day::build::{BuiltSection, build_section};
-use crate::day::rows::{Cell, DayRows};
+use crate::day::rows::{Cell, DayRows, RowIds};
 use crate::error::Result;
 use crate::limits::{SECTION_NAMES_MAX, SECTION_ROWS_MAX};
 use crate::time::DaySpan;
@@ -29,7 +29,7 @@ fn build_within(
     let order = rows.section_order();
     let (first, second) = order.split_at(order.len() / 2);
     let mut sections = build_within(span, &select(rows, first), rows_max, names_max)?;
-    let second = DayRows { insert_ids: Vec::new(), ..select(rows, second) };
+    let second = DayRows { insert_ids: RowIds::default(), ..select(rows, second) };
     sections.extend(build_within(span, &second, rows_max, names_max)?);
     Ok(sections)
 }
@@ -64,7 +64,7 @@ mod tests {
             rows.push(i, format!("activity {i}").as_bytes(), i64::from(i));
             rows.set(format!("property {i}").as_bytes(), &crate::Value::Integer(1));
         }
-        rows.insert_ids = vec![5, 6];
+        rows.insert_ids = [(5, 0), (6, 1)].into_iter().collect();
         assert_eq!(build_within(span, &rows, 10, 10).unwrap().len(), 1);
         for (rows_max, names_max) in [(5, 10), (10, 9)] {
             let sections = build_within(span, &rows, rows_max, names_max).unwrap();

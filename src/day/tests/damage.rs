@@ -28,7 +28,8 @@ fn identity() -> FileIdentity {
 
 /// Rows with a full chunk, packed ones, rows without a user, all kinds of value and an index.
 pub(super) fn varied_rows() -> DayRows {
-    let mut rows = DayRows { insert_ids: vec![7, 3, u128::MAX], ..DayRows::default() };
+    let insert_ids = [(7, 0), (3, 1), (u128::MAX, NO_USER)].into_iter().collect();
+    let mut rows = DayRows { insert_ids, ..DayRows::default() };
     for user in 0..70 {
         rows.push(user, b"open", i64::from(user) * 1_000_000);
         rows.set(b"plan", &Value::Bool(user % 2 == 0));

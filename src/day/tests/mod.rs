@@ -112,8 +112,10 @@ fn rows() -> impl Strategy<Value = DayRows> {
     ];
     let row = (users(), 0usize..3, time, prop::collection::vec(cells(), 3));
     let one_kind = (0u32..3, 0u8..8);
-    (prop::collection::vec(row, 1..600), prop::collection::vec(any::<u128>(), 0..20), one_kind)
-        .prop_map(|(rows, insert_ids, (property, kind))| {
+    let ids = prop::collection::vec((any::<u128>(), users()), 0..20);
+    (prop::collection::vec(row, 1..600), ids, one_kind).prop_map(
+        |(rows, insert_ids, (property, kind))| {
+            let insert_ids = insert_ids.into_iter().collect();
             let mut day = DayRows { insert_ids, ..DayRows::default() };
             for text in 0..12 {
                 day.strings.code("x".repeat(text * text).as_bytes());
@@ -134,7 +136,8 @@ fn rows() -> impl Strategy<Value = DayRows> {
                 }
             }
             day
-        })
+        },
+    )
 }
 
 fn users_of(rows: &[Row], activity: Option<&[u8]>) -> BTreeMap<u32, BTreeMap<u16, u32>> {
@@ -209,8 +212,9 @@ proptest! {
         back.check().unwrap();
         let expected = expected_rows(&rows);
         prop_assert_eq!(all_rows(&back), expected.clone());
-        let ids: BTreeSet<u128> = rows.insert_ids.iter().copied().collect();
-        prop_assert_eq!(back.insert_ids, ids.iter().copied().collect::<Vec<_>>());
+        let owners: BTreeMap<u128, u32> = rows.insert_ids.iter().collect();
+        prop_assert_eq!(back.insert_ids, owners.clone().into_iter().collect());
+        let ids: BTreeSet<u128> = owners.into_keys().collect();
         for id in &ids {
             prop_assert!(section.has_insert_id(*id).unwrap());
             prop_assert_eq!(section.has_insert_id(id ^ 1).unwrap(), ids.contains(&(id ^ 1)));
