@@ -2,6 +2,7 @@
 
 mod backup;
 mod cohorts;
+mod erase;
 mod info;
 mod verify;
 
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use backup::BackupReport;
+pub use erase::EraseReceipt;
 pub use info::DbInfo;
 pub use verify::{Damage, VerifyReport};
 

@@ -44,6 +44,10 @@ pub const SUMMARY_BYTES_MAX: usize = 1 << 30;
 pub const LEDGER_LIVE_AGE_US: i64 = 30 * 86_400 * 1_000_000;
 /// ... and at least this many of the newest. Those of bulk imports are remembered for ever.
 pub const LEDGER_LIVE_MAX: usize = 10_000_000;
+/// People of one call of `erase`.
+pub const ERASE_IDS_MAX: usize = 100_000;
+/// Erased people who are remembered, so that nothing of them comes in again.
+pub const ERASED_MAX: usize = 2_000_000;
 /// Bytes of a day, users or ledger file.
 pub const FILE_BYTES_MAX: u64 = 1 << 40;
 /// Days of one trailing window.

@@ -388,10 +388,10 @@ impl Snapshot {
         self.inner.days.iter().map(|day| crate::time::date_of(day.span.day)).collect()
     }
 
-    /// Users that were ever seen. Ordinals are below it.
+    /// Users that were ever seen, without those erased.
     #[must_use]
     pub fn users_count(&self) -> u32 {
-        self.inner.users.count
+        self.inner.users.count.saturating_sub(self.inner.catalog.forgotten)
     }
 
     /// Time of the newest event; `None` in an empty database.

@@ -32,8 +32,12 @@ pub(crate) struct Catalog {
     pub(crate) created: i64,
     /// Saved cohorts: name to the JSON of a set.
     pub(crate) cohorts: BTreeMap<String, String>,
-    /// Keyed hashes of erased ids.
+    /// Keyed hashes of erased ids, ascending.
     pub(crate) erased: Vec<u128>,
+    /// Ordinals of erased people who still lie in files, ascending.
+    pub(crate) erasing: Vec<u32>,
+    /// How many ordinals have lost their ids.
+    pub(crate) forgotten: u32,
 }
 
 impl Catalog {
@@ -46,6 +50,8 @@ impl Catalog {
             created,
             cohorts: BTreeMap::new(),
             erased: Vec::new(),
+            erasing: Vec::new(),
+            forgotten: 0,
         }
     }
 
@@ -56,6 +62,16 @@ impl Catalog {
         hasher.write(&[domain as u8]);
         hasher.write(bytes);
         hasher.finish128().as_u128()
+    }
+
+    /// Was the person of this id erased? Nothing of theirs comes in.
+    pub(crate) fn is_erased(&self, id: &[u8]) -> bool {
+        !self.erased.is_empty() && self.has_erased(self.hash(HashDomain::User, id))
+    }
+
+    /// Is this the hash of an erased id?
+    pub(crate) fn has_erased(&self, hash: u128) -> bool {
+        self.erased.binary_search(&hash).is_ok()
     }
 
     /// Sealed bytes of `catalog.N`.
@@ -75,7 +91,6 @@ impl Catalog {
 pub(crate) enum HashDomain {
     InsertId = 1,
     BatchId = 2,
-    #[cfg_attr(not(test), expect(dead_code, reason = "for erased users; the call comes later"))]
     User = 3,
 }
 

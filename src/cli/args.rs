@@ -38,6 +38,10 @@ pub enum Command {
     Query(QueryArgs),
     /// Save sets of users under names, list them, forget them.
     Cohort(CohortArgs),
+    /// Erase people for good: from every figure, and from every file.
+    Erase(EraseArgs),
+    /// Take events of erased people again.
+    Readmit(ReadmitArgs),
     /// Load the real data that daybit ships and print a growth report of it.
     Demo(DemoArgs),
     /// Forecast disk, memory and times of a workload from samples made and measured here.
@@ -127,6 +131,33 @@ pub enum CohortWhat {
         /// The cohort's name.
         name: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct EraseArgs {
+    /// The database's folder.
+    pub db: PathBuf,
+    /// Ids of the people.
+    #[arg(required_unless_present = "ids_from")]
+    pub ids: Vec<String>,
+    /// A file with an id in each line; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub ids_from: Option<PathBuf>,
+    /// Print the receipt as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ReadmitArgs {
+    /// The database's folder.
+    pub db: PathBuf,
+    /// Ids of the people.
+    #[arg(required_unless_present = "ids_from")]
+    pub ids: Vec<String>,
+    /// A file with an id in each line; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub ids_from: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod args;
 mod ask;
 mod cohort;
 mod demo;
+mod erase;
 mod failure;
 mod fields;
 mod flags;
@@ -46,6 +47,8 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Export(args) => look::export(&args),
         Command::Query(args) => ask::query(&args),
         Command::Cohort(args) => cohort::cohort(&args),
+        Command::Erase(args) => erase::erase(&args),
+        Command::Readmit(args) => erase::readmit(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::PlanStep => plan::step(),

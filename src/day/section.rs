@@ -408,6 +408,11 @@ impl Section {
         Ok((ids, users))
     }
 
+    /// The users of the insert ids.
+    pub(crate) fn insert_id_users(&self) -> Result<&[U32]> {
+        Ok(self.insert_ids()?.1)
+    }
+
     /// The dictionary of texts, its checksum checked at first use.
     pub(super) fn texts(&self) -> Result<TextList<'_>> {
         let opened = self.opened()?;

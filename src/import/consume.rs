@@ -15,6 +15,7 @@ use crate::day::rows::NO_USER;
 use crate::error::Result;
 use crate::time::Day;
 use crate::write::bulk::Bulk;
+use crate::write::erase::ERASED;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -110,7 +111,7 @@ impl<'a, 'b, 'w> Consumer<'a, 'b, 'w> {
         for (day, user, row) in rows.iter() {
             let ordinal = ordinals.get(user as usize).copied().unwrap_or(NO_USER);
             if ordinal == NO_USER && user != NO_USER {
-                self.rejects.add(source, unnumbered(rows.ids.at(user as usize)))?;
+                self.rejects.add(source, self.unnumbered(rows.ids.at(user as usize)))?;
                 continue;
             }
             self.partition.add(day, ordinal, row);
@@ -128,7 +129,7 @@ impl<'a, 'b, 'w> Consumer<'a, 'b, 'w> {
             if !has_all {
                 let is_refused = |user: &u32| ordinals.get(*user as usize) == Some(&NO_USER);
                 for user in rows.take_out(is_refused) {
-                    self.rejects.add(source, unnumbered(ids.at(user as usize)))?;
+                    self.rejects.add(source, self.unnumbered(ids.at(user as usize)))?;
                 }
             }
             for user in rows.rows.users.iter_mut().filter(|user| **user != NO_USER) {
@@ -138,6 +139,13 @@ impl<'a, 'b, 'w> Consumer<'a, 'b, 'w> {
             self.partition.add_table(day, rows);
         }
         Ok(())
+    }
+
+    fn unnumbered(&self, id: &[u8]) -> Reject {
+        let reason = self.bulk.unnumbered(id).to_string();
+        // No file is to name an erased person once more.
+        let raw = if reason == ERASED { Vec::new() } else { id.to_vec() };
+        Reject { line: 0, reason, raw }
     }
 
     /// Hands a part to the builders, when there is room for it.
@@ -218,8 +226,4 @@ impl<'a, 'b, 'w> Consumer<'a, 'b, 'w> {
         let rows = if stage == ImportStage::Building { self.rows_built } else { self.rows };
         Progress { stage, bytes, bytes_total, rows, rejected: self.rejects.count }
     }
-}
-
-fn unnumbered(id: &[u8]) -> Reject {
-    Reject { line: 0, reason: "no more users can be numbered".to_string(), raw: id.to_vec() }
 }

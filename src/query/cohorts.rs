@@ -30,6 +30,36 @@ pub(crate) fn naming<'a>(name: &str, saved: &'a Cohorts) -> Result<Vec<&'a str>>
     Ok(found)
 }
 
+/// The JSON of a saved set without these ids, where it names one of them.
+pub(crate) fn without(name: &str, text: &str, ids: &BTreeSet<&str>) -> Result<Option<String>> {
+    // Most cohorts name nobody, and a set of many ids takes a while to read.
+    if !text.contains("\"ids\"") {
+        return Ok(None);
+    }
+    let mut set = read(name, text)?;
+    let named = remove_ids(&mut set.kind, ids);
+    Ok(named.then(|| set.to_json().to_string()))
+}
+
+/// Takes ids out of a set and those in it; was there one?
+fn remove_ids(tree: &mut SetTree, gone: &BTreeSet<&str>) -> bool {
+    match tree {
+        SetTree::Ids(ids) => {
+            let before = ids.len();
+            ids.retain(|id| !gone.contains(id.as_str()));
+            ids.len() < before
+        }
+        SetTree::And(sets) | SetTree::Or(sets) => {
+            sets.iter_mut().fold(false, |any, set| remove_ids(set, gone) | any)
+        }
+        SetTree::Not(set) => remove_ids(set, gone),
+        SetTree::Funnel { query, .. } => {
+            query.users.as_mut().is_some_and(|users| remove_ids(users, gone))
+        }
+        SetTree::Did { .. } | SetTree::FirstDid { .. } | SetTree::Cohort(_) => false,
+    }
+}
+
 /// The set that was saved under a name.
 pub(crate) fn read(name: &str, text: &str) -> Result<Set> {
     Set::from_json(text)

@@ -78,7 +78,7 @@ impl Snapshot {
             days: inner.days.len() as u64,
             first_day: date(inner.days.first()),
             last_day: date(inner.days.last()),
-            users: inner.users.count,
+            users: self.users_count(),
             events: activities.values().map(|a| a.events).sum(),
             events_without_user: activities.values().map(|a| a.events_without_user).sum(),
             activities: activities.into_values().collect(),
@@ -148,10 +148,8 @@ impl Snapshot {
         out.write_all(b"ordinal,id\r\n").map_err(failed)?;
         let mut line = Vec::new();
         for ordinal in 0..self.inner.users.count {
-            let Some(id) = self.inner.users.id(ordinal)? else {
-                let what = format!("ordinal {ordinal} has no id");
-                return Err(Error::corruption("users", 0, "ids", what));
-            };
+            // Of an erased person only the number is left.
+            let Some(id) = self.inner.users.id(ordinal)? else { continue };
             line.clear();
             line.extend_from_slice(format!("{ordinal},").as_bytes());
             push_csv_cell(&id, &mut line);

@@ -147,7 +147,7 @@ impl UsersFile {
         entries.get(start(bucket)? * width..start(bucket + 1)? * width)
     }
 
-    /// The id of an ordinal of this file.
+    /// The id of an ordinal of this file; empty where it was forgotten.
     pub(crate) fn id(&self, ordinal: u32) -> Result<Option<Vec<u8>>> {
         let index = ordinal.checked_sub(self.entry.first_ordinal);
         let Some(index) = index.filter(|index| *index < self.entry.count) else { return Ok(None) };
@@ -162,7 +162,8 @@ impl UsersFile {
         self.check_table()?;
         let mut ordinal = self.entry.first_ordinal;
         self.each(&mut |id| {
-            if id.len() > USER_ID_BYTES_MAX || self.find(id)? != Some(ordinal) {
+            let is_found = || Ok::<bool, Error>(self.find(id)? == Some(ordinal));
+            if id.len() > USER_ID_BYTES_MAX || !(id.is_empty() || is_found()?) {
                 let what = format!("the id of ordinal {ordinal} does not lead back to it");
                 return Err(self.damaged(&self.ids, "ids", what));
             }

@@ -46,7 +46,7 @@ impl UsersView {
         Ok(None)
     }
 
-    /// The id of an ordinal; `None` where the snapshot does not know it.
+    /// The id of an ordinal; `None` where the snapshot does not know it, or it was erased.
     pub(crate) fn id(&self, ordinal: u32) -> Result<Option<Vec<u8>>> {
         if ordinal >= self.count {
             return Ok(None);
@@ -57,7 +57,7 @@ impl UsersView {
             None => None,
         };
         if let Some(id) = sealed {
-            return Ok(Some(id));
+            return Ok(Some(id).filter(|id| !id.is_empty()));
         }
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         Ok(live.id(ordinal).map(<[u8]>::to_vec))

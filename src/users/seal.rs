@@ -38,6 +38,29 @@ impl UsersFile {
         parts.write(fs, path, database, entry)
     }
 
+    /// Writes a file anew, its generation aside, without the ids of some ordinals: those stand as
+    /// empty ones. How many were not empty before.
+    pub(crate) fn write_without(
+        fs: &dyn Fs,
+        path: &Path,
+        database: u128,
+        generation: u64,
+        file: &UsersFile,
+        is_gone: &dyn Fn(u32) -> bool,
+    ) -> Result<(UsersFileEntry, u32)> {
+        let mut parts = Parts::new(database);
+        let (mut ordinal, mut gone) = (file.entry().first_ordinal, 0);
+        file.each(&mut |id| {
+            let goes = is_gone(ordinal);
+            gone += u32::from(goes && !id.is_empty());
+            parts.add(if goes { b"" } else { id });
+            ordinal += 1;
+            Ok(())
+        })?;
+        let entry = UsersFileEntry { generation, length: 0, checksum: 0, ..file.entry().clone() };
+        Ok((parts.write(fs, path, database, entry)?, gone))
+    }
+
     /// Rewrites adjacent files, oldest first, into one.
     pub(crate) fn merge(
         fs: &dyn Fs,
@@ -86,7 +109,11 @@ impl Parts {
     }
 
     fn add(&mut self, id: &[u8]) {
-        self.hashes.push(xxh3_64_with_seed(id, self.seed));
+        self.hashes.push(match id {
+            // Of nobody: spread over the table, where nobody finds them.
+            [] => xxh3_64_with_seed(&self.hashes.len().to_le_bytes(), self.seed),
+            id => xxh3_64_with_seed(id, self.seed),
+        });
         self.pending.extend_from_slice(id);
         self.ends.push(self.pending.len());
         if self.ends.len() == BLOCK_IDS {

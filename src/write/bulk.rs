@@ -1,6 +1,7 @@
 //! A bulk import in the making: finished files first, then one frame that installs them.
 
 use super::door::batch_id;
+use super::erase::ERASED;
 use super::flush::finish;
 use super::frame::{Body, InstallRecord};
 use super::publish::sweep_spill;
@@ -124,12 +125,33 @@ impl Bulk<'_> {
         &mut self.numbers
     }
 
-    /// The ordinals of ids, new at first sight; `NO_USER` where they have run out. Ids must not be
-    /// empty.
+    /// The ordinals of ids, new at first sight; `NO_USER` where they have run out, and for erased
+    /// people. Ids must not be empty.
     pub(crate) fn number(&mut self, ids: &DistinctIds) -> Result<Vec<u32>> {
         let mut ordinals = Vec::with_capacity(ids.len());
-        self.numbers.number(ids, &mut ordinals)?;
-        Ok(ordinals)
+        let catalog = &self.snapshot.catalog;
+        let is_erased = |at: &usize| catalog.is_erased(ids.at(*at));
+        if catalog.erased.is_empty() || !(0..ids.len()).any(|at| is_erased(&at)) {
+            self.numbers.number(ids, &mut ordinals)?;
+            return Ok(ordinals);
+        }
+        let kept: Vec<usize> = (0..ids.len()).filter(|at| !is_erased(at)).collect();
+        let mut some = DistinctIds::new(self.numbers.seed());
+        for at in &kept {
+            some.add(ids.at(*at));
+        }
+        self.numbers.number(&some, &mut ordinals)?;
+        let mut all = vec![NO_USER; ids.len()];
+        kept.iter().zip(ordinals).for_each(|(at, ordinal)| all[*at] = ordinal);
+        Ok(all)
+    }
+
+    /// Why an id has no ordinal.
+    pub(crate) fn unnumbered(&self, id: &[u8]) -> &'static str {
+        match self.snapshot.catalog.is_erased(id) {
+            true => ERASED,
+            false => "no more users can be numbered",
+        }
     }
 
     /// A new day file; its generation is the second value. The sections' sequences are

@@ -3,6 +3,7 @@
 use super::Core;
 use super::door::{Batch, Checked, Taken, check};
 use super::duplicates::batch_entry;
+use super::erase::ERASED;
 use super::frame::{BatchRecord, Body};
 use super::line::{Leader, Pending};
 use super::settings::Durability;
@@ -93,9 +94,10 @@ impl State {
         if let Some(entry) = repeated {
             return Ok(Staged { receipt: repeated_receipt(&entry, batch), record: None });
         }
-        let fresh = self.fresh(batch)?;
-        let duplicates = (batch.events.len() - fresh.len()) as u64;
         let mut rejected = batch.rejected.clone();
+        let fresh = self.fresh(batch, &mut rejected)?;
+        let erased = rejected.len() - batch.rejected.len();
+        let duplicates = (batch.events.len() - fresh.len() - erased) as u64;
         let mut record = number(&fresh, &self.users, batch, &mut rejected);
         record.duplicates = duplicates;
         rejected.sort_by_key(|(row, _)| *row);
@@ -111,13 +113,21 @@ impl State {
         Ok(Staged { receipt, record })
     }
 
-    /// The events that are not stored yet.
-    fn fresh<'b>(&self, batch: &'b Checked) -> Result<Vec<Fresh<'b>>> {
+    /// The events that are not stored yet; those of erased people are refused.
+    fn fresh<'b>(
+        &self,
+        batch: &'b Checked,
+        rejected: &mut Vec<(u64, String)>,
+    ) -> Result<Vec<Fresh<'b>>> {
         let mut own = HashSet::new();
         let mut fresh = Vec::with_capacity(batch.events.len());
         let calendar = &self.published.calendar;
         let mut last: Option<DaySpan> = None;
         for event in &batch.events {
+            if event.user().is_some_and(|id| self.catalog.is_erased(id)) {
+                rejected.push((event.row, ERASED.to_string()));
+                continue;
+            }
             let span = last
                 .filter(|span| span.contains(event.time))
                 .unwrap_or_else(|| calendar.span_of(event.time));

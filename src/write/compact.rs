@@ -9,6 +9,7 @@
 
 use super::Core;
 use super::flush::finish;
+use super::hidden::Hidden;
 use super::sections;
 use super::state::State;
 use crate::day::build::BuiltSection;
@@ -45,18 +46,18 @@ pub(crate) enum Extent {
     All,
 }
 
-type Shared = Arc<SnapshotSection>;
+pub(super) type Shared = Arc<SnapshotSection>;
 /// Sections of one day that become one.
 type Merge = Vec<Shared>;
 
 /// One new file: by day, what is merged or copied into it.
 #[derive(Debug)]
-struct Job {
-    merges: Vec<Merge>,
+pub(super) struct Job {
+    pub(super) merges: Vec<Merge>,
 }
 
 impl Job {
-    fn inputs(&self) -> impl Iterator<Item = &Shared> {
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &Shared> {
         self.merges.iter().flatten()
     }
 
@@ -98,7 +99,7 @@ impl Core {
         drop(state);
         let built = jobs.iter().zip(files).map(|(job, identity)| {
             let generation = identity.generation;
-            Ok((generation, build(&*self.env.fs, &self.root, job, identity)?))
+            Ok((generation, write_file(&*self.env.fs, &self.root, job, identity, None)?))
         });
         let built: Result<Vec<(u64, FinishedDayFile)>> = built.collect();
         self.state()?.replace(&jobs, built)?;
@@ -108,7 +109,7 @@ impl Core {
 
 impl State {
     /// What a job's file will be. Until it is published, its number is reserved.
-    fn reserve(&mut self, job: &Job) -> FileIdentity {
+    pub(super) fn reserve(&mut self, job: &Job) -> FileIdentity {
         let generation = self.take_number();
         self.reserved.insert(generation);
         let mut left: HashMap<u64, u64> = HashMap::new();
@@ -135,20 +136,11 @@ impl State {
 
     /// Puts the new files in place of what went into them, unless an import took that meanwhile.
     fn replace(&mut self, jobs: &[Job], built: Result<Vec<(u64, FinishedDayFile)>>) -> Result<()> {
-        self.reserved.clear();
-        let built = match built {
-            // Nothing was written over it: the damaged day stays as it is, the writer goes on.
-            Err(e) if e.kind() == ErrorKind::Corruption => return Err(e),
-            built => self.writing(|_| built)?,
-        };
+        let built = self.take_built(built)?;
         let gone: HashSet<(u64, u64)> =
             jobs.iter().flat_map(Job::inputs).map(|section| key(section)).collect();
-        let places = self.draft.summary.sections.iter().map(|place| (place.file, place.offset));
-        if places.filter(|place| gone.contains(place)).count() < gone.len() {
-            for (generation, _) in built {
-                // What cannot be removed now is removed by the next publication.
-                let _ = self.env.fs.remove(&self.root.join(day_name(generation)));
-            }
+        if !self.has_all(&gone) {
+            self.discard(&built);
             return Ok(());
         }
         self.writing(|state| {
@@ -165,13 +157,32 @@ impl State {
     }
 }
 
+impl State {
+    /// Files that were built beside the writer, whose numbers are free from now on.
+    pub(super) fn take_built<B>(&mut self, built: Result<B>) -> Result<B> {
+        self.reserved.clear();
+        match built {
+            // Nothing was written over it: the damaged day stays as it is, the writer goes on.
+            Err(e) if e.kind() == ErrorKind::Corruption => Err(e),
+            built => self.writing(|_| built),
+        }
+    }
+}
+
 /// A section is known by its file and its offset there.
-fn key(section: &SnapshotSection) -> (u64, u64) {
+pub(super) fn key(section: &SnapshotSection) -> (u64, u64) {
     (section.place.file, section.place.offset)
 }
 
-/// Writes a job's file: copies what stands alone, merges the rest, small days on all cores.
-fn build(fs: &dyn Fs, root: &Path, job: &Job, identity: FileIdentity) -> Result<FinishedDayFile> {
+/// Writes a job's file: copies what stands alone, merges the rest, small days on all cores. What
+/// the hidden did is left out.
+pub(super) fn write_file(
+    fs: &dyn Fs,
+    root: &Path,
+    job: &Job,
+    identity: FileIdentity,
+    hidden: Option<&Hidden>,
+) -> Result<FinishedDayFile> {
     let path = root.join(day_name(identity.generation));
     let mut writer = DayFileWriter::create(fs, &path, identity)?;
     let mut rest = &job.merges[..];
@@ -182,7 +193,8 @@ fn build(fs: &dyn Fs, root: &Path, job: &Job, identity: FileIdentity) -> Result<
             bytes <= MERGE_BYTES
         };
         let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
-        let built: Vec<Vec<BuiltSection>> = now.par_iter().map(merged).collect::<Result<_>>()?;
+        let built: Vec<Vec<BuiltSection>> =
+            now.par_iter().map(|merge| merged(merge, hidden)).collect::<Result<_>>()?;
         for (merge, built) in now.iter().zip(&built) {
             let first = merge.iter().map(|s| s.place.sequence_first).min().unwrap_or(0);
             let last = merge.iter().map(|s| s.place.sequence_last).max().unwrap_or(0);
@@ -195,14 +207,20 @@ fn build(fs: &dyn Fs, root: &Path, job: &Job, identity: FileIdentity) -> Result<
     finish(fs, root, writer)
 }
 
-fn merged(merge: &Merge) -> Result<Vec<BuiltSection>> {
-    if let [alone] = &merge[..] {
+fn merged(merge: &Merge, hidden: Option<&Hidden>) -> Result<Vec<BuiltSection>> {
+    let loses = |section: &Shared| hidden.map_or(Ok(false), |h| h.is_in(&section.section));
+    if let [alone] = &merge[..]
+        && !loses(alone)?
+    {
         let bytes = alone.file.section_bytes(&alone.place)?.to_vec();
         return Ok(vec![BuiltSection { bytes, totals: alone.place.totals.clone() }]);
     }
     let mut rows = DayRows::default();
     for section in merge {
         rows.append(&section.section.rows()?);
+    }
+    if let Some(hidden) = hidden {
+        rows = hidden.without(&rows);
     }
     merge.first().map_or(Ok(Vec::new()), |first| sections::build(first.section.span(), &rows))
 }

@@ -138,7 +138,7 @@ impl State {
         UsersFile::write(fs, &path, database, generation, first, ids)
     }
 
-    fn open_users(&self, entry: &UsersFileEntry) -> Result<UsersFile> {
+    pub(super) fn open_users(&self, entry: &UsersFileEntry) -> Result<UsersFile> {
         let name = users_name(entry.generation);
         let bytes = map(&*self.env.fs, &self.root, &name, Some(entry.length))?;
         UsersFile::open(&name, bytes, self.database(), entry)

@@ -16,8 +16,8 @@ pub(crate) enum Body {
     Install(InstallRecord),
     /// Settings and definitions changed: the whole new catalog.
     Catalog(CatalogRecord),
-    /// A person is erased (format reserved; the call comes later): keyed hash of the id, ordinal.
-    Erase { hash: u128, ordinal: u32 },
+    /// People are erased.
+    Erase(EraseRecord),
     /// One person's events become another's (format reserved): from, to.
     Merge { from: u32, to: u32 },
     /// A clean close: nothing follows.
@@ -80,6 +80,17 @@ pub(crate) struct CatalogRecord {
     pub(crate) catalog: Catalog,
 }
 
+/// People who are erased: never their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EraseRecord {
+    /// Keyed hashes of their ids.
+    pub(crate) hashes: Vec<u128>,
+    /// Of those whom the database knew.
+    pub(crate) ordinals: Vec<u32>,
+    /// Saved cohorts that named them, and what they are without.
+    pub(crate) cohorts: Vec<(String, String)>,
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -137,11 +148,12 @@ mod tests {
             sections: Vec::new(),
             removed: Vec::new(),
         };
+        let erase = EraseRecord { hashes: vec![], ordinals: vec![], cohorts: vec![] };
         for (body, name) in [
             (batches(&[]), "Batches"),
             (Body::Install(install), "Install"),
             (Body::Catalog(CatalogRecord { catalog: catalog.clone() }), "Catalog"),
-            (Body::Erase { hash: 0, ordinal: 0 }, "Erase"),
+            (Body::Erase(erase), "Erase"),
             (Body::Merge { from: 0, to: 0 }, "Merge"),
             (Body::Seal, "Seal"),
         ] {

@@ -15,14 +15,17 @@ pub(crate) mod compact;
 mod define;
 mod door;
 mod duplicates;
+pub(crate) mod erase;
 mod first;
 mod flush;
 mod frame;
+mod hidden;
 mod line;
 mod publish;
 pub(crate) mod reader;
 pub(crate) mod recover;
 mod replace;
+mod rewrite;
 mod sections;
 mod settings;
 mod state;
@@ -88,6 +91,7 @@ impl Core {
             state: Mutex::new(state),
             compacting: Mutex::default(),
         };
+        core.resume_erasing()?;
         Ok((core, report))
     }
 

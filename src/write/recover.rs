@@ -3,7 +3,7 @@
 use super::commit::by_day;
 use super::duplicates::{BatchIds, InsertIds, batch_entry};
 use super::flush::open_ledger;
-use super::frame::{BatchRecord, Body, InstallRecord};
+use super::frame::{BatchRecord, Body, EraseRecord, InstallRecord};
 use super::publish::{sweep, sweep_unfinished};
 use super::settings::{Environment, Options};
 use super::state::{Draft, State};
@@ -293,14 +293,26 @@ impl State {
             Body::Batches(records) => self.replay_batches(sequence, records)?,
             Body::Install(record) => self.replay_install(sequence, record)?,
             Body::Catalog(record) => self.replay_catalog(sequence, record.catalog)?,
-            Body::Erase { .. } | Body::Merge { .. } => {
-                let what = format!("frame {sequence} erases or merges users");
+            Body::Erase(record) => self.replay_erase(sequence, &record)?,
+            Body::Merge { .. } => {
+                let what = format!("frame {sequence} merges users");
                 let message = format!("{what}: open the database with a newer version of daybit");
                 return Err(Error::new(ErrorKind::NewerFormat, message));
             }
             Body::Seal => {}
         }
         self.sequence = sequence;
+        Ok(())
+    }
+
+    /// All rows before it are in files: an erasure begins with a flush.
+    fn replay_erase(&mut self, sequence: u64, record: &EraseRecord) -> Result<()> {
+        let count = self.users.count;
+        if let Some(beyond) = record.ordinals.iter().find(|ordinal| **ordinal >= count) {
+            let what = format!("it erases ordinal {beyond} of {count}");
+            return Err(Error::corruption("wal", 0, &format!("frame {sequence}"), what));
+        }
+        self.apply_erase(record);
         Ok(())
     }
 

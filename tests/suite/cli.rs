@@ -286,6 +286,32 @@ fn a_backup_answers_as_its_original_does() {
 }
 
 #[test]
+fn an_erased_person_is_gone_until_readmitted() {
+    let place = shop();
+    let actives = || place.good(&["active", "shop", "--by", "all", "--format", "csv"]);
+    let before = actives();
+    let told = place.good(&["erase", "shop", "anna", "nobody", "--json"]);
+    let receipt: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&receipt["erased"], &receipt["unknown"]), (&1.into(), &1.into()));
+    assert!(receipt["events"].as_u64() > Some(0) && receipt["waiting"] == serde_json::json!([]));
+    assert_ne!(actives(), before);
+    assert!(!place.good(&["export", "shop", "users"]).contains("anna"));
+    assert!(place.good(&["verify", "shop"]).starts_with("Whole"));
+    let late =
+        place.file("late.csv", "user,activity,time\nanna,visit,2024-03-20\nzoe,visit,2024-03-20\n");
+    let output = place.run(&["import", "shop", &late, "--rejects", "bad.txt"]);
+    assert!(output.status.success());
+    let rejects = std::fs::read_to_string(place.0.path().join("bad.txt")).unwrap();
+    assert!(rejects.contains("erased") && !rejects.contains("anna"), "{rejects}");
+    place.file("ids", "anna\n\n");
+    assert!(place.good(&["readmit", "shop", "--ids-from", "ids"]).contains("1 of 1"));
+    place.bad(2, &["erase", "shop"], &["IDS"]);
+    place.bad(2, &["erase", "shop", "--ids-from", "missing"], &["missing"]);
+    place.bad(2, &["erase", "shop", ""], &["empty"]);
+    place.bad(3, &["erase", "nowhere", "anna"], &["nowhere"]);
+}
+
+#[test]
 fn exported_sets_are_portable_roaring_files() {
     let place = shop();
     place.good(&["export", "shop", "presence", "--day", "2024-03-09", "-o", "day.roaring"]);

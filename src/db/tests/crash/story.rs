@@ -33,6 +33,8 @@ enum Data {
     Imported,
     /// An import that replaces whole days.
     Replaced,
+    /// The own user of an earlier change, told by its number, is erased.
+    Erased(usize),
 }
 
 /// A workload.
@@ -51,8 +53,9 @@ impl Story {
             0..38 => Act::Write(Data::Named),
             38..55 => Act::Write(Data::Inserted),
             55..64 => Act::Write(Data::Imported),
-            64..72 => Act::Write(Data::Replaced),
-            72..82 => Act::Flush,
+            64..70 => Act::Write(Data::Replaced),
+            70..75 => Act::Write(Data::Erased(0)),
+            75..82 => Act::Flush,
             82..89 => Act::Compact,
             under => Act::Reopen(under < 94),
         };
@@ -71,6 +74,8 @@ impl Story {
         acts.extend(imports);
         acts.extend([Act::Reopen(false), writes[0], writes[1], Act::Flush, Act::Reopen(false)]);
         acts.extend(writes);
+        acts.extend([Act::Write(Data::Erased(0)), writes[1], Act::Reopen(false), writes[0]]);
+        acts.extend([Data::Erased(0), Data::Erased(0)].map(Act::Write));
         Story::new(acts)
     }
 
@@ -79,7 +84,7 @@ impl Story {
             Act::Write(data) => Some(*data),
             _ => None,
         });
-        let data: Vec<Data> = data.collect();
+        let data = with_persons(data.collect());
         let mut stored: Vec<Event> = Vec::new();
         let mut states = vec![Rows::new()];
         for (n, data) in data.iter().enumerate() {
@@ -87,6 +92,9 @@ impl Story {
                 stored.retain(|event| !replaced_days(n).contains(&day_of(event)));
             }
             stored.extend(events(n, *data));
+            if let Data::Erased(change) = data {
+                stored.retain(|event| event.user != Some(own_user(*change)));
+            }
             states.push(expected(&stored));
         }
         Story { acts, data, states }
@@ -128,13 +136,15 @@ impl Story {
             Data::Inserted => {
                 let sent = events.len() as u64;
                 let receipt = db.writer()?.write_batch(Batch::new().events(events))?;
-                match receipt.duplicates {
+                // Who was erased since is no duplicate any more, and not taken either.
+                match receipt.duplicates + receipt.rejected.len() as u64 {
                     0 => false,
-                    duplicates if duplicates == sent => true,
+                    known if known == sent => true,
                     some => panic!("{some} of {sent} events of change {n} were known"),
                 }
             }
             Data::Imported => try_import(db, Some(&id), &events, Replace::Nothing)?.is_none(),
+            Data::Erased(change) => db.erase([own_user(change)])?.erased == 0,
             Data::Replaced => {
                 let days = replaced_days(n).iter().map(|day| *day as i32).collect();
                 try_import(db, Some(&id), &events, Replace::WholeDays(days))?.is_none()
@@ -217,6 +227,24 @@ fn day_of(event: &Event) -> i64 {
     crate::time::micros_from(event.time.unwrap()).div_euclid(DAY_US)
 }
 
+/// Says of each erasure whom it is of: the own user of the latest change that has one left. Where
+/// there is none, it is a batch instead.
+fn with_persons(mut data: Vec<Data>) -> Vec<Data> {
+    let mut left = Vec::new();
+    for (n, data) in data.iter_mut().enumerate() {
+        match data {
+            Data::Erased(_) => *data = left.pop().map_or(Data::Named, Data::Erased),
+            _ => left.push(n),
+        }
+    }
+    data
+}
+
+/// The user whom a change has for itself.
+fn own_user(n: usize) -> String {
+    format!("user {n}")
+}
+
 fn replaced_days(n: usize) -> [i64; 2] {
     [n as i64 % 4, (n as i64 + 1) % 4]
 }
@@ -227,18 +255,19 @@ fn events(n: usize, data: Data) -> Vec<Event> {
     let day = second % 4;
     match data {
         Data::Named | Data::Imported => vec![
-            event(&format!("user {n}"), "a", day, second),
+            event(&own_user(n), "a", day, second),
             event("everybody", common, second % 3, second),
             event("", "c", 1, second),
         ],
         Data::Inserted => {
             let day = NEVER_REPLACED_FROM + day;
-            let own = event(&format!("user {n}"), "a", day, second).insert_id(format!("own {n}"));
+            let own = event(&own_user(n), "a", day, second).insert_id(format!("own {n}"));
             let of_all = event("everybody", common, day, second).insert_id(format!("all {n}"));
             vec![own, of_all]
         }
+        Data::Erased(_) => Vec::new(),
         Data::Replaced => {
-            let own = event(&format!("user {n}"), "a", replaced_days(n)[0], second);
+            let own = event(&own_user(n), "a", replaced_days(n)[0], second);
             vec![own, event("everybody", common, replaced_days(n)[1], second)]
         }
     }

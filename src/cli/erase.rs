@@ -1,0 +1,86 @@
+//! `daybit erase` and `daybit readmit`.
+
+use super::args::{EraseArgs, ReadmitArgs};
+use super::ask::standard_input;
+use super::failure::Failure;
+use super::output::{complain, count, say};
+use daybit::{Db, EraseReceipt, Options};
+use serde_json::json;
+use std::path::Path;
+
+/// `daybit erase`.
+pub fn erase(args: &EraseArgs) -> Result<u8, Failure> {
+    let ids = ids(&args.ids, args.ids_from.as_deref())?;
+    let db = Db::open(&args.db, Options::new())?;
+    let receipt = db.erase(&ids)?;
+    db.close()?;
+    say(&if args.json { receipt_json(&receipt) } else { receipt_words(&receipt) })?;
+    if !receipt.waiting.is_empty() {
+        complain(
+            "readers hold an older snapshot: the files named as waiting are removed once these \
+             have moved on and the database is published again",
+        );
+    }
+    Ok(0)
+}
+
+/// `daybit readmit`.
+pub fn readmit(args: &ReadmitArgs) -> Result<u8, Failure> {
+    let ids = ids(&args.ids, args.ids_from.as_deref())?;
+    let db = Db::open(&args.db, Options::new())?;
+    let admitted = db.readmit(&ids)?;
+    db.close()?;
+    say(&format!("Admitted again: {} of {}.\n", count(admitted), count(ids.len() as u64)))?;
+    Ok(0)
+}
+
+/// Ids from the command line, and of a file with one in each line.
+fn ids(named: &[String], from: Option<&Path>) -> Result<Vec<String>, Failure> {
+    let mut ids = named.to_vec();
+    let text = match from {
+        Some(path) if path.as_os_str() == "-" => standard_input()?,
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|e| Failure::input(format!("cannot read {}: {e}", path.display())))?,
+        None => String::new(),
+    };
+    ids.extend(text.lines().filter(|line| !line.is_empty()).map(str::to_owned));
+    Ok(ids)
+}
+
+fn receipt_words(receipt: &EraseReceipt) -> String {
+    let unknown = match receipt.unknown {
+        0 => String::new(),
+        unknown => format!("; {} unknown, whose events are refused from now on", count(unknown)),
+    };
+    let mut words = format!(
+        "Erased {} people with {} events{unknown}.\n",
+        count(receipt.erased),
+        count(receipt.events)
+    );
+    for (what, names) in [
+        ("cohort changed", &receipt.cohorts),
+        ("written", &receipt.written),
+        ("replaced", &receipt.replaced),
+        ("waiting", &receipt.waiting),
+    ] {
+        let line = |name: &String| format!("{what:<14} {}\n", name.escape_debug());
+        words.extend(names.iter().map(line));
+    }
+    words.push_str(
+        "Rejects files, backups and what was exported lie outside of the database: look there too.\n",
+    );
+    words
+}
+
+fn receipt_json(receipt: &EraseReceipt) -> String {
+    let receipt = json!({
+        "erased": receipt.erased,
+        "unknown": receipt.unknown,
+        "events": receipt.events,
+        "cohorts": receipt.cohorts,
+        "written": receipt.written,
+        "replaced": receipt.replaced,
+        "waiting": receipt.waiting,
+    });
+    format!("{receipt}\n")
+}

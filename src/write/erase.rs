@@ -1,0 +1,219 @@
+//! Erasing people.
+//!
+//! One frame is the commit: it holds keyed hashes of the ids, and ordinals, never an id. From then
+//! on no way in takes an event of theirs, and the catalog says which ordinals are still to be taken
+//! out. Then every file that holds a trace of them is written anew without it (`rewrite`), while
+//! other writes go on, and one manifest publishes all of that at once: figures change at one
+//! moment. A crash in between leaves the catalog saying what is left to do, and the next open does
+//! it before it hands out a snapshot.
+
+use super::Core;
+use super::frame::{Body, EraseRecord};
+use super::hidden::Hidden;
+use super::publish::names_of;
+use super::rewrite::Rewritten;
+use super::state::State;
+use crate::catalog::{Catalog, HashDomain};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{ERASED_MAX, RECORD_BYTES_MAX};
+use crate::snapshot::files::wal_dir;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+/// Why an event of an erased person is not taken.
+pub(crate) const ERASED: &str = "erased";
+/// Rounds that are made while others write; a further one holds them up.
+const ROUNDS_BESIDE_WRITERS: usize = 3;
+
+/// Saved cohorts, name to JSON.
+pub(crate) type Cohorts = BTreeMap<String, String>;
+
+/// What an erasure did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Erasure {
+    /// Ids that the database knew, and did not know.
+    pub(crate) found: u64,
+    pub(crate) unknown: u64,
+    pub(crate) rows: u64,
+    pub(crate) cohorts: Vec<String>,
+    /// Files that held something of them, or that tell of those that did.
+    pub(crate) replaced: Vec<String>,
+    pub(crate) written: Vec<String>,
+    /// Replaced files that readers of other processes still hold.
+    pub(crate) waiting: Vec<String>,
+}
+
+impl Core {
+    /// Erases people. `pruned` answers which of the saved cohorts name one of them, and what is left
+    /// of those.
+    pub(crate) fn erase(
+        &self,
+        ids: &BTreeSet<&str>,
+        pruned: impl FnOnce(&Cohorts) -> Result<Cohorts>,
+    ) -> Result<Erasure> {
+        let _alone = self.compacting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state()?;
+        // What is in memory and in the log comes into files, which can be written anew.
+        state.flush()?;
+        let before = state.names();
+        let record = state.erase_record(ids, pruned(&state.catalog.cohorts)?)?;
+        let mut erasure = Erasure {
+            found: record.ordinals.len() as u64,
+            unknown: (ids.len() - record.ordinals.len()) as u64,
+            cohorts: record.cohorts.iter().map(|(name, _)| name.clone()).collect(),
+            ..Erasure::default()
+        };
+        if state.changes(&record) {
+            state.commit_erase(record)?;
+        }
+        drop(state);
+        erasure.rows = self.finish_erasing()?.rows;
+        let after = self.state()?.names();
+        let root = &self.root;
+        erasure.replaced = before.difference(&after).cloned().collect();
+        erasure.written = after.difference(&before).cloned().collect();
+        let left = |name: &&String| !matches!(self.env.fs.len(&root.join(name)), Ok(None));
+        erasure.waiting = erasure.replaced.iter().filter(left).cloned().collect();
+        Ok(erasure)
+    }
+
+    /// Takes out everybody who was erased and still lies in files. The caller compacts nothing
+    /// meanwhile.
+    fn finish_erasing(&self) -> Result<Rewritten> {
+        for round in 0.. {
+            let mut state = self.state()?;
+            state.alive()?;
+            if state.catalog.erasing.is_empty() {
+                // An unknown person leaves a hash, and perhaps a cohort that named them.
+                state.flush()?;
+                state.publish_again()?;
+                return Ok(Rewritten::default());
+            }
+            let hidden = Hidden::new(&state.catalog.erasing);
+            let plan = state.plan_rewrite(hidden)?;
+            let built = if round < ROUNDS_BESIDE_WRITERS {
+                drop(state);
+                let built = plan.build(&*self.env.fs, &self.root);
+                state = self.state()?;
+                built
+            } else {
+                plan.build(&*self.env.fs, &self.root)
+            };
+            if let Some(rewritten) = state.take_rewritten(&plan, built)? {
+                return Ok(rewritten);
+            }
+        }
+        Ok(Rewritten::default())
+    }
+
+    /// What a crash left of an erasure is done now. A damaged day that stands in the way keeps the
+    /// database from nothing else; the next erasure, or the next open, tries again.
+    pub(super) fn resume_erasing(&self) -> Result<()> {
+        let pending = {
+            let state = self.state()?;
+            !state.catalog.erasing.is_empty()
+        };
+        if !pending {
+            return Ok(());
+        }
+        self.state()?.flush()?;
+        match self.finish_erasing() {
+            Err(e) if e.kind() != ErrorKind::Corruption => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets people in again; how many of them had been erased.
+    pub(crate) fn readmit(&self, ids: &BTreeSet<&str>) -> Result<u64> {
+        let mut admitted = 0;
+        self.define(|catalog| {
+            if !catalog.erasing.is_empty() {
+                return Err(Error::input(
+                    "an erasure is not finished: a damaged day stands in its way; repair the \
+                     database and open it anew before anybody is admitted again",
+                ));
+            }
+            let hashes: BTreeSet<u128> =
+                ids.iter().map(|id| catalog.hash(HashDomain::User, id.as_bytes())).collect();
+            let before = catalog.erased.len();
+            catalog.erased.retain(|hash| !hashes.contains(hash));
+            admitted = (before - catalog.erased.len()) as u64;
+            Ok(())
+        })?;
+        Ok(admitted)
+    }
+}
+
+impl State {
+    /// Files that the present manifest needs, and logs that are there.
+    fn names(&self) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = names_of(&self.published.manifest).collect();
+        let logs = self.env.fs.list(&wal_dir(&self.root)).unwrap_or_default();
+        names.extend(logs.into_iter().map(|log| Path::new("wal").join(log).display().to_string()));
+        names
+    }
+
+    fn erase_record(&self, ids: &BTreeSet<&str>, cohorts: Cohorts) -> Result<EraseRecord> {
+        let hash = |id: &&str| self.catalog.hash(HashDomain::User, id.as_bytes());
+        let mut record = EraseRecord {
+            hashes: ids.iter().map(hash).collect(),
+            ordinals: Vec::new(),
+            cohorts: cohorts.into_iter().collect(),
+        };
+        for id in ids {
+            record.ordinals.extend(self.users.find(id.as_bytes())?);
+        }
+        let many = self.catalog.erased.len() + record.hashes.len();
+        if many > ERASED_MAX {
+            let message = format!(
+                "{many} erased people would be remembered: at most {ERASED_MAX} are; admit some \
+                 again whose events no longer come"
+            );
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        Ok(record)
+    }
+
+    /// Whoever is erased already, and in no file any more, is not erased once more.
+    fn changes(&self, record: &EraseRecord) -> bool {
+        let news = record.hashes.iter().any(|hash| !self.catalog.has_erased(*hash));
+        news || !record.ordinals.is_empty() || !record.cohorts.is_empty()
+    }
+
+    fn commit_erase(&mut self, record: EraseRecord) -> Result<()> {
+        let bytes = self.erased_catalog(&record).encode().len();
+        if bytes > RECORD_BYTES_MAX {
+            let message = format!("the catalog would take {bytes} bytes: {RECORD_BYTES_MAX} fit");
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        let body = Body::Erase(record);
+        // Whatever the durability: what was erased does not come back.
+        self.writing(|state| {
+            state.append(&body)?;
+            state.sync()
+        })?;
+        if let Body::Erase(record) = &body {
+            self.apply_erase(record);
+        }
+        Ok(())
+    }
+
+    /// What the frame of an erasure says, at its commit and when it is replayed.
+    pub(super) fn apply_erase(&mut self, record: &EraseRecord) {
+        self.catalog = Arc::new(self.erased_catalog(record));
+        (self.catalog_changed, self.unapplied) = (true, true);
+    }
+
+    fn erased_catalog(&self, record: &EraseRecord) -> Catalog {
+        let mut catalog = (*self.catalog).clone();
+        catalog.erased.extend(&record.hashes);
+        catalog.erased.sort_unstable();
+        catalog.erased.dedup();
+        catalog.erasing.extend(&record.ordinals);
+        catalog.erasing.sort_unstable();
+        catalog.erasing.dedup();
+        catalog.cohorts.extend(record.cohorts.iter().cloned());
+        catalog
+    }
+}
