@@ -98,7 +98,8 @@ pub use import::{
 pub use query::{
     AmountAverage, AmountCohort, Answer, Average, BucketInfo, BucketStart, Cohort, CohortKind,
     Column, CountKind, DateArg, DurationArg, DurationBin, Figures, FunnelStep, Info, Link, Measure,
-    PersonColumn, Queries, Query, Series, Set, SurveyKind, Table, exact_json, queries_from_json,
+    Partial, PersonColumn, Queries, Query, Series, Set, SurveyKind, Table, exact_json,
+    queries_from_json,
 };
 pub use scan::{Condition, FunnelOrder, Selector};
 pub use snapshot::{ActivityInfo, Snapshot, SnapshotInfo};

@@ -2,6 +2,7 @@
 
 pub(crate) mod files;
 mod info;
+pub(crate) mod partial;
 
 use crate::catalog::Catalog;
 use crate::catalog::manifest::Manifest;
@@ -10,7 +11,7 @@ use crate::day::datum::KindSet;
 use crate::day::file::DayFile;
 use crate::day::section::{ActivityCode, Section};
 use crate::day::summary::{ActivityTotals, SectionPlace, SectionTotals, Summary};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::event::Amounts;
 use crate::first::FirstIndex;
 use crate::fs::Fs;
@@ -19,6 +20,7 @@ use crate::time::{Calendar, Day, DaySpan, Micros, Zone};
 use crate::users::{LiveUsers, UsersView};
 use chrono::{DateTime, NaiveDate, Utc};
 use files::OpenFiles;
+use partial::PartialView;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, RwLock};
@@ -45,10 +47,12 @@ pub(crate) struct SnapshotInner {
     /// The first-seen index of the published days.
     pub(crate) first: Option<Arc<FirstIndex>>,
     watermark: Option<Micros>,
+    /// Days are left out.
+    partial: Option<PartialView>,
 }
 
 /// All sources of one day, in commit order: sections, then runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SnapshotDay {
     pub(crate) span: DaySpan,
     pub(crate) sections: Arc<[Arc<SnapshotSection>]>,
@@ -220,6 +224,7 @@ impl SnapshotInner {
             users,
             first: published.first.clone(),
             watermark,
+            partial: None,
         }
     }
 
@@ -259,21 +264,27 @@ impl SnapshotInner {
         })
     }
 
-    /// Was any event with this property ever stored? (for the "never seen" warning)
+    /// Was any event with this property ever stored? (for the "never seen" warning) A damaged
+    /// section may hold one.
     pub(crate) fn knows_property(&self, property: &str) -> Result<bool> {
         let sections = self.days.iter().rev().flat_map(|day| &*day.sections);
         let runs = self.days.iter().rev().flat_map(SnapshotDay::run_days);
+        let has = |section: &Arc<SnapshotSection>| {
+            unless_damaged(section.section.has_property(property), true)
+        };
         Ok(runs.into_iter().any(|run| !run.rows.kinds(property).is_empty())
-            || any(sections.map(|section| section.section.has_property(property)))?)
+            || any(sections.map(has))?)
     }
 
     /// Kinds that the property was found to hold, from the newest day back; the search ends once
-    /// a wanted one is found.
+    /// a wanted one is found. A damaged section may hold it.
     pub(crate) fn property_kinds(&self, property: &str, wanted: KindSet) -> Result<KindSet> {
         let mut kinds = KindSet::NONE;
         for source in self.days.iter().rev().flat_map(SnapshotDay::sources) {
             kinds = kinds.or(match source {
-                Source::Section(section) => section.kinds(property, wanted)?,
+                Source::Section(section) => {
+                    unless_damaged(section.kinds(property, wanted), wanted)?
+                }
                 Source::Run(run) => run.rows.kinds(property),
             });
             if !kinds.and(wanted).is_empty() {
@@ -324,6 +335,14 @@ impl SnapshotInner {
             }
         }
         Ok(())
+    }
+}
+
+/// What was read, or something else where damage was found.
+fn unless_damaged<T>(read: Result<T>, damaged: T) -> Result<T> {
+    match read {
+        Err(e) if e.kind() == ErrorKind::Corruption => Ok(damaged),
+        read => read,
     }
 }
 

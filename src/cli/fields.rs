@@ -25,6 +25,7 @@ impl<'a> Fields<'a> {
         fields.set("time_zone", common.time_zone.as_deref());
         fields.set("week_start", common.week_start.as_deref());
         fields.set("as_of", common.as_of.as_deref());
+        fields.set("allow_partial", common.allow_partial.then_some(true));
         if let Some(users) = &common.users {
             fields.set("users", Some(set("--users", users)?));
         }

@@ -86,6 +86,9 @@ pub struct CommonArgs {
     /// Only these users: a set as JSON, like '{"did": "purchase", "at_least": 2}', or @COHORT.
     #[arg(long, value_name = "SET")]
     pub users: Option<String>,
+    /// Leave out days that are damaged, and say which, instead of answering nothing.
+    #[arg(long)]
+    pub allow_partial: bool,
     /// How the answer is printed.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

@@ -4,6 +4,7 @@ use super::args::{BackupArgs, CreateArgs, DbArgs, ExportArgs, ExportWhat, InfoAr
 use super::failure::Failure;
 use super::output::{bytes, complain, count, say};
 use super::table::visible;
+use chrono::NaiveDate;
 use daybit::{Db, DbInfo, Options};
 use serde_json::json;
 use std::fs::File;
@@ -57,11 +58,18 @@ fn info_words(info: &DbInfo) -> String {
         ("made", held.created.to_rfc3339()),
         ("format", info.format_version.to_string()),
     ];
+    lines.extend(damaged_words(&held.damaged_days).map(|words| ("damaged", words)));
     lines.extend(info.format_note.map(|note| ("note", note.to_string())));
     let mut text: String =
         lines.iter().map(|(name, value)| format!("{name:<13} {value}\n")).collect();
     text.push_str(&activities_words(info));
     text
+}
+
+/// The days that were found damaged, if there are any.
+fn damaged_words(days: &[NaiveDate]) -> Option<String> {
+    let named: Vec<String> = days.iter().map(ToString::to_string).collect();
+    (!days.is_empty()).then(|| format!("{}; `daybit verify` finds all damage", named.join(", ")))
 }
 
 /// How many cohorts are saved, and the names of the first.
@@ -120,6 +128,7 @@ fn info_json(info: &DbInfo) -> String {
         "time_zone": held.time_zone,
         "zone_rules": held.zone_rules,
         "created": held.created.to_rfc3339(),
+        "damaged_days": held.damaged_days.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "files": info.files,
         "day_files": info.day_files,
         "bytes": info.file_bytes,

@@ -2,7 +2,7 @@
 
 use super::args::Format;
 use super::failure::Failure;
-use super::table::{Asked, Style, render, render_rows_csv};
+use super::table::{Asked, Style, partial_line, render, render_rows_csv};
 use daybit::{Answer, Figures, Query};
 use std::io::{self, IsTerminal, Write};
 
@@ -38,6 +38,9 @@ fn terminal_width() -> usize {
 pub fn print(answer: &Answer, query: &Query, format: Format) -> Result<(), Failure> {
     if format != Format::Json {
         answer.info.warnings.iter().for_each(|w| complain(&format!("note: {w}")));
+    }
+    if let (Format::Csv | Format::Rows, Some(partial)) = (format, &answer.info.partial) {
+        complain(&partial_line(partial));
     }
     if let (Format::Csv | Format::Rows, Some(next)) = (format, next_page(answer)) {
         complain(&format!("note: more users follow: --after {next:?}, or a larger --limit"));

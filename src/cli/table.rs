@@ -10,7 +10,7 @@ mod tests;
 mod text;
 
 use columns::{render_columns, render_frequency, render_groups, render_users};
-use daybit::{Answer, Figures, Info, Query, Series, Table, Value};
+use daybit::{Answer, Figures, Info, Partial, Query, Series, Table, Value};
 use funnel::render_funnel;
 use grid::dim;
 use paths::render_paths;
@@ -62,8 +62,27 @@ impl Asked {
 }
 
 /// The answer as text: tables with aligned numbers, a heat map for retention, bars, and a last
-/// line with the range. Warnings are the caller's to print.
+/// line with the range. Warnings are the caller's to print. What an answer leaves out comes before
+/// its figures.
 pub fn render(answer: &Answer, asked: &Asked, style: &Style) -> String {
+    let partial = answer.info.partial.as_ref().map(partial_line);
+    let partial = partial.map_or_else(String::new, |line| format!("{line}\n\n"));
+    partial + &render_whole(answer, asked, style)
+}
+
+/// Says that an answer is not whole, and what it leaves out.
+pub fn partial_line(partial: &Partial) -> String {
+    let days: Vec<String> = partial.days.iter().map(ToString::to_string).collect();
+    let (what, are) = if days.len() == 1 { ("day", "is") } else { ("days", "are") };
+    format!(
+        "PARTIAL ANSWER: {} {what} {are} left out, damaged in {}: {}",
+        days.len(),
+        partial.files.join(", "),
+        days.join(", ")
+    )
+}
+
+fn render_whole(answer: &Answer, asked: &Asked, style: &Style) -> String {
     let series = |series| render_series(answer, series, asked, style);
     if answer.series.is_empty() {
         let names = answer.to_table().columns;

@@ -152,6 +152,8 @@ pub(crate) struct DayFile {
     bytes: Bytes,
     identity: FileIdentity,
     places: Vec<SectionPlace>,
+    /// Why nothing of it can be read.
+    damaged: Option<Arc<Error>>,
 }
 
 impl fmt::Debug for DayFile {
@@ -192,7 +194,26 @@ impl DayFile {
             sequence_last: header.sequence_last.get(),
             replaces,
         };
-        Ok(DayFile { name: name.into(), bytes, identity, places })
+        Ok(DayFile { name: name.into(), bytes, identity, places, damaged: None })
+    }
+
+    /// A file that is missing or cannot be opened. It stands where it should be, and whoever reads
+    /// its sections is told why they cannot be read.
+    pub(crate) fn damaged(name: &str, database: u128, generation: u64, why: Error) -> DayFile {
+        let identity = FileIdentity {
+            database,
+            generation,
+            sequence_first: 0,
+            sequence_last: 0,
+            replaces: Vec::new(),
+        };
+        let (bytes, damaged) = (Bytes::from_vec(Vec::new()), Some(Arc::new(why)));
+        DayFile { name: name.into(), bytes, identity, places: Vec::new(), damaged }
+    }
+
+    /// Nothing of it can be read.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damaged.is_some()
     }
 
     #[cfg(test)]
@@ -207,9 +228,12 @@ impl DayFile {
 
     /// A section's reader; its directory is checked and parsed at first use.
     pub(crate) fn section(&self, place: &SectionPlace) -> Result<Section> {
-        let range = self.range(place)?;
         let totals = &place.totals;
         let span = DaySpan { day: totals.day, start: totals.start, end: totals.end };
+        if let Some(why) = &self.damaged {
+            return Ok(Section::damaged(self.name.clone(), span, why.clone()));
+        }
+        let range = self.range(place)?;
         Ok(Section::new(self.name.clone(), self.bytes.clone(), range, span))
     }
 
@@ -220,6 +244,9 @@ impl DayFile {
     }
 
     fn range(&self, place: &SectionPlace) -> Result<Range<usize>> {
+        if let Some(why) = &self.damaged {
+            return Err(why.again());
+        }
         let range = usize::try_from(place.offset).ok().and_then(|start| {
             let end = start.checked_add(usize::try_from(place.length).ok()?)?;
             (end <= self.bytes.len() && place.file == self.identity.generation)

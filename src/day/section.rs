@@ -105,6 +105,8 @@ pub(crate) struct Section {
     range: Range<usize>,
     span: DaySpan,
     opened: OnceLock<Opened>,
+    /// Why nothing of it can be read.
+    damaged: Option<Arc<Error>>,
 }
 
 impl fmt::Debug for Section {
@@ -116,12 +118,20 @@ impl fmt::Debug for Section {
 impl Section {
     /// The section at `range` of a file's bytes, which the caller has checked to be within them.
     pub(crate) fn new(file: Arc<str>, bytes: Bytes, range: Range<usize>, span: DaySpan) -> Section {
-        Section { file, bytes, range, span, opened: OnceLock::new() }
+        Section { file, bytes, range, span, opened: OnceLock::new(), damaged: None }
+    }
+
+    /// A section of a file that cannot be opened: whoever reads it is told why.
+    pub(super) fn damaged(file: Arc<str>, span: DaySpan, why: Arc<Error>) -> Section {
+        let section = Section::new(file, Bytes::from_vec(Vec::new()), 0..0, span);
+        Section { damaged: Some(why), ..section }
     }
 
     /// The same section with nothing checked yet.
     pub(super) fn reopened(&self) -> Section {
-        Section::new(self.file.clone(), self.bytes.clone(), self.range.clone(), self.span)
+        let (file, bytes) = (self.file.clone(), self.bytes.clone());
+        let section = Section::new(file, bytes, self.range.clone(), self.span);
+        Section { damaged: self.damaged.clone(), ..section }
     }
 
     pub(crate) fn span(&self) -> DaySpan {
@@ -136,6 +146,9 @@ impl Section {
     pub(super) fn opened(&self) -> Result<&Opened> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
+        }
+        if let Some(why) = &self.damaged {
+            return Err(why.again());
         }
         let opened = Opened::read(self.data(), self.span)
             .map_err(|(offset, what)| self.damage(offset, "directory", what))?;

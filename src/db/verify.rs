@@ -39,7 +39,11 @@ pub struct Damage {
 impl VerifyReport {
     fn check(&mut self, file: &str, result: Result<()>) {
         if let Err(e) = result {
-            self.damages.push(Damage { file: file.to_string(), message: e.to_string() });
+            let damage = Damage { file: file.to_string(), message: e.to_string() };
+            // All sections of a file that cannot be opened say the same.
+            if !self.damages.contains(&damage) {
+                self.damages.push(damage);
+            }
         }
     }
 

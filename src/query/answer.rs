@@ -52,6 +52,20 @@ pub struct Info {
     pub elapsed_ms: f64,
     /// What the asker should know: names never seen, events after `as_of`.
     pub warnings: Vec<String>,
+    /// Days that are left out, since they are damaged and the query allows it; `None` where the
+    /// answer is whole.
+    pub partial: Option<Partial>,
+}
+
+/// What an answer leaves out: the figures are those of a database that never had these days.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Partial {
+    /// The days, in the database's time zone, ascending; also days before the range, where figures
+    /// depend on them.
+    pub days: Vec<NaiveDate>,
+    /// Names, within the database's folder, of the files in which they are damaged.
+    pub files: Vec<String>,
 }
 
 /// One bucket of the range.

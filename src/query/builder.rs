@@ -207,6 +207,7 @@ impl Query {
             time_zone: None,
             week_start: WeekStart::Monday,
             as_of: None,
+            allow_partial: false,
             users: None,
             breakdown: Vec::new(),
             top: None,
@@ -283,6 +284,14 @@ impl Query {
     #[must_use]
     pub fn breakdown<S: Into<String>>(mut self, properties: impl IntoIterator<Item = S>) -> Query {
         self.breakdown = properties.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Leaves out days that are damaged, whole, instead of failing with `Corruption`; what was left
+    /// out is in the answer's [`info`](crate::Info::partial).
+    #[must_use]
+    pub fn allow_partial(mut self) -> Query {
+        self.allow_partial = true;
         self
     }
 

@@ -36,6 +36,7 @@ const COMMON: &[&str] = &[
     "users",
     "breakdown",
     "top",
+    "allow_partial",
 ];
 
 /// Fields of some reports, and which.

@@ -12,7 +12,7 @@ use super::strict::Strict;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{QUERIES_MAX, QUERY_BYTES_MAX};
 use crate::time::{Bucket, WeekStart};
-use parts::{instant, text, texts, whole, word};
+use parts::{instant, text, texts, whole, word, yes_or_no};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -162,6 +162,7 @@ fn set_field(query: Query, field: &str, value: &Value, depth: usize) -> Result<Q
         "users" => query.only(set::set(value, depth)?),
         "breakdown" => query.breakdown(texts(field, value)?),
         "top" => query.top(whole(field, value)?),
+        "allow_partial" => Query { allow_partial: yes_or_no(field, value)?, ..query },
         _ => own::set_field(query, field, value)?,
     })
 }

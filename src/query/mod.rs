@@ -27,7 +27,7 @@ mod tests;
 
 pub use answer::{
     AmountAverage, AmountCohort, Answer, Average, BucketInfo, BucketStart, Cohort, Column,
-    DurationBin, Figures, FunnelStep, Info, Link, Series,
+    DurationBin, Figures, FunnelStep, Info, Link, Partial, Series,
 };
 pub use date::DateArg;
 pub use duration::DurationArg;
@@ -79,6 +79,8 @@ pub struct Query {
     pub(crate) breakdown: Vec<String>,
     /// Groups kept; `None`: 25.
     pub(crate) top: Option<u32>,
+    /// Days that are damaged are left out, and the answer says so.
+    pub(crate) allow_partial: bool,
     /// The first thing that was wrong while the query was built.
     pub(crate) fault: Option<String>,
 }

@@ -78,6 +78,7 @@ impl Query {
         fields.some("users", self.users.as_ref().map(set));
         fields.unless("breakdown", json!(self.breakdown), json!([]));
         fields.some("top", self.top);
+        fields.unless("allow_partial", self.allow_partial, false);
         self.report.fields(&mut fields);
         fields.object()
     }

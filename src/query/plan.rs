@@ -300,6 +300,7 @@ impl Asked {
             definition: query.definition((!self.native).then_some(zone)),
             elapsed_ms: 0.0,
             warnings: known::warnings(query, history)?,
+            partial: None,
         })
     }
 }
@@ -347,7 +348,14 @@ impl Query {
     /// event in a range at all. `zone`: where it is not the database's own.
     fn definition(&self, zone: Option<&str>) -> String {
         let time_zone = zone.map(str::to_owned);
-        let timeless = Query { from: None, to: None, as_of: None, time_zone, ..self.clone() };
+        let timeless = Query {
+            from: None,
+            to: None,
+            as_of: None,
+            allow_partial: false,
+            time_zone,
+            ..self.clone()
+        };
         let mut text = timeless.to_json().to_string();
         if self.is_of_people() && self.is_ranged() {
             text.push_str(" with an event in the range");

@@ -2,7 +2,7 @@
 
 use super::answer::{
     AmountAverage, AmountCohort, Answer, Average, BucketInfo, BucketStart, Cohort, Column,
-    DurationBin, Figures, FunnelStep, Info, Link, Series,
+    DurationBin, Figures, FunnelStep, Info, Link, Partial, Series,
 };
 use crate::event::Value;
 use chrono::NaiveDate;
@@ -39,7 +39,8 @@ impl Serialize for Answer {
 
 impl Serialize for Info {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Info", 9)?;
+        let fields = 9 + usize::from(self.partial.is_some());
+        let mut out = serializer.serialize_struct("Info", fields)?;
         out.serialize_field("time_zone", &self.time_zone)?;
         out.serialize_field("week_start", self.week_start)?;
         out.serialize_field("from", &self.from.map(day))?;
@@ -49,6 +50,18 @@ impl Serialize for Info {
         out.serialize_field("definition", &self.definition)?;
         out.serialize_field("elapsed_ms", &self.elapsed_ms)?;
         out.serialize_field("warnings", &self.warnings)?;
+        if let Some(partial) = &self.partial {
+            out.serialize_field("partial", partial)?;
+        }
+        out.end()
+    }
+}
+
+impl Serialize for Partial {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Partial", 2)?;
+        out.serialize_field("days", &self.days.iter().map(|date| day(*date)).collect::<Vec<_>>())?;
+        out.serialize_field("files", &self.files)?;
         out.end()
     }
 }

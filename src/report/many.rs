@@ -57,13 +57,18 @@ impl Snapshot {
         }
         let (distinct, places) = distinct(queries);
         let meter = Meter::new(watch, distinct.len() as u64 * QUERY_UNITS);
+        let now = time::now();
         let answers = match meter.tell(0) {
-            Ok(()) => self.halves(&distinct, time::now(), &meter, meter.all),
+            Ok(()) => self.halves(&distinct, now, &meter, meter.all),
             Err(_) => distinct.iter().map(|_| Err(cancelled())).collect(),
         };
+        let rescued = answers.into_iter().zip(&distinct);
+        let rescued = rescued
+            .map(|(answer, query)| answer.or_else(|error| self.rescue(query, now, error)))
+            .collect();
         // All is done: it is too late to stop.
         let _ = meter.tell(meter.all);
-        in_their_places(answers, &places)
+        in_their_places(rescued, &places)
     }
 
     /// Answers queries, and tells the work up to `to`.

@@ -15,6 +15,7 @@ mod funnel;
 mod growth;
 mod many;
 mod movements;
+mod partial;
 mod paths;
 mod prepared;
 mod rank;
@@ -68,8 +69,14 @@ impl Snapshot {
     /// `Input` and `Unsupported` for a query that makes no sense or no answer yet, `Limit` for one
     /// that is too large, `Corruption` and `Io` where the files fail; never a wrong figure.
     pub fn query(&self, query: &Query) -> Result<Answer> {
+        let now = time::now();
+        let answer = self.alone(query, now);
+        answer.or_else(|error| self.rescue(query, now, error))
+    }
+
+    fn alone(&self, query: &Query, now: Micros) -> Result<Answer> {
         let started = Instant::now();
-        let question = self.question(query, time::now(), &mut Vec::new())?;
+        let question = self.question(query, now, &mut Vec::new())?;
         self.rank(std::slice::from_ref(&question), &|_, _| Ok(()))?;
         let Prepared { bits, rows, figures } = question.prepare_all()?;
         let scanned = scan(&self.inner, &bits, &rows, &[])?;
@@ -86,7 +93,7 @@ impl Snapshot {
         numberings: &mut Vec<Arc<Numbering>>,
     ) -> Result<Question<'a>> {
         let snapshot = &*self.inner;
-        let plan = Plan::new(query, snapshot, now)?;
+        let plan = Plan::new(query, snapshot.whole(), now)?;
         let mut groups = None;
         if !query.breakdown.is_empty() {
             let known = numberings.iter().find(|known| known.properties == query.breakdown);

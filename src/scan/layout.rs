@@ -166,6 +166,8 @@ pub(super) struct Layout {
     pub(super) row_jobs: Vec<BoundRowJobs>,
     pub(super) size_jobs: Vec<BoundSizes>,
     pub(super) needs: Needs,
+    /// Places of the days that sets look at.
+    of_sets: Vec<Range<usize>>,
 }
 
 /// The ordinal of an id, if the snapshot knows it.
@@ -243,6 +245,26 @@ impl Layout {
             None => self.days_between(from, to),
             Some(axis) => self.places(instant(axis, from), instant(axis, to)),
         }
+    }
+
+    /// The places of the days that anything of the scan may look at, sets included.
+    pub(super) fn asked_places(&self) -> Vec<Range<usize>> {
+        let jobs = self.jobs.iter().map(|job| job.places.clone());
+        let bundles = self.bundles.iter().map(|bundle| bundle.places.clone());
+        let rows = self.row_jobs.iter().map(|job| job.places.clone());
+        let sizes = self.size_jobs.iter().map(|job| job.places.clone());
+        let bits = self.selectors.iter().map(|wanted| self.days_between(wanted.from, wanted.to));
+        jobs.chain(bundles)
+            .chain(rows)
+            .chain(sizes)
+            .chain(bits)
+            .chain(self.of_sets.clone())
+            .collect()
+    }
+
+    /// A set looks at the days at these places.
+    pub(super) fn asked_by_set(&mut self, places: &Range<usize>) {
+        self.of_sets.push(places.clone());
     }
 
     pub(super) fn input(&mut self, job: &Job<'_>, input: &Input, set: Option<usize>) -> BoundInput {

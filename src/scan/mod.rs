@@ -207,6 +207,7 @@ fn scan_with(
     let find = |id: &str| snapshot.users.find(id.as_bytes());
     let mut layout =
         layout::Layout::new(jobs, row_jobs, size_jobs, (spans, first.is_some()), &find)?;
+    snapshot.note_asked(&layout.asked_places());
     let needs = std::mem::take(&mut layout.needs);
     let names = if needs.is_empty() { Vec::new() } else { snapshot.activity_names() };
     let rows = rows::RowGrid::new(&snapshot.days, &names, needs)?;

@@ -215,6 +215,7 @@ impl Occurrences {
         let by_day = plain && seen.is_none();
         let selector = by_day.then(|| layout.selector(event, first, end));
         let filter = (!plain || whole != places).then(|| layout.needs.filter(event));
+        layout.asked_by_set(&places);
         let leaf = filter.filter(|_| !plain && !counted).map(|filter| {
             let (places, whole) = (places.clone(), whole.clone());
             layout.leaves.add(Leaf { filter, from, to, places, whole })
@@ -288,6 +289,7 @@ impl FunnelMembers {
             ..RowInput::default()
         })?;
         let places = layout.places(rows.from, rows.to);
+        layout.asked_by_set(&places);
         Ok(FunnelMembers { set: set.clone(), rows, places, users })
     }
 

@@ -6,7 +6,7 @@ use crate::catalog::manifest::{DayFileEntry, FirstFileEntry, Manifest, NumberedF
 use crate::codec::checksum::crc;
 use crate::day::file::DayFile;
 use crate::day::summary::{SectionPlace, Summary};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::first::FirstIndex;
 use crate::first::file::FirstFile;
 use crate::fs::{Bytes, Fs, NewFile};
@@ -63,11 +63,14 @@ pub(crate) struct OpenFiles {
     sections: HashMap<(u64, u64), Arc<SnapshotSection>>,
     users: HashMap<u64, Arc<UsersFile>>,
     first: HashMap<u64, Arc<FirstFile>>,
+    /// A day file was looked for and not there.
+    missing: bool,
 }
 
 impl OpenFiles {
     /// Opens the day files that the manifest names and groups the live sections by day, in commit
-    /// order. Files that it no longer names leave the table.
+    /// order. Files that it no longer names leave the table. A file that is missing or damaged keeps
+    /// nobody out: its sections stand there, and whoever reads them is told.
     pub(crate) fn days(
         &mut self,
         fs: &dyn Fs,
@@ -79,7 +82,8 @@ impl OpenFiles {
         let mut sections = HashMap::with_capacity(summary.sections.len());
         for place in &summary.sections {
             let key = (place.file, place.offset);
-            let section = match self.sections.remove(&key) {
+            let open = self.sections.remove(&key).filter(|open| !open.file.is_damaged());
+            let section = match open {
                 Some(section) => section,
                 None => Arc::new(self.section(place)?),
             };
@@ -87,6 +91,11 @@ impl OpenFiles {
         }
         self.sections = sections;
         Ok(group_by_day(self.sections.values()))
+    }
+
+    /// Was a day file missing when days were opened last? It may only have been replaced meanwhile.
+    pub(crate) fn misses_a_day(&self) -> bool {
+        self.missing
     }
 
     /// The day files that the manifest names: those that are open, and the others opened. All of
@@ -100,11 +109,13 @@ impl OpenFiles {
         let mut days = HashMap::with_capacity(manifest.days.len());
         let mut mapped = Vec::new();
         for entry in &manifest.days {
-            match self.days.remove(&entry.generation) {
+            match self.days.remove(&entry.generation).filter(|file| !file.is_damaged()) {
                 Some(file) => drop(days.insert(entry.generation, file)),
-                None => mapped.push((entry, map_day(fs, root, entry)?)),
+                None => mapped.push((entry, map_day(fs, root, entry))),
             }
         }
+        let gone = |bytes: &Result<Bytes>| bytes.as_ref().is_err_and(is_not_there);
+        self.missing = mapped.iter().any(|(_, bytes)| gone(bytes));
         for (entry, bytes) in mapped {
             let file = open_day(bytes, manifest.database, entry)?;
             days.insert(entry.generation, Arc::new(file));
@@ -125,7 +136,7 @@ impl OpenFiles {
             let named = |entry: &&DayFileEntry| entry.generation == place.file;
             let missing = !self.days.contains_key(&place.file);
             if let Some(entry) = missing.then(|| manifest.days.iter().find(named)).flatten() {
-                let file = open_day(map_day(fs, root, entry)?, manifest.database, entry)?;
+                let file = open_day(map_day(fs, root, entry), manifest.database, entry)?;
                 self.days.insert(place.file, Arc::new(file));
             }
             let key = (place.file, place.offset);
@@ -240,9 +251,23 @@ fn map_day(fs: &dyn Fs, root: &Path, entry: &DayFileEntry) -> Result<Bytes> {
     map(fs, root, &day_name(entry.generation), Some(entry.length))
 }
 
-fn open_day(bytes: Bytes, database: u128, entry: &DayFileEntry) -> Result<DayFile> {
-    let name = day_name(entry.generation);
-    DayFile::open(&name, bytes, database, entry.generation, entry.checksum)
+fn open_day(bytes: Result<Bytes>, database: u128, entry: &DayFileEntry) -> Result<DayFile> {
+    let (name, generation) = (day_name(entry.generation), entry.generation);
+    let open = |bytes| DayFile::open(&name, bytes, database, generation, entry.checksum);
+    match bytes.and_then(open) {
+        Err(e) if is_not_there(&e) => {
+            let why = Error::corruption(&name, 0, "whole file", "it is not there");
+            Ok(DayFile::damaged(&name, database, generation, why))
+        }
+        Err(e) if e.kind() == ErrorKind::Corruption => {
+            Ok(DayFile::damaged(&name, database, generation, e))
+        }
+        opened => opened,
+    }
+}
+
+fn is_not_there(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound
 }
 
 /// The bytes of a finished file, of the length that the manifest tells.

@@ -36,6 +36,9 @@ pub struct SnapshotInfo {
     pub watermark: Option<DateTime<Utc>>,
     /// When the database was made.
     pub created: DateTime<Utc>,
+    /// Days that were found damaged so far; where the users of one had to be read, `user_days`
+    /// leaves out the day. [`Db::verify`](crate::Db::verify) finds all damage.
+    pub damaged_days: Vec<NaiveDate>,
 }
 
 /// What a snapshot holds of one activity.
@@ -57,10 +60,11 @@ impl Snapshot {
     /// users are read.
     ///
     /// # Errors
-    /// `Corruption` where the users of a day cannot be read.
+    /// Those of the disk.
     pub fn info(&self) -> Result<SnapshotInfo> {
         let inner = &*self.inner;
         let mut activities: BTreeMap<String, ActivityInfo> = BTreeMap::new();
+        let mut damaged_days = Vec::new();
         for day in &inner.days {
             for (name, events, without) in rows_by_activity(day) {
                 let info =
@@ -68,8 +72,11 @@ impl Snapshot {
                 info.events += events;
                 info.events_without_user += without;
             }
-            for name in names(day) {
-                let users = users_on(inner, day, &name)?;
+            let users = users_by_activity(inner, day)?;
+            if users.is_none() || day.sections.iter().any(|s| s.file.is_damaged()) {
+                damaged_days.push(date_of(day.span.day));
+            }
+            for (name, users) in users.into_iter().flatten() {
                 activities.entry(name).and_modify(|info| info.user_days += users);
             }
         }
@@ -87,6 +94,7 @@ impl Snapshot {
             zone_rules: inner.catalog.zone_rules.clone(),
             watermark: self.watermark(),
             created: crate::time::instant_of(inner.catalog.created),
+            damaged_days,
         })
     }
 
@@ -179,9 +187,21 @@ fn rows_by_activity(day: &SnapshotDay) -> Vec<(String, u64, u64)> {
     stored.chain(fresh).collect()
 }
 
-/// Distinct activity names of the day.
-fn names(day: &SnapshotDay) -> BTreeSet<String> {
-    rows_by_activity(day).into_iter().map(|(name, ..)| name).collect()
+/// Distinct users of each activity of the day; `None` where damage keeps them from being counted.
+fn users_by_activity(
+    inner: &SnapshotInner,
+    day: &SnapshotDay,
+) -> Result<Option<Vec<(String, u64)>>> {
+    let names: BTreeSet<String> =
+        rows_by_activity(day).into_iter().map(|(name, ..)| name).collect();
+    let mut counted = Vec::with_capacity(names.len());
+    for name in names {
+        match users_on(inner, day, &name) {
+            Err(e) if e.kind() == ErrorKind::Corruption => return Ok(None),
+            users => counted.push((name, users?)),
+        }
+    }
+    Ok(Some(counted))
 }
 
 fn users_on(inner: &SnapshotInner, day: &SnapshotDay, activity: &str) -> Result<u64> {

@@ -97,13 +97,28 @@ impl Core {
         }
         let files: Vec<FileIdentity> = jobs.iter().map(|job| state.reserve(job)).collect();
         drop(state);
-        let built = jobs.iter().zip(files).map(|(job, identity)| {
+        let (mut done, mut built, mut damage) = (Vec::new(), Vec::new(), None);
+        for (job, identity) in jobs.into_iter().zip(files) {
             let generation = identity.generation;
-            Ok((generation, write_file(&*self.env.fs, &self.root, job, identity, None)?))
-        });
-        let built: Result<Vec<(u64, FinishedDayFile)>> = built.collect();
-        self.state()?.replace(&jobs, built)?;
-        Ok(true)
+            match write_file(&*self.env.fs, &self.root, &job, identity, None) {
+                // The damaged day stays as it is, and keeps no other from being tidied.
+                Err(e) if e.kind() == ErrorKind::Corruption => damage = Some(e),
+                Err(e) => return self.state()?.replace(&[], Err(e)).map(|()| true),
+                Ok(file) => {
+                    built.push((generation, file));
+                    done.push(job);
+                }
+            }
+        }
+        let mut state = self.state()?;
+        if !done.is_empty() {
+            state.replace(&done, Ok(built))?;
+        }
+        state.reserved.clear();
+        match damage {
+            Some(e) if extent == Extent::All || done.is_empty() => Err(e),
+            _ => Ok(true),
+        }
     }
 }
 
@@ -261,7 +276,8 @@ fn parts(days: &[StoredDay]) -> BTreeMap<(u8, Day), Vec<Part>> {
         } else {
             (2, start(day.span.day, Bucket::Year))
         };
-        for section in &*day.sections {
+        // What cannot be read stays as it is.
+        for section in day.sections.iter().filter(|section| !section.file.is_damaged()) {
             let file = section.place.file;
             let part = parts.entry(period).or_default().entry(file).or_default();
             part.file = file;

@@ -66,6 +66,7 @@ fn newest(
         let number = manifest.number;
         let lease = Lease::take(&env.fs, root, number, env.now())?;
         match published(env, root, open, manifest) {
+            Ok(_) if open.misses_a_day() && gone != Some(number) => gone = Some(number),
             Ok(published) => return Ok((Arc::new(published), lease)),
             Err(e) if e.kind() == ErrorKind::NotFound && gone != Some(number) => {
                 gone = Some(number);

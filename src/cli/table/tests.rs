@@ -23,6 +23,7 @@ fn answer(report: &'static str, starts: &[(&str, bool)], figures: Figures) -> An
     Answer {
         report,
         info: Info {
+            partial: None,
             time_zone: "UTC".into(),
             week_start: "monday",
             from: Some("2024-01-01".parse().unwrap()),

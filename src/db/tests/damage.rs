@@ -10,20 +10,21 @@ use crate::catalog::manifest::Manifest;
 use crate::fs::Fs;
 use crate::fs::simulated::Random;
 use crate::write::bulk::Replace;
-use crate::{ErrorKind, Query, Set};
+use crate::{Bucket, ErrorKind, Measure, Query, Set};
 use rayon::prelude::*;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Bits that are turned over unless all of them are.
 const FLIPS: usize = 20_000;
 
 /// A database, what it answers, and what it answered before its last batch.
-struct Whole {
-    disk: SimulatedFs,
+pub(super) struct Whole {
+    pub(super) disk: SimulatedFs,
     /// The files that it consists of, with their bytes.
-    files: Vec<(PathBuf, Vec<u8>)>,
-    log: PathBuf,
+    pub(super) files: Vec<(PathBuf, Vec<u8>)>,
+    pub(super) log: PathBuf,
     answers: Vec<Json>,
     before: Vec<Json>,
 }
@@ -52,6 +53,11 @@ fn batch(n: i64) -> Vec<Event> {
     (0..12).flat_map(|user| [of(user, "a"), of(user + n, "b")]).collect()
 }
 
+pub(super) fn day_of(event: &Event) -> i32 {
+    let time = crate::time::micros_from(event.time.unwrap());
+    time.div_euclid(DAY_US) as i32
+}
+
 /// The answers, or the first error.
 fn answers(db: &Db) -> Vec<Result<Json>> {
     let answer = |query: &Query| {
@@ -67,7 +73,7 @@ fn whole_answers(db: &Db) -> Vec<Json> {
     answers(db).into_iter().map(Result::unwrap).collect()
 }
 
-fn files_in(disk: &SimulatedFs, dir: &Path) -> Vec<PathBuf> {
+pub(super) fn files_in(disk: &SimulatedFs, dir: &Path) -> Vec<PathBuf> {
     let names = disk.list(dir).unwrap_or_default();
     let paths = names.iter().map(|name| dir.join(name)).flat_map(|path| match disk.list(&path) {
         Ok(_) => files_in(disk, &path),
@@ -77,26 +83,39 @@ fn files_in(disk: &SimulatedFs, dir: &Path) -> Vec<PathBuf> {
 }
 
 impl Whole {
-    fn new() -> Whole {
+    pub(super) fn new() -> Whole {
         let world = World::new();
+        let mut before = Vec::new();
+        let db = Whole::tell(&world, &BTreeSet::new(), |db| before = whole_answers(db));
+        let answers = whole_answers(&db);
+        drop(db);
+        Whole::of(&world.disk, answers, before)
+    }
+
+    /// Makes the database, without the events of some days; `before` is called before its last
+    /// batch.
+    pub(super) fn tell(world: &World, without: &BTreeSet<i32>, before: impl FnOnce(&Db)) -> Db {
         let db = world.create();
+        let kept = |mut events: Vec<Event>| {
+            events.retain(|event| !without.contains(&day_of(event)));
+            events
+        };
         let write = |n| {
-            let batch = Batch::new().id(format!("batch {n}")).events(batch(n));
-            assert_eq!(db.writer().unwrap().write_batch(batch).unwrap().accepted, 24);
+            let batch = Batch::new().id(format!("batch {n}")).events(kept(batch(n)));
+            let sent = batch.len() as u64;
+            assert_eq!(db.writer().unwrap().write_batch(batch).unwrap().accepted, sent);
         };
         (0..2).for_each(write);
         db.flush().unwrap();
         write(2);
         db.save_cohort("buyers", &Set::did("a")).unwrap();
         db.flush().unwrap();
-        let more: Vec<Event> = (0..5).map(|n| event(&format!("file {n}"), "b", n, 7)).collect();
-        import(&db, Some("file"), &more, Replace::Nothing);
+        let more = (0..5).map(|n| event(&format!("file {n}"), "b", n, 7)).collect();
+        import(&db, Some("file"), &kept(more), Replace::Nothing);
         write(3);
-        let before = whole_answers(&db);
+        before(&db);
         write(4);
-        let answers = whole_answers(&db);
-        drop(db);
-        Whole::of(&world.disk, answers, before)
+        db
     }
 
     fn of(disk: &SimulatedFs, answers: Vec<Json>, before: Vec<Json>) -> Whole {
@@ -117,7 +136,7 @@ impl Whole {
     }
 
     /// The disk with other bytes in a file.
-    fn with(&self, path: &Path, bytes: &[u8]) -> SimulatedFs {
+    pub(super) fn with(&self, path: &Path, bytes: &[u8]) -> SimulatedFs {
         let disk = self.disk.kill();
         disk.edit(path, |content| *content = bytes.to_vec());
         disk
@@ -258,6 +277,14 @@ fn a_file_that_is_not_there_is_found() {
             Ok(db) if name.ends_with(".first") => {
                 assert_eq!(whole_answers(&db), whole.answers);
                 assert!(db.verify().unwrap().damages.iter().any(|one| one.file.contains(name)));
+            }
+            // Whole days answer without it.
+            Ok(db) if name.ends_with(".day") => {
+                let error = db.query(&Query::value("a", Measure::Events)).map(|_| ());
+                assert!(error.is_ok(), "totals do not need it");
+                let error = db.query(&Query::active("a").by(Bucket::All)).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Corruption);
+                assert!(error.to_string().contains(name), "{error}");
             }
             Ok(db) => panic!("{name}: {:?}", db.verify()),
         }

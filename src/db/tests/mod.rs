@@ -9,6 +9,7 @@ mod crash;
 mod damage;
 mod erase;
 mod first;
+mod partial;
 mod store;
 
 use super::*;

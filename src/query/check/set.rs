@@ -58,6 +58,7 @@ fn check_funnel_set(query: &Query, reached: u32, depth: usize) -> Result<()> {
         ("time_zone", query.time_zone.is_some()),
         ("week_start", query.week_start != WeekStart::Monday),
         ("as_of", query.as_of.is_some()),
+        ("allow_partial", query.allow_partial),
     ];
     if let Some((field, _)) = given.iter().find(|(_, given)| *given) {
         return Err(Error::input(format!(

@@ -11,6 +11,7 @@ fn date(text: &str) -> BucketStart {
 /// An answer over these buckets.
 pub(in crate::query) fn answer(report: &'static str, buckets: &[&str], figures: Figures) -> Answer {
     let info = Info {
+        partial: None,
         time_zone: "UTC".into(),
         week_start: "monday",
         from: Some("2024-01-01".parse().unwrap()),
