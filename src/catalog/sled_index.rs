@@ -102,6 +102,14 @@ impl SledIndex {
         Error::new(ErrorKind::Corruption, message)
     }
 
+    /// sled writes when it is let go of, and panics where the disk fails.
+    fn let_go(&mut self) {
+        let db = self.db.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
+            let _ = self.stale("close", "sled panicked".into());
+        }
+    }
+
     fn add_and_sync(&self, entries: &[LedgerEntry], applied: u64) -> Result<()> {
         if entries.len() > BATCH_ENTRIES {
             self.guarded("write", |db| db.remove(META_KEY))?;
@@ -124,6 +132,12 @@ impl SledIndex {
     fn sync(&self) -> Result<()> {
         self.guarded("flush", |db| db.flush())?;
         sync_files(&self.dir).map_err(|e| Error::io("cannot sync", &self.dir, e))
+    }
+}
+
+impl Drop for SledIndex {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 
@@ -154,7 +168,8 @@ impl BatchIndex for SledIndex {
     }
 
     fn clear(&mut self) -> Result<()> {
-        (self.applied, self.incomplete, self.db) = (0, true, None);
+        (self.applied, self.incomplete) = (0, true);
+        self.let_go();
         match fs::remove_dir_all(&self.dir) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 return Err(Error::io("cannot empty", &self.dir, e));

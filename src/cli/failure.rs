@@ -31,6 +31,18 @@ impl Failure {
     }
 }
 
+/// sled, which keeps the index of batches, panics where the disk fails it. The library catches that
+/// and goes on, or tells an error of its own: sled's words would say no more.
+pub fn leave_out_caught_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let is_caught = panic.location().is_some_and(|place| place.file().contains("/sled-"));
+        if !is_caught {
+            tell(panic);
+        }
+    }));
+}
+
 /// The exit code of a kind of error.
 pub fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
