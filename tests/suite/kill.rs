@@ -1,7 +1,8 @@
 //! A real process, killed with SIGKILL at random moments while it writes, flushes and compacts:
 //! what it acknowledged is there afterwards, whole and once.
 //!
-//! `KILLS=n` sets how often; the child is this very test program, asked to run one ignored test.
+//! `KILLS=n` sets how often; several at once, each in its own folder. The child is this very test
+//! program, asked to run one ignored test.
 
 use crate::support::{Random, folder, setting};
 use daybit::{Batch, Db, Durability, ErrorKind, Event, Options, Query, Set};
@@ -11,6 +12,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const EVENTS_PER_BATCH: u64 = 5;
+/// Processes that are killed at the same time.
+const LANES: u64 = 4;
+const BATCHES_MAX: u64 = 1_000;
 const FOLDER: &str = "DAYBIT_KILL_FOLDER";
 const FROM: &str = "DAYBIT_KILL_FROM";
 
@@ -59,30 +63,52 @@ fn batch(number: u64) -> Batch {
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
-    let place = folder();
-    let path = place.path().join("db");
-    Db::create(&path, Options::new()).unwrap().close().unwrap();
-    let mut random = Random(setting("SEED", 11));
-    let mut next = 1;
-    for round in 0..setting("KILLS", 200) {
-        let acknowledged = run_and_kill(&path, next, random.below(60));
-        next = check(&path, acknowledged.max(next - 1), round);
-    }
+    let (kills, seed) = (setting("KILLS", 500), setting("SEED", 11));
+    let batches: u64 = std::thread::scope(|scope| {
+        let lane = |lane| scope.spawn(move || kill_again_and_again(lane, kills, seed));
+        let lanes: Vec<_> = (0..LANES).map(lane).collect();
+        lanes.into_iter().map(|lane| lane.join().unwrap()).sum()
+    });
+    println!("{kills} kills of processes that had written {batches} batches");
 }
 
-/// Starts a child and kills it after so many milliseconds of writing; answers its last word.
-fn run_and_kill(path: &Path, from: u64, after_ms: u64) -> u64 {
+/// One of several at once; how many batches there were.
+fn kill_again_and_again(lane: u64, kills: u64, seed: u64) -> u64 {
+    let mut random = Random(seed + lane);
+    let (mut place, mut next, mut batches) = (folder(), 1, 0);
+    for round in (lane..kills).step_by(LANES as usize) {
+        let path = place.path().join("db");
+        if next == 1 {
+            Db::create(&path, Options::new()).unwrap().close().unwrap();
+        }
+        let acknowledged = run_and_kill(&path, next, &mut random);
+        let before = next;
+        next = check(&path, acknowledged.max(next - 1), round);
+        batches += next - before;
+        // A new one from time to time: to look at a large one takes longer.
+        if next > BATCHES_MAX {
+            (place, next) = (folder(), 1);
+        }
+    }
+    batches
+}
+
+/// Starts a child and kills it so many milliseconds after its first receipt, now and then after its
+/// start; answers its last word.
+fn run_and_kill(path: &Path, from: u64, random: &mut Random) -> u64 {
     let mut child = start(path, from);
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut numbers = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| line.split("acknowledged ").nth(1).and_then(|n| n.trim().parse().ok()));
+    let first = if random.chance(4) { None } else { numbers.next() };
+    let after = Duration::from_millis(random.below(60));
     let killer = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(20 + after_ms));
+        std::thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();
     });
-    let numbers = lines
-        .map_while(Result::ok)
-        .filter_map(|line| line.split("acknowledged ").nth(1).and_then(|n| n.trim().parse().ok()));
-    let last = numbers.last().unwrap_or(0);
+    let last = numbers.last().or(first).unwrap_or(0);
     killer.join().unwrap();
     last
 }
