@@ -21,4 +21,5 @@ mod questions;
 mod same;
 mod segments;
 mod size;
+mod small_disk;
 mod support;
