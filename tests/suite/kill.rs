@@ -78,7 +78,7 @@ fn kill_again_and_again(lane: u64, kills: u64, seed: u64) -> u64 {
     let (mut place, mut next, mut batches) = (folder(), 1, 0);
     for round in (lane..kills).step_by(LANES as usize) {
         let path = place.path().join("db");
-        if next == 1 {
+        if !path.exists() {
             Db::create(&path, Options::new()).unwrap().close().unwrap();
         }
         let acknowledged = run_and_kill(&path, next, &mut random);
