@@ -2,6 +2,7 @@
 
 mod backup;
 mod cohorts;
+mod drop;
 mod erase;
 mod info;
 mod verify;
@@ -19,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use backup::BackupReport;
+pub use drop::DropReceipt;
 pub use erase::EraseReceipt;
 pub use info::DbInfo;
 pub use verify::{Damage, VerifyReport};

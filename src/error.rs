@@ -36,6 +36,8 @@ pub enum ErrorKind {
     Poisoned,
     /// The files of this snapshot are gone: it was held longer than allowed.
     SnapshotExpired,
+    /// The events of a day were dropped, and only people and totals are kept.
+    Dropped,
     /// Whoever watched a call stopped it.
     Cancelled,
 }

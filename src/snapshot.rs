@@ -14,6 +14,7 @@ use crate::day::summary::{ActivityTotals, SectionPlace, SectionTotals, Summary};
 use crate::error::{ErrorKind, Result};
 use crate::event::Amounts;
 use crate::first::FirstIndex;
+use crate::first::file::FirstFile;
 use crate::fs::Fs;
 use crate::memtable::{Memtable, Run, RunDay};
 use crate::time::{Calendar, Day, DaySpan, Micros, Zone};
@@ -46,6 +47,8 @@ pub(crate) struct SnapshotInner {
     pub(crate) users: UsersView,
     /// The first-seen index of the published days.
     pub(crate) first: Option<Arc<FirstIndex>>,
+    /// First days of who was seen on days that were dropped.
+    pub(crate) history: Arc<[Arc<FirstFile>]>,
     watermark: Option<Micros>,
     /// Days are left out.
     partial: Option<PartialView>,
@@ -84,6 +87,7 @@ pub(crate) struct Published {
     pub(crate) days: Vec<StoredDay>,
     pub(crate) sealed: Arc<Vec<Arc<crate::users::UsersFile>>>,
     pub(crate) first: Option<Arc<FirstIndex>>,
+    pub(crate) history: Arc<[Arc<FirstFile>]>,
 }
 
 /// One place that holds rows of a day.
@@ -188,10 +192,11 @@ impl Published {
         let days = open.days(fs, root, &manifest, summary)?;
         let sealed = open.users(fs, root, &manifest)?;
         let first = open.first(fs, root, &manifest);
+        let history = open.history(fs, root, &manifest)?;
         let zone = Zone::named(&catalog.time_zone)?;
         let stored = days.iter().map(|day| day.span).chain(spans.iter().copied());
         let calendar = Calendar::new(zone, stored);
-        Ok(Published { manifest, catalog, calendar, days, sealed, first })
+        Ok(Published { manifest, catalog, calendar, days, sealed, first, history })
     }
 
     /// The users of the files, and none besides.
@@ -223,6 +228,7 @@ impl SnapshotInner {
             memtable,
             users,
             first: published.first.clone(),
+            history: published.history.clone(),
             watermark,
             partial: None,
         }

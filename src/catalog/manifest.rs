@@ -4,7 +4,8 @@ use crate::codec::record;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs::{Fs, NewFile};
 use crate::limits::{RECORD_BYTES_MAX, USERS_MAX};
-use serde::{Deserialize, Deserializer, Serialize};
+use crate::time::Day;
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -76,17 +77,20 @@ pub(crate) struct Manifest {
     /// Ascending by first ordinal, without gaps.
     pub(crate) users: Vec<UsersFileEntry>,
     pub(crate) ledgers: Vec<NumberedFile>,
-    /// The first-seen index of exactly these days, oldest generation first. `None`: there is none,
-    /// as in databases from before it.
-    #[serde(deserialize_with = "at_the_end")]
+    /// The first-seen index of exactly these days, oldest generation first. `None`: there is none.
     pub(crate) first: Option<Vec<FirstFileEntry>>,
-}
-
-/// The last field, absent where the record ends before it.
-fn at_the_end<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<FirstFileEntry>>, D::Error> {
-    Ok(Option::deserialize(deserializer).unwrap_or_default())
+    /// First days of who was seen on days that were dropped: no day tells them any more.
+    pub(crate) history: Vec<FirstFileEntry>,
+    /// Days before this one were dropped.
+    pub(crate) days_from: Option<Day>,
+    /// Rows of days before this one were dropped.
+    pub(crate) rows_from: Option<Day>,
+    /// Sections of the day files named here that are no part of the database any more: generation
+    /// and offset, ascending.
+    pub(crate) dead: Vec<(u64, u64)>,
+    /// What the catalog says too, and what nothing can be read without.
+    pub(crate) time_zone: String,
+    pub(crate) hash_key: [u8; 16],
 }
 
 impl Manifest {
@@ -152,7 +156,7 @@ impl Manifest {
         let given = (self.users.iter().map(|f| f.generation))
             .chain(self.days.iter().map(|f| f.generation))
             .chain(self.ledgers.iter().map(|f| f.number))
-            .chain(self.first.iter().flatten().map(|f| f.generation))
+            .chain(self.first.iter().flatten().chain(&self.history).map(|f| f.generation))
             .chain([self.catalog.number, self.summary.number]);
         match given.max().filter(|given| *given >= self.next_generation) {
             Some(given) => Err(format!("file number {given} is not below the next one to give")),
@@ -273,6 +277,12 @@ mod tests {
                 directory: 20,
                 checksum: 5,
             }]),
+            history: Vec::new(),
+            days_from: Some(7),
+            rows_from: None,
+            dead: vec![(12, 68)],
+            time_zone: "UTC".to_string(),
+            hash_key: [4; 16],
         }
     }
 
@@ -312,19 +322,6 @@ mod tests {
         assert_eq!(Manifest::newest(&FS(), dir.path()).unwrap(), manifest(11));
         assert_eq!(FS().list(dir.path()).unwrap(), ["MANIFEST.10", "MANIFEST.11"]);
         assert_eq!(manifest(1).users_count(), 70_003);
-    }
-
-    /// Databases from before the first-seen index say nothing of it.
-    #[test]
-    fn a_manifest_without_the_last_field_is_read() {
-        let m = manifest(5);
-        let days = (&m.days, &m.users, &m.ledgers);
-        let head = (m.database, m.number, m.applied, m.published, m.next_generation, m.wal_from);
-        let older = record::seal(&MAGIC, FORMAT_VERSION, &(head, m.catalog, m.summary, days));
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(manifest_path(dir.path(), 5), &older).unwrap();
-        let read = Manifest::newest(&FS(), dir.path()).unwrap();
-        assert_eq!(read, Manifest { first: None, ..m });
     }
 
     #[test]

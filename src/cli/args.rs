@@ -38,6 +38,8 @@ pub enum Command {
     Query(QueryArgs),
     /// Save sets of users under names, list them, forget them.
     Cohort(CohortArgs),
+    /// Drop what is old: its rows, or whole days.
+    Drop(DropArgs),
     /// Erase people for good: from every figure, and from every file.
     Erase(EraseArgs),
     /// Take events of erased people again.
@@ -131,6 +133,23 @@ pub enum CohortWhat {
         /// The cohort's name.
         name: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct DropArgs {
+    /// `rows` keeps who did what, how often, and sums by day; `days` keeps who was first seen when.
+    pub what: DropWhat,
+    /// The database's folder.
+    pub db: PathBuf,
+    /// The first day that stays as it is: a date, or `-400d` for so many days before today (UTC).
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
+    pub before: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DropWhat {
+    Rows,
+    Days,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ mod load;
 mod look;
 mod output;
 mod plan;
+mod retain;
 mod selector;
 mod shade;
 mod table;
@@ -49,6 +50,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Query(args) => ask::query(&args),
         Command::Cohort(args) => cohort::cohort(&args),
         Command::Erase(args) => erase::erase(&args),
+        Command::Drop(args) => retain::drop_old(&args),
         Command::Readmit(args) => erase::readmit(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::Plan(args) => plan::plan(&args),

@@ -58,7 +58,17 @@ impl AmountRecord {
         })
     }
 
-    /// `None` where the sum is too large to be told here.
+    /// Says that there were numbers, and nothing of them.
+    fn unknown(of: &AmountRecord) -> AmountRecord {
+        let zero = Number::from(0);
+        let one =
+            Amounts { count: 1, least: Some(zero), greatest: Some(zero), ..Default::default() };
+        let (property, activity) = of.key();
+        let record = AmountRecord::of(property, activity, &one).unwrap_or(*of);
+        AmountRecord { sum_kind: value_kind::NULL, sum: 0.into(), ..record }
+    }
+
+    /// `None` where the sum is too large to be told here, or unknown.
     fn amounts(&self) -> Option<Amounts> {
         let (units, scale) = (self.sum.get(), self.sum_scale);
         let floats = match self.sum_kind {
@@ -150,6 +160,24 @@ impl Section {
         }
         Ok(Some(all))
     }
+}
+
+/// The totals of a section, for one that has its properties and some of its activities: `code` is
+/// an activity's among those. Of activities that are not whole only that there were numbers is told.
+pub(super) fn carried(
+    section: &Section,
+    is_whole: &dyn Fn(&str) -> bool,
+    code: &dyn Fn(&str) -> Option<usize>,
+) -> Result<Vec<AmountRecord>> {
+    let names = &section.opened()?.activities;
+    let mut carried = Vec::new();
+    for record in section.amounts()? {
+        let name = usize::from(record.activity.get()).checked_sub(1).and_then(|at| names.get(at));
+        let Some((name, code)) = name.and_then(|name| Some((name, code(name)?))) else { continue };
+        let record = if is_whole(name) { *record } else { AmountRecord::unknown(record) };
+        carried.push(AmountRecord { activity: (code as u16 + 1).into(), ..record });
+    }
+    Ok(carried)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::codec::ranks::{self, RanksKind};
 use crate::codec::{checksum::crc, counts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{SECTION_NAMES_MAX, SECTION_ROWS_MAX};
-use crate::time::DaySpan;
+use crate::time::{DaySpan, Micros};
 use zerocopy::IntoBytes;
 
 /// A built section: its bytes and what the summary says of it.
@@ -61,6 +61,28 @@ pub(crate) fn build_coded(
     section.write_pages();
     section.write_index();
     let totals = totals(span, rows, &layout, &section.blocks);
+    Ok(BuiltSection { bytes: section.finish(span), totals })
+}
+
+/// What a section without its rows carries over from the one that had them.
+pub(super) struct Thin {
+    pub(super) amounts: Vec<AmountRecord>,
+    /// Instants of the first and the last row.
+    pub(super) first: Micros,
+    pub(super) last: Micros,
+}
+
+/// Builds a section of who did what and how often alone.
+pub(super) fn build_thin(span: DaySpan, rows: &DayRows, thin: Thin) -> Result<BuiltSection> {
+    check(span, rows, &[])?;
+    let layout = Layout::of(rows);
+    let mut section = Builder::new(rows, &layout);
+    section.write_columns(&[]);
+    section.write_presence();
+    section.write_counts();
+    section.amounts = thin.amounts;
+    let totals = totals(span, rows, &layout, &section.blocks);
+    let totals = SectionTotals { first: thin.first, last: thin.last, ..totals };
     Ok(BuiltSection { bytes: section.finish(span), totals })
 }
 

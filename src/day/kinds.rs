@@ -22,6 +22,10 @@ impl Section {
     pub(crate) fn kinds(&self, property: &str, wanted: KindSet) -> Result<KindSet> {
         let mut kinds = KindSet::NONE;
         let Some(property) = self.property(property)? else { return Ok(kinds) };
+        if self.is_thin()? {
+            // Nobody knows any more.
+            return Ok(KindSet::BOOL.or(KindSet::TEXT).or(KindSet::NUMBER));
+        }
         for record in self.blocks()? {
             let (pages, bytes) = self.pages(record)?;
             for page in &pages {

@@ -32,4 +32,5 @@ pub(crate) mod summary;
 #[cfg(test)]
 mod tests;
 mod texts;
+pub(crate) mod thin;
 mod unit;

@@ -7,6 +7,7 @@ use super::format::{
     SectionFooter,
 };
 use super::names::StringList;
+use super::thin::block_is_thin;
 use crate::codec::checksum::crc;
 use crate::limits::{SECTION_NAMES_MAX, SECTION_ROWS_MAX};
 use crate::time::DaySpan;
@@ -35,6 +36,8 @@ pub(crate) struct Opened {
     /// Where the records of each activity begin (0: any; code + 1), and where the last ones end.
     starts: Vec<u32>,
     pub(crate) checked: Checked,
+    /// The rows were dropped.
+    pub(crate) thin: bool,
     pub(crate) ids_checked: OnceLock<()>,
     pub(crate) texts_checked: OnceLock<()>,
 }
@@ -106,6 +109,10 @@ impl Opened {
             return Err(at_blocks(format!("{rows} rows; {SECTION_ROWS_MAX} at most")));
         }
         let starts = starts_of(records, activities.len()).map_err(at_blocks)?;
+        let thin = records.iter().find_map(block_is_thin).unwrap_or(false);
+        if records.iter().filter_map(block_is_thin).any(|other| other != thin) {
+            return Err(at_blocks("rows of some blocks only".to_string()));
+        }
         let (index, entries) = read_part::<IndexRecord>(data, &footer.index)?;
         let ordered = entries.is_sorted_by(|a, b| (a.group(), a.key()) < (b.group(), b.key()));
         if !ordered {
@@ -126,6 +133,7 @@ impl Opened {
             amounts,
             starts,
             checked,
+            thin,
             ids_checked: OnceLock::new(),
             texts_checked: OnceLock::new(),
         })

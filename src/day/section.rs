@@ -426,9 +426,12 @@ impl Section {
         Ok(self.insert_ids()?.1)
     }
 
-    /// The dictionary of texts, its checksum checked at first use.
+    /// The dictionary of texts, its checksum checked at first use; gone with dropped rows.
     pub(super) fn texts(&self) -> Result<TextList<'_>> {
         let opened = self.opened()?;
+        if opened.thin {
+            return Err(self.dropped());
+        }
         let part = &opened.footer.texts;
         if opened.texts_checked.get().is_none() {
             self.checked(part, "texts")?;

@@ -143,7 +143,7 @@ impl Section {
     }
 
     /// The ordinals of a block, ascending.
-    fn block_users(&self, at: usize, record: &BlockRecord) -> Result<Vec<u32>> {
+    pub(super) fn block_users(&self, at: usize, record: &BlockRecord) -> Result<Vec<u32>> {
         match record.chunk.get() {
             CHUNK_NONE => Ok(Vec::new()),
             CHUNK_PACKED => {
@@ -160,6 +160,9 @@ impl Section {
 
     /// The pages of a block as its head tells them, and the bytes of all of them.
     pub(super) fn pages(&self, record: &BlockRecord) -> Result<(Vec<PagePlace>, &[u8])> {
+        if self.opened()?.thin && record.activity.get() != ANY {
+            return Err(self.dropped());
+        }
         let head = self.checked(&record.head, "head")?;
         let data = self.data();
         let place = PartRecord {
@@ -227,6 +230,10 @@ impl Section {
     /// Reads and checks every byte; the error names the first damage.
     pub(crate) fn verify(&self) -> Result<()> {
         let fresh = self.reopened();
+        if fresh.is_thin()? {
+            fresh.verify_any(&fresh.presence_rows()?)?;
+            return fresh.verify_tiles();
+        }
         let rows = fresh.rows()?;
         fresh.texts()?.check().map_err(|e| fresh.texts_damage(e))?;
         for (at, record) in fresh.index()?.iter().enumerate() {

@@ -25,6 +25,8 @@ pub(super) trait History {
     fn knows_property(&self, property: &str) -> Result<bool>;
     /// Did the property ever hold a value of one of these kinds?
     fn holds(&self, property: &str, kinds: KindSet) -> Result<bool>;
+    /// The days before this one were dropped.
+    fn days_from(&self) -> Option<Day>;
     /// Saved cohorts: name to the JSON of a set.
     fn cohorts(&self) -> &BTreeMap<String, String>;
 }
@@ -41,6 +43,10 @@ pub(super) struct Later {
 impl History for SnapshotInner {
     fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    fn days_from(&self) -> Option<Day> {
+        self.manifest.days_from
     }
 
     fn first_at(&self) -> Option<Micros> {

@@ -1,11 +1,12 @@
 //! The names of a query held against what was ever stored.
 
-use super::Query;
 use super::history::History;
+use super::{Query, Report};
 use crate::day::datum::KindSet;
 use crate::error::{Error, Result};
 use crate::event::Value;
 use crate::scan::{Condition, Selector, Test};
+use crate::time::{Bucket, Day, format_day};
 use std::collections::BTreeSet;
 
 /// Refuses conditions that no stored value could ever meet: a number where the property never held
@@ -107,6 +108,51 @@ pub(super) fn warnings(query: &Query, history: &impl History) -> Result<Vec<Stri
         warnings.push(format!("property {name:?} never held a number"));
     }
     Ok(warnings)
+}
+
+/// What dropped days make of the figures: those of these days are gone, and whatever asks about all
+/// times is not told of them, first days of plain selectors aside.
+pub(super) fn dropped(
+    query: &Query,
+    history: &impl History,
+    from: Day,
+    native: bool,
+) -> Option<String> {
+    let kept_from = history.days_from()?;
+    let mut conditions = false;
+    query.conditions(&mut |_| conditions = true);
+    let ever = match query.report {
+        Report::Growth { .. } | Report::States { .. } | Report::Retention { .. } => {
+            conditions || !native
+        }
+        Report::Count | Report::Users { .. } | Report::Balance { .. } => true,
+        _ => query.users.is_some(),
+    };
+    let ranged = query.is_ranged() && from.saturating_sub(days_before(query)) < kept_from;
+    let day = format_day(kept_from);
+    (ranged || ever).then(|| {
+        format!("days before {day} were dropped: what happened on them is not in these figures")
+    })
+}
+
+/// Days before the range whose figures go into it, or more.
+fn days_before(query: &Query) -> Day {
+    let days = match query.report {
+        Report::Active { trailing, .. } | Report::Stickiness { trailing, .. } => {
+            trailing.unwrap_or(0)
+        }
+        Report::States { week, month, .. } => week.max(month),
+        Report::Growth { trailing: Some(trailing), .. } => trailing.saturating_mul(2),
+        Report::Growth { gap, .. } => gap.max(1).saturating_mul(match query.by {
+            Some(Bucket::Week) => 7,
+            Some(Bucket::Month) => 31,
+            Some(Bucket::Quarter) => 92,
+            Some(Bucket::Year) => 366,
+            _ => 1,
+        }),
+        _ => 0,
+    };
+    Day::try_from(days).unwrap_or(Day::MAX)
 }
 
 impl Query {

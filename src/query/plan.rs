@@ -91,6 +91,8 @@ impl Plan {
             settle_us: query.report.settle_us(),
             axis: Arc::new(axis),
         };
+        let dropped = known::dropped(query, history, from, plan.native);
+        plan.info.warnings.extend(dropped);
         if query.has_figures_in_range() {
             let later = history.events_from(plan.instant(plan.to_tick));
             plan.info.warnings.extend(events_after(query, later, to));

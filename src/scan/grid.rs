@@ -6,10 +6,12 @@ use crate::codec::bits::Bits;
 use crate::day::section::{ActivityCode, Presence, Section};
 use crate::error::Result;
 use crate::first::FirstIndex;
+use crate::first::file::FirstFile;
 use crate::memtable::RunDay;
 use crate::snapshot::{SnapshotDay, SnapshotInner, Source};
 use crate::time::Day;
 use rayon::prelude::*;
+use std::sync::Arc;
 
 const FEW_USERS: usize = 200;
 
@@ -123,6 +125,8 @@ pub(super) struct SnapshotGrid<'a> {
     selectors: Vec<ResolvedSelector<'a>>,
     seen: &'a [SeenUse],
     first: Option<&'a FirstIndex>,
+    /// Asked where there is no index.
+    history: &'a [Arc<FirstFile>],
     /// Of the memtable: the index does not know them yet.
     runs: Vec<(Day, &'a RunDay)>,
 }
@@ -173,6 +177,7 @@ impl<'a> SnapshotGrid<'a> {
             selectors: selectors.iter().map(resolve).collect::<Result<_>>()?,
             seen,
             first,
+            history: &snapshot.history,
             runs: runs.iter().flat_map(fresh).collect(),
         })
     }
@@ -241,8 +246,13 @@ impl Grid for SnapshotGrid<'_> {
         let SeenUse { selector, before } = &self.seen[seen];
         let mut any = false;
         for name in names(selector) {
-            if let Some(first) = self.first {
-                any |= first.before_into(name, chunk, *before, bits)?;
+            match self.first {
+                Some(first) => any |= first.before_into(name, chunk, *before, bits)?,
+                None => {
+                    for file in self.history {
+                        any |= file.before_into(name, chunk, Day::MAX, bits)?;
+                    }
+                }
             }
             for (_, run) in self.runs.iter().take_while(|(day, _)| day < before) {
                 any |= run.presence_into(name.map(str::as_bytes), chunk, bits);

@@ -149,6 +149,8 @@ pub(super) struct Layout {
     spans: Vec<DaySpan>,
     /// There is a first-seen index.
     indexed: bool,
+    /// The days before this one were dropped: who was there is all that is known of them.
+    days_from: Day,
     selectors: Vec<SelectorUse>,
     seen: Vec<SeenUse>,
     queried_sets: Vec<Arc<SetKind>>,
@@ -178,10 +180,10 @@ impl Layout {
         jobs: &[Job<'_>],
         row_jobs: &[RowJob<'_>],
         size_jobs: &[SizeJob],
-        (spans, indexed): (Vec<DaySpan>, bool),
+        (spans, indexed, days_from): (Vec<DaySpan>, bool, Day),
         find: &FindUser<'_>,
     ) -> Result<Layout> {
-        let mut layout = Layout { spans, indexed, ..Layout::default() };
+        let mut layout = Layout { spans, indexed, days_from, ..Layout::default() };
         let mut bundled = vec![false; jobs.len()];
         for bundle in bundle::bundles(jobs) {
             bundle.jobs().iter().for_each(|place| bundled[*place] = true);
@@ -271,10 +273,16 @@ impl Layout {
         let plain = input.selector.conditions().is_empty() && input.slot.is_none();
         let plain = plain && job.axis.is_none();
         let seen = (input.seen_before && plain)
-            .then(|| self.seen_before(&input.selector, input.from))
+            .then(|| self.seen_before(&input.selector, input.from.max(self.days_from)))
             .flatten();
         let by_day = input.seen_before && seen.is_none();
         let from = if by_day { Tick::MIN } else { input.from };
+        let dropped = by_day && plain && !self.indexed && self.days_from > Day::MIN;
+        let dropped = dropped.then(|| self.first_day().min(input.from));
+        let (seen, from) = match dropped {
+            Some(first) => (Some(self.seen_on_dropped(&input.selector, first)), first),
+            None => (seen, from),
+        };
         let origin = if plain {
             let selector = self.selector(&input.selector, from, input.to);
             Origin::Stream(self.stream(Stream { selector, set }))
@@ -297,6 +305,16 @@ impl Layout {
             self.seen.push(wanted);
             self.seen.len() - 1
         }))
+    }
+
+    /// Days that were dropped are told by the history alone, and come before all others.
+    fn seen_on_dropped(&mut self, selector: &Selector, first: Day) -> usize {
+        self.seen.push(SeenUse { selector: selector.clone(), before: first });
+        self.seen.len() - 1
+    }
+
+    fn first_day(&self) -> Day {
+        self.spans.first().map_or(0, |span| span.day)
     }
 
     pub(super) fn seen(&self) -> &[SeenUse] {

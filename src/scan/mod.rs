@@ -51,7 +51,7 @@ pub(crate) use window::Window;
 use crate::error::Result;
 use crate::first::FirstIndex;
 use crate::snapshot::SnapshotInner;
-use crate::time::{Axis, Tick};
+use crate::time::{Axis, Day, Tick};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -205,8 +205,9 @@ fn scan_with(
 ) -> Result<Scanned> {
     let spans = snapshot.days.iter().map(|day| day.span).collect();
     let find = |id: &str| snapshot.users.find(id.as_bytes());
-    let mut layout =
-        layout::Layout::new(jobs, row_jobs, size_jobs, (spans, first.is_some()), &find)?;
+    let days_from = snapshot.manifest.days_from.unwrap_or(Day::MIN);
+    let told = (spans, first.is_some(), days_from);
+    let mut layout = layout::Layout::new(jobs, row_jobs, size_jobs, told, &find)?;
     snapshot.note_asked(&layout.asked_places());
     let needs = std::mem::take(&mut layout.needs);
     let names = if needs.is_empty() { Vec::new() } else { snapshot.activity_names() };

@@ -63,6 +63,7 @@ pub(crate) struct OpenFiles {
     sections: HashMap<(u64, u64), Arc<SnapshotSection>>,
     users: HashMap<u64, Arc<UsersFile>>,
     first: HashMap<u64, Arc<FirstFile>>,
+    history: HashMap<u64, Arc<FirstFile>>,
     /// A day file was looked for and not there.
     missing: bool,
 }
@@ -214,6 +215,27 @@ impl OpenFiles {
         let generations = manifest.first.iter().flatten().map(|entry| entry.generation);
         let files = generations.filter_map(|number| self.first.get(&number).cloned()).collect();
         Some(Arc::new(FirstIndex::new(files)))
+    }
+
+    /// Opens the first days of who was seen on days that were dropped: no day tells them.
+    pub(crate) fn history(
+        &mut self,
+        fs: &dyn Fs,
+        root: &Path,
+        manifest: &Manifest,
+    ) -> Result<Arc<[Arc<FirstFile>]>> {
+        let mut files = HashMap::new();
+        let mut all = Vec::new();
+        for entry in &manifest.history {
+            let file = match self.history.remove(&entry.generation) {
+                Some(file) => file,
+                None => Arc::new(open_first(fs, root, manifest.database, entry)?),
+            };
+            all.push(file.clone());
+            files.insert(entry.generation, file);
+        }
+        self.history = files;
+        Ok(all.into())
     }
 }
 

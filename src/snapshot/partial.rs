@@ -37,6 +37,7 @@ impl Snapshot {
             memtable: whole.memtable.clone(),
             users: whole.users.clone(),
             first: whole.first.clone().filter(|_| days.is_empty()),
+            history: whole.history.clone(),
             watermark: whole.watermark,
             partial: Some(PartialView { whole: whole.clone(), asked: Mutex::default() }),
         };

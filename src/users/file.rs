@@ -371,7 +371,8 @@ pub(super) mod tests {
             let ids: Vec<Vec<u8>> = ids.into_iter().collect();
             let file = open(first, &ids);
             for (ordinal, id) in (first..).zip(&ids) {
-                prop_assert_eq!(file.find(id).unwrap(), Some(ordinal));
+                // An empty id is of somebody who was forgotten.
+                prop_assert_eq!(file.find(id).unwrap(), Some(ordinal).filter(|_| !id.is_empty()));
                 prop_assert_eq!(&file.id(ordinal).unwrap(), &Some(id.clone()));
             }
             prop_assert_eq!(file.find(&[b'Y'; 21]).unwrap(), None);
@@ -380,6 +381,28 @@ pub(super) mod tests {
             file.verify().unwrap();
         }
 
+        #[test]
+        fn who_is_forgotten_is_not_found_and_all_others_are(
+            ids in prop::collection::btree_set("[a-z0-9]{1,6}|[0-9]{1,9}", 1..200),
+            gone in prop::collection::vec(any::<bool>(), 200),
+        ) {
+            let ids: Vec<String> = ids.into_iter().collect();
+            let whole = open(5, &ids);
+            let dir = tempfile::tempdir().unwrap();
+            let is_gone = |ordinal: u32| gone[ordinal as usize - 5];
+            let path = dir.path().join("f");
+            let fs = RealFs::default();
+            let written = UsersFile::write_without(&fs, &path, DATABASE, 8, &whole, &is_gone);
+            let (entry, forgotten) = written.unwrap();
+            prop_assert_eq!(forgotten as usize, gone[..ids.len()].iter().filter(|g| **g).count());
+            let file = opened(&std::fs::read(&path).unwrap(), &entry).unwrap();
+            file.verify().unwrap();
+            for (ordinal, id) in (5..).zip(&ids) {
+                let told = (file.find(id.as_bytes()).unwrap(), file.id(ordinal).unwrap().unwrap());
+                let wanted = if is_gone(ordinal) { (None, Vec::new()) } else { (Some(ordinal), id.clone().into_bytes()) };
+                prop_assert_eq!(told, wanted);
+            }
+        }
     }
 
     #[test]

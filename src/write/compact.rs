@@ -9,7 +9,7 @@
 
 use super::Core;
 use super::flush::finish;
-use super::hidden::Hidden;
+use super::rewrite::Change;
 use super::sections;
 use super::state::State;
 use crate::day::build::BuiltSection;
@@ -100,7 +100,7 @@ impl Core {
         let (mut done, mut built, mut damage) = (Vec::new(), Vec::new(), None);
         for (job, identity) in jobs.into_iter().zip(files) {
             let generation = identity.generation;
-            match write_file(&*self.env.fs, &self.root, &job, identity, None) {
+            match write_file(&*self.env.fs, &self.root, &job, identity, &Change::None) {
                 // The damaged day stays as it is, and keeps no other from being tidied.
                 Err(e) if e.kind() == ErrorKind::Corruption => damage = Some(e),
                 Err(e) => return self.state()?.replace(&[], Err(e)).map(|()| true),
@@ -189,14 +189,14 @@ pub(super) fn key(section: &SnapshotSection) -> (u64, u64) {
     (section.place.file, section.place.offset)
 }
 
-/// Writes a job's file: copies what stands alone, merges the rest, small days on all cores. What
-/// the hidden did is left out.
+/// Writes a job's file: copies what stands alone and does not change, merges the rest, small days on
+/// all cores.
 pub(super) fn write_file(
     fs: &dyn Fs,
     root: &Path,
     job: &Job,
     identity: FileIdentity,
-    hidden: Option<&Hidden>,
+    change: &Change,
 ) -> Result<FinishedDayFile> {
     let path = root.join(day_name(identity.generation));
     let mut writer = DayFileWriter::create(fs, &path, identity)?;
@@ -209,7 +209,7 @@ pub(super) fn write_file(
         };
         let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
         let built: Vec<Vec<BuiltSection>> =
-            now.par_iter().map(|merge| merged(merge, hidden)).collect::<Result<_>>()?;
+            now.par_iter().map(|merge| merged(merge, change)).collect::<Result<_>>()?;
         for (merge, built) in now.iter().zip(&built) {
             let first = merge.iter().map(|s| s.place.sequence_first).min().unwrap_or(0);
             let last = merge.iter().map(|s| s.place.sequence_last).max().unwrap_or(0);
@@ -222,20 +222,17 @@ pub(super) fn write_file(
     finish(fs, root, writer)
 }
 
-fn merged(merge: &Merge, hidden: Option<&Hidden>) -> Result<Vec<BuiltSection>> {
-    let loses = |section: &Shared| hidden.map_or(Ok(false), |h| h.is_in(&section.section));
-    if let [alone] = &merge[..]
-        && !loses(alone)?
-    {
+fn merged(merge: &Merge, change: &Change) -> Result<Vec<BuiltSection>> {
+    if let [alone] = &merge[..] {
+        if let Some(changed) = change.of(alone)? {
+            return Ok(changed);
+        }
         let bytes = alone.file.section_bytes(&alone.place)?.to_vec();
         return Ok(vec![BuiltSection { bytes, totals: alone.place.totals.clone() }]);
     }
     let mut rows = DayRows::default();
     for section in merge {
         rows.append(&section.section.rows()?);
-    }
-    if let Some(hidden) = hidden {
-        rows = hidden.without(&rows);
     }
     merge.first().map_or(Ok(Vec::new()), |first| sections::build(first.section.span(), &rows))
 }
@@ -352,7 +349,9 @@ fn merges(days: &[StoredDay], sections: impl Iterator<Item = Shared>) -> Vec<Mer
             let same = |other: &&Shared| other.place.sequence_last == s.place.sequence_last;
             all.iter().filter(same).all(is_in)
         };
-        for run in all.chunk_by(|a, b| is_in(a) && whole(a) && is_in(b) && whole(b)) {
+        // Rows that were dropped cannot be put among others.
+        let joins = |s: &Shared| is_in(s) && whole(s) && !s.section.is_thin().unwrap_or(false);
+        for run in all.chunk_by(|a, b| joins(a) && joins(b)) {
             if run.iter().all(|s| is_in(s) && whole(s)) {
                 merges.extend(within_rows(run));
             }

@@ -11,21 +11,20 @@ use super::Core;
 use super::frame::{Body, EraseRecord};
 use super::hidden::Hidden;
 use super::publish::names_of;
-use super::rewrite::Rewritten;
+use super::rewrite::{Change, Plan};
 use super::state::State;
+use crate::catalog::manifest::UsersFileEntry;
 use crate::catalog::{Catalog, HashDomain};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{ERASED_MAX, RECORD_BYTES_MAX};
-use crate::snapshot::files::wal_dir;
+use crate::snapshot::files::{users_name, wal_dir};
+use crate::users::UsersFile;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 /// Why an event of an erased person is not taken.
 pub(crate) const ERASED: &str = "erased";
-/// Rounds that are made while others write; a further one holds them up.
-const ROUNDS_BESIDE_WRITERS: usize = 3;
-
 /// Saved cohorts, name to JSON.
 pub(crate) type Cohorts = BTreeMap<String, String>;
 
@@ -68,7 +67,7 @@ impl Core {
             state.commit_erase(record)?;
         }
         drop(state);
-        erasure.rows = self.finish_erasing()?.rows;
+        erasure.rows = self.finish_erasing()?;
         let after = self.state()?.names();
         let root = &self.root;
         erasure.replaced = before.difference(&after).cloned().collect();
@@ -78,33 +77,21 @@ impl Core {
         Ok(erasure)
     }
 
-    /// Takes out everybody who was erased and still lies in files. The caller compacts nothing
-    /// meanwhile.
-    fn finish_erasing(&self) -> Result<Rewritten> {
-        for round in 0.. {
-            let mut state = self.state()?;
-            state.alive()?;
-            if state.catalog.erasing.is_empty() {
-                // An unknown person leaves a hash, and perhaps a cohort that named them.
-                state.flush()?;
-                state.publish_again()?;
-                return Ok(Rewritten::default());
-            }
-            let hidden = Hidden::new(&state.catalog.erasing);
-            let plan = state.plan_rewrite(hidden)?;
-            let built = if round < ROUNDS_BESIDE_WRITERS {
-                drop(state);
-                let built = plan.build(&*self.env.fs, &self.root);
-                state = self.state()?;
-                built
-            } else {
-                plan.build(&*self.env.fs, &self.root)
-            };
-            if let Some(rewritten) = state.take_rewritten(&plan, built)? {
-                return Ok(rewritten);
-            }
+    /// Takes out everybody who was erased and still lies in files; how many rows they had. The
+    /// caller compacts nothing meanwhile.
+    fn finish_erasing(&self) -> Result<u64> {
+        let change = |state: &State| {
+            let erasing = &state.catalog.erasing;
+            (!erasing.is_empty()).then(|| Change::Without(Hidden::new(erasing)))
+        };
+        let rewritten = self.rewrite(change, |state, plan| state.forget(plan))?;
+        // An unknown person leaves a hash, and perhaps a cohort that named them.
+        let mut state = self.state()?;
+        if state.unapplied {
+            state.flush()?;
+            state.publish_again()?;
         }
-        Ok(Rewritten::default())
+        Ok(rewritten.rows)
     }
 
     /// What a crash left of an erasure is done now. A damaged day that stands in the way keeps the
@@ -215,5 +202,45 @@ impl State {
         catalog.erasing.dedup();
         catalog.cohorts.extend(record.cohorts.iter().cloned());
         catalog
+    }
+
+    /// What goes with people, beside their rows: first days, ids, and that they are waited for.
+    fn forget(&mut self, plan: &Plan) -> Result<()> {
+        let Change::Without(hidden) = &plan.change else { return Ok(()) };
+        self.forget_firsts(hidden)?;
+        self.forget_ids(hidden)
+    }
+
+    /// New users files, in which nobody is named who is to go, and a catalog that waits for nobody.
+    fn forget_ids(&mut self, hidden: &Hidden) -> Result<()> {
+        let mut catalog = (*self.catalog).clone();
+        for at in 0..self.draft.manifest.users.len() {
+            let Some(entry) = self.draft.manifest.users.get(at).cloned() else { continue };
+            if !hidden.any_of(entry.first_ordinal, entry.count) {
+                continue;
+            }
+            let (written, forgotten) = self.users_file_without(&entry, hidden)?;
+            catalog.forgotten = catalog.forgotten.saturating_add(forgotten);
+            if let Some(entry) = self.draft.manifest.users.get_mut(at) {
+                *entry = written;
+            }
+        }
+        catalog.erasing.retain(|ordinal| !hidden.contains(*ordinal));
+        self.catalog = Arc::new(catalog);
+        self.catalog_changed = true;
+        Ok(())
+    }
+
+    fn users_file_without(
+        &mut self,
+        entry: &UsersFileEntry,
+        hidden: &Hidden,
+    ) -> Result<(UsersFileEntry, u32)> {
+        let file = self.open_users(entry)?;
+        let generation = self.take_number();
+        let path = self.root.join(users_name(generation));
+        let (fs, database) = (&*self.env.fs, self.database());
+        let is_hidden = |ordinal| hidden.contains(ordinal);
+        UsersFile::write_without(fs, &path, database, generation, &file, &is_hidden)
     }
 }

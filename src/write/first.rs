@@ -3,10 +3,12 @@
 //! New rows, late ones too, can only move a first day to an earlier one: a new generation holds the
 //! users whom they moved. Where rows were removed, all firsts from the earliest such day on are in
 //! doubt: one generation takes the place of all, with the firsts before that day taken over and the
-//! rest found in the days. Compaction changes no row, so nothing follows from it. What will remove
-//! rows one day, such as erasing a person, has to say so with [`Unindexed::remove`] too.
+//! rest found in the days. Compaction changes no row, so nothing follows from it. Days that are dropped
+//! leave their firsts in files of the same kind, the *history*, which no day tells any more: whatever
+//! is made anew takes all of it over.
 
 use super::frame::InstallRecord;
+use super::hidden::{Hidden, NOBODY};
 use super::state::{Draft, State};
 use crate::catalog::ledger::tail_to_merge;
 use crate::catalog::manifest::{FirstFileEntry, Manifest};
@@ -17,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::first::FirstIndex;
 use crate::first::block::{BuiltBlock, Firsts, NEVER};
 use crate::first::file::{FirstFile, Part};
-use crate::snapshot::files::first_name;
+use crate::snapshot::files::{first_name, open_first};
 use crate::snapshot::{SnapshotInner, SnapshotSection};
 use crate::time::{Day, format_day};
 use rayon::prelude::*;
@@ -112,7 +114,9 @@ impl State {
 
     fn rebuild_first(&mut self) -> Result<()> {
         let sections = self.open_sections(|_| true)?;
-        let entry = self.write_first(&Sources::new(&sections, &[], &[], Day::MIN))?;
+        let history = self.open_history()?;
+        let sources = Sources { history: &history, ..Sources::new(&sections, &[], &[], Day::MIN) };
+        let entry = self.write_first(&sources)?;
         self.draft.manifest.first = Some(entry.into_iter().collect());
         Ok(())
     }
@@ -125,7 +129,9 @@ impl State {
             doubtful || unindexed.added.contains(&(place.file, place.offset))
         })?;
         if let Some(from) = from {
-            let entry = self.write_first(&Sources::new(&sections, &[], index.files(), from))?;
+            let history = self.open_history()?;
+            let sources = Sources::new(&sections, &[], index.files(), from);
+            let entry = self.write_first(&Sources { history: &history, ..sources })?;
             self.draft.manifest.first = Some(entry.into_iter().collect());
             return Ok(());
         }
@@ -133,6 +139,32 @@ impl State {
         let Some(entry) = self.write_first(&sources)? else { return Ok(()) };
         self.draft.manifest.first.get_or_insert_default().push(entry);
         self.merge_first()
+    }
+
+    /// Who was first seen on days that go joins who was on those that went before.
+    pub(super) fn keep_firsts(&mut self, gone: &[Arc<SnapshotSection>]) -> Result<()> {
+        let history = self.open_history()?;
+        let sources = Sources { history: &history, ..Sources::new(gone, &[], &[], Day::MIN) };
+        let entry = self.write_first(&sources)?;
+        self.draft.manifest.history = entry.into_iter().collect();
+        Ok(())
+    }
+
+    /// Takes people out of the first days of days that went; the index is made anew.
+    pub(super) fn forget_firsts(&mut self, hidden: &Hidden) -> Result<()> {
+        let history = self.open_history()?;
+        let sources = Sources::new(&[], &[], &[], Day::MIN);
+        let entry = self.write_first(&Sources { history: &history, hidden, ..sources })?;
+        self.draft.manifest.history = entry.into_iter().collect();
+        self.draft.manifest.first = None;
+        self.draft.unindexed = Unindexed::default();
+        Ok(())
+    }
+
+    fn open_history(&self) -> Result<Vec<Arc<FirstFile>>> {
+        let Manifest { history, database, .. } = &self.draft.manifest;
+        let open = |entry| open_first(&*self.env.fs, &self.root, *database, entry).map(Arc::new);
+        history.iter().map(open).collect()
     }
 
     fn open_sections(
@@ -213,6 +245,10 @@ struct Sources<'a> {
     /// Their firsts are written too, those before a day.
     taken: &'a [Arc<FirstFile>],
     before: Day,
+    /// All of theirs are written too.
+    history: &'a [Arc<FirstFile>],
+    /// But nothing of these.
+    hidden: &'a Hidden,
 }
 
 /// An activity, and where it is found.
@@ -229,7 +265,7 @@ impl<'a> Sources<'a> {
         taken: &'a [Arc<FirstFile>],
         before: Day,
     ) -> Sources<'a> {
-        Sources { sections, known, taken, before }
+        Sources { sections, known, taken, before, history: &[], hidden: &NOBODY }
     }
 
     /// Any activity first, the others by their names' bytes.
@@ -237,7 +273,7 @@ impl<'a> Sources<'a> {
         let totals = self.sections.iter().flat_map(|section| &section.place.totals.activities);
         let mut names: BTreeSet<Option<&str>> =
             totals.map(|activity| Some(activity.name.as_str())).collect();
-        names.extend(self.taken.iter().flat_map(|file| file.activities()));
+        names.extend(self.taken.iter().chain(self.history).flat_map(|file| file.activities()));
         names.insert(None);
         names.into_iter().map(|name| self.activity(name)).collect()
     }
@@ -272,7 +308,7 @@ impl<'a> Sources<'a> {
         firsts: &mut Firsts,
     ) -> Result<Option<BuiltBlock>> {
         let found = activity.found(chunk)?;
-        if found.is_empty() && self.taken.is_empty() {
+        if found.is_empty() && self.taken.is_empty() && self.history.is_empty() {
             return Ok(None);
         }
         firsts.clear();
@@ -281,9 +317,12 @@ impl<'a> Sources<'a> {
             file.each(name, chunk, &mut |low, day| _ = firsts.meet(low, day))?;
         }
         let mut earlier = Box::new(Bits::EMPTY);
-        for file in self.taken {
+        let taken = self.taken.iter().map(|file| (file, self.before));
+        let history = self.history.iter().map(|file| (file, Day::MAX));
+        for (file, before) in taken.chain(history) {
             file.each(name, chunk, &mut |low, day| {
-                if day < self.before && firsts.meet(low, day) {
+                let hidden = self.hidden.contains(chunk << 16 | u32::from(low));
+                if day < before && !hidden && firsts.meet(low, day) {
                     earlier.insert(low);
                 }
             })?;
@@ -334,13 +373,18 @@ fn each_first(found: &[(Day, Presence<'_>)], mut visit: impl FnMut(u16, Day)) {
 pub(crate) fn check_first(snapshot: &SnapshotInner, index: &FirstIndex) -> Result<Option<String>> {
     let sections = snapshot.days.iter().flat_map(|day| &*day.sections).cloned();
     let sections: Vec<_> = sections.collect();
-    let sources = Sources::new(&sections, &[], index.files(), Day::MIN);
+    let history = &snapshot.history[..];
+    let sources = Sources { history, ..Sources::new(&sections, &[], index.files(), Day::MIN) };
     let activities = sources.activities()?;
     let (mut told, mut found) = (Firsts::new(), Firsts::new());
     for activity in &activities {
         for chunk in 0..snapshot.chunks() {
             index.firsts(activity.name.as_deref(), chunk, &mut told)?;
             found.clear();
+            for file in history {
+                let name = activity.name.as_deref();
+                file.each(name, chunk, &mut |low, day| _ = found.meet(low, day))?;
+            }
             each_first(&activity.found(chunk)?, |low, day| _ = found.meet(low, day));
             if let Some(low) = told.differs(&found) {
                 let user = chunk << 16 | u32::from(low);

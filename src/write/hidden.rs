@@ -2,13 +2,20 @@
 
 use super::sections::select;
 use crate::codec::bits::Bits;
+use crate::day::build::BuiltSection;
 use crate::day::rows::{DayRows, NO_USER};
 use crate::day::section::{ActivityCode, Section};
+use crate::day::thin::{Stays, thin};
 use crate::error::Result;
+use crate::snapshot::SnapshotSection;
 use roaring::RoaringBitmap;
+use std::sync::LazyLock;
+
+/// Nobody goes.
+pub(crate) static NOBODY: LazyLock<Hidden> = LazyLock::new(|| Hidden::new(&[]));
 
 /// Ordinals of people who are to go.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Hidden(RoaringBitmap);
 
 impl Hidden {
@@ -39,6 +46,13 @@ impl Hidden {
             }
         }
         Ok(section.insert_id_users()?.iter().any(|user| self.contains(user.get())))
+    }
+
+    /// The section without its rows and without them, where the rows are dropped already.
+    pub(crate) fn thinned(&self, section: &SnapshotSection) -> Result<Option<BuiltSection>> {
+        let stays =
+            Stays { rows: &|user, _| !self.contains(user), ids: &|user| !self.contains(user) };
+        thin(&section.section, &section.place.totals, stays)
     }
 
     /// The rows of all others, with no text that only theirs had.

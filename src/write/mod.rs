@@ -14,6 +14,7 @@ mod commit;
 pub(crate) mod compact;
 mod define;
 mod door;
+pub(crate) mod drop;
 mod duplicates;
 pub(crate) mod erase;
 mod first;

@@ -121,7 +121,8 @@ pub(crate) fn names_of(manifest: &Manifest) -> impl Iterator<Item = String> + '_
     let days = manifest.days.iter().map(|entry| day_name(entry.generation));
     let users = manifest.users.iter().map(|entry| users_name(entry.generation));
     let ledgers = manifest.ledgers.iter().map(|file| ledger_name(file.number));
-    let first = manifest.first.iter().flatten().map(|entry| first_name(entry.generation));
+    let first = manifest.first.iter().flatten().chain(&manifest.history);
+    let first = first.map(|entry| first_name(entry.generation));
     let own = [summary_name(manifest.summary.number), catalog_name(manifest.catalog.number)];
     days.chain(users).chain(ledgers).chain(first).chain(own)
 }

@@ -65,6 +65,12 @@ pub(crate) fn create(env: &Environment, root: &Path, options: &Options) -> Resul
         users: Vec::new(),
         ledgers: Vec::new(),
         first: Some(Vec::new()),
+        history: Vec::new(),
+        days_from: None,
+        rows_from: None,
+        dead: Vec::new(),
+        time_zone: zone.name().to_string(),
+        hash_key: key.to_le_bytes(),
     };
     manifest.publish(fs, root, &[])
 }

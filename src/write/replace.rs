@@ -4,6 +4,7 @@ use super::bulk::{Removed, Replace};
 use super::sections::{self, select};
 use crate::day::build::BuiltSection;
 use crate::day::rows::DayRows;
+use crate::day::thin::{Stays, thin};
 use crate::error::Result;
 use crate::snapshot::{SnapshotSection, StoredDay};
 use crate::time::Day;
@@ -72,15 +73,25 @@ impl Replacement {
                 continue;
             }
             self.take(section, Some(activities));
-            let rows = without(&section.section.rows()?, activities);
             self.kept.push(Kept {
-                built: sections::build(day.span, &rows)?,
+                built: kept(section, activities)?,
                 sequence_first: section.place.sequence_first,
                 sequence_last: section.place.sequence_last,
             });
         }
         Ok(())
     }
+}
+
+/// What stays of a section where activities go.
+fn kept(section: &SnapshotSection, gone: &BTreeSet<String>) -> Result<Vec<BuiltSection>> {
+    if !section.section.is_thin()? {
+        return sections::build(section.section.span(), &without(&section.section.rows()?, gone));
+    }
+    let goes = |activity: &[u8]| gone.iter().any(|name| name.as_bytes() == activity);
+    let stays = Stays { rows: &|_, activity| !goes(activity), ..Stays::ALL };
+    let built = thin(&section.section, &section.place.totals, stays)?;
+    Ok(built.into_iter().collect())
 }
 
 fn stored(days: &[StoredDay], date: Day) -> Option<&StoredDay> {

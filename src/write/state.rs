@@ -99,6 +99,7 @@ impl Draft {
     /// Takes sections out, by file and offset.
     pub(crate) fn remove(&mut self, gone: &HashSet<(u64, u64)>) {
         self.summary_changed |= !gone.is_empty();
+        self.manifest.dead.extend(gone);
         self.summary.sections.retain(|place| !gone.contains(&(place.file, place.offset)));
     }
 
@@ -108,6 +109,8 @@ impl Draft {
         let live: HashSet<u64> = self.summary.sections.iter().map(|place| place.file).collect();
         self.manifest.days.retain(|entry| live.contains(&entry.generation));
         self.manifest.days.sort_by_key(|entry| entry.generation);
+        self.manifest.dead.retain(|(file, _)| live.contains(file));
+        self.manifest.dead.sort_unstable();
     }
 }
 

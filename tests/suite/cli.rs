@@ -286,6 +286,26 @@ fn a_backup_answers_as_its_original_does() {
 }
 
 #[test]
+fn old_rows_and_days_go_and_people_are_told_as_before() {
+    let place = shop();
+    let from = ["--from", "2024-03-01", "--to", "2024-04-01", "--format", "csv"];
+    let growth = || place.good(&[&["growth", "shop"], &from[..]].concat());
+    let before = growth();
+    let told = place.good(&["drop", "rows", "shop", "--before", "2030-01-01"]);
+    assert!(told.starts_with("Dropped "), "{told}");
+    assert_eq!(growth(), before);
+    place.bad(2, &[&["sessions", "shop"], &from[..]].concat(), &["dropped", "2024-03-"]);
+    assert!(place.good(&["verify", "shop"]).starts_with("Whole"));
+    assert!(place.good(&["drop", "rows", "shop", "--before", "-1d"]).starts_with("Dropped 0 "));
+    place.good(&["drop", "days", "shop", "--before", "2030-01-01"]);
+    let output = place.run(&[&["growth", "shop"], &from[..]].concat());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("dropped"), "{output:?}");
+    place.bad(2, &["drop", "rows", "shop", "--before", "yesterday"], &["yesterday", "-400d"]);
+    place.bad(2, &["drop", "all", "shop", "--before", "-1d"], &["rows", "days"]);
+    place.bad(3, &["drop", "rows", "nowhere", "--before", "-1d"], &["nowhere"]);
+}
+
+#[test]
 fn an_erased_person_is_gone_until_readmitted() {
     let place = shop();
     let actives = || place.good(&["active", "shop", "--by", "all", "--format", "csv"]);

@@ -27,7 +27,7 @@ fn identity() -> FileIdentity {
 }
 
 /// Rows with a full chunk, packed ones, rows without a user, all kinds of value and an index.
-pub(super) fn varied_rows() -> DayRows {
+pub(in crate::day) fn varied_rows() -> DayRows {
     let insert_ids = [(7, 0), (3, 1), (u128::MAX, NO_USER)].into_iter().collect();
     let mut rows = DayRows { insert_ids, ..DayRows::default() };
     for user in 0..70 {

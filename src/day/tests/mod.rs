@@ -3,6 +3,7 @@
 
 mod blocks;
 mod damage;
+pub(super) use damage::varied_rows;
 mod format_doc;
 
 use super::build::{BuiltSection, build_section};
@@ -65,7 +66,7 @@ fn expected_rows(rows: &DayRows) -> Vec<Row> {
     expected
 }
 
-fn section_of(built: &BuiltSection) -> Section {
+pub(super) fn section_of(built: &BuiltSection) -> Section {
     let bytes = Bytes::from_vec(built.bytes.clone());
     Section::new("t.day".into(), bytes, 0..built.bytes.len(), SPAN)
 }

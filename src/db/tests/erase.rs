@@ -37,16 +37,20 @@ fn questions() -> Vec<Query> {
 }
 
 fn answers(db: &Db) -> Vec<String> {
+    answers_of(db, &questions())
+}
+
+pub(super) fn answers_of(db: &Db, questions: &[Query]) -> Vec<String> {
     let told = |query: &Query| {
         let mut answer = db.query(query).unwrap().to_json();
         // What was scanned, and how.
         answer.as_object_mut().unwrap().remove("info");
         answer.to_string()
     };
-    questions().iter().map(told).collect()
+    questions.iter().map(told).collect()
 }
 
-fn detailed(user: u8, activity: u8, day: u8, second: i64) -> Event {
+pub(super) fn detailed(user: u8, activity: u8, day: u8, second: i64) -> Event {
     let name = format!("u{user}");
     event(&name, ["a", "b", "c"][activity as usize % 3], i64::from(day), second)
         .with("price", i64::from(activity) + i64::from(user))
@@ -249,6 +253,25 @@ fn no_byte_of_them_is_left() {
     }
 }
 
+/// A section that an import replaced lies in its file until that is written anew.
+#[test]
+fn what_was_replaced_before_is_no_hiding_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("db");
+    let db = Db::create(&root, options()).unwrap();
+    let mut all: Vec<Event> = (0..500).map(|n| event(&format!("user {n}"), "b", 11, n)).collect();
+    all.push(event("anna", "a", 10, 1).with("secret", "a word of anna"));
+    write(&db, &all);
+    db.flush().unwrap();
+    let replaced = Replace::WholeDays(BTreeSet::from([10]));
+    try_import(&db, None, &[event("ben", "a", 10, 1)], replaced).unwrap();
+    let traces = [b"a word of anna".to_vec()];
+    assert!(!found(&root, &traces).is_empty());
+    let receipt = db.erase(["anna"]).unwrap();
+    assert_eq!((receipt.erased, receipt.events), (1, 0));
+    assert_eq!(found(&root, &traces), BTreeSet::new());
+}
+
 /// Neither does any file know the ordinal, and every file is one that was looked at.
 fn no_entry_is_left(db: &Db, root: &Path, id: &str, ordinal: u32) {
     let inner = db.snapshot().unwrap().inner;
@@ -390,6 +413,9 @@ fn an_erasure_that_fails_anywhere_is_whole_or_did_not_happen() {
             let db = World::on(world.disk.kill()).open();
             let found = rows(&db.snapshot().unwrap());
             assert!(found == before && erased.is_err() || found == after, "{operation}");
+            let catalog = db.snapshot().unwrap().inner.catalog.clone();
+            assert!(catalog.erasing.is_empty(), "{operation}");
+            assert_eq!(catalog.is_erased(b"u3"), found == after, "{operation}");
             assert!(db.verify().unwrap().damages.is_empty(), "{operation}");
             db.erase(["u3"]).unwrap();
             assert_eq!(rows(&db.snapshot().unwrap()), after, "{operation}");

@@ -7,6 +7,7 @@ mod cohorts;
 mod compaction;
 mod crash;
 mod damage;
+mod drop;
 mod erase;
 mod first;
 mod partial;

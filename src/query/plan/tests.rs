@@ -26,6 +26,9 @@ impl History for Fake {
     fn calendar(&self) -> &Calendar {
         &self.calendar
     }
+    fn days_from(&self) -> Option<Day> {
+        None
+    }
     fn first_at(&self) -> Option<Micros> {
         self.events.first().map(|(at, _)| *at)
     }

@@ -55,6 +55,12 @@ fn manifest(days: Vec<DayFileEntry>, first: Option<Vec<FirstFileEntry>>) -> Mani
         users: Vec::new(),
         ledgers: Vec::new(),
         first,
+        history: Vec::new(),
+        days_from: None,
+        rows_from: None,
+        dead: Vec::new(),
+        time_zone: "UTC".to_string(),
+        hash_key: [0; 16],
     }
 }
 

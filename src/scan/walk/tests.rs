@@ -79,7 +79,8 @@ fn span(day: Day) -> DaySpan {
 
 fn walked(grid: &Fake, jobs: &[Job<'_>]) -> Result<Vec<Vec<u64>>> {
     let spans = grid.days.iter().map(|day| span(*day)).collect();
-    let layout = Layout::new(jobs, &[], &[], (spans, false), &|id| Ok(id.parse().ok())).unwrap();
+    let layout =
+        Layout::new(jobs, &[], &[], (spans, false, Day::MIN), &|id| Ok(id.parse().ok())).unwrap();
     let rows = RowGrid::new(&[], &[], Needs::default()).unwrap();
     let walked = walk(grid, &rows, &layout, (jobs, &[]), &|_, _| Ok(()))?;
     Ok(walked.tallies.into_iter().map(|tally| tally.sums).collect())
@@ -117,7 +118,7 @@ fn damage_is_an_error_never_a_figure() {
 #[test]
 fn shares_hold_each_bucket_once_and_the_days_that_it_reaches() {
     let layout = |job: &Job<'_>| {
-        let spans = ((0..10).map(span).collect(), false);
+        let spans = ((0..10).map(span).collect(), false, Day::MIN);
         Layout::new(std::slice::from_ref(job), &[], &[], spans, &|_| Ok(None)).unwrap()
     };
     let edges: Edges = [2, 4, 6, 7, 9].into();

@@ -165,6 +165,10 @@ impl Story {
         if survived < acknowledged {
             return Err(format!("{survived} of {acknowledged} acknowledged changes survived"));
         }
+        let snapshot = db.snapshot().map_err(|e| e.to_string())?;
+        if !snapshot.inner.catalog.erasing.is_empty() {
+            return Err("an erasure is not finished".to_string());
+        }
         let damages = db.verify().map_err(|e| e.to_string())?.damages;
         if !damages.is_empty() {
             return Err(format!("damaged: {damages:?}"));
