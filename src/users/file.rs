@@ -399,7 +399,10 @@ pub(super) mod tests {
             file.verify().unwrap();
             for (ordinal, id) in (5..).zip(&ids) {
                 let told = (file.find(id.as_bytes()).unwrap(), file.id(ordinal).unwrap().unwrap());
-                let wanted = if is_gone(ordinal) { (None, Vec::new()) } else { (Some(ordinal), id.clone().into_bytes()) };
+                let wanted = match is_gone(ordinal) {
+                    true => (None, Vec::new()),
+                    false => (Some(ordinal), id.clone().into_bytes()),
+                };
                 prop_assert_eq!(told, wanted);
             }
         }

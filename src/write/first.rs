@@ -3,9 +3,9 @@
 //! New rows, late ones too, can only move a first day to an earlier one: a new generation holds the
 //! users whom they moved. Where rows were removed, all firsts from the earliest such day on are in
 //! doubt: one generation takes the place of all, with the firsts before that day taken over and the
-//! rest found in the days. Compaction changes no row, so nothing follows from it. Days that are dropped
-//! leave their firsts in files of the same kind, the *history*, which no day tells any more: whatever
-//! is made anew takes all of it over.
+//! rest found in the days. Compaction changes no row, so nothing follows from it. Days that are
+//! dropped leave their firsts in files of the same kind, the *history*, which no day tells any more:
+//! whatever is made anew takes all of it over.
 
 use super::frame::InstallRecord;
 use super::hidden::{Hidden, NOBODY};

@@ -67,6 +67,10 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 1..60)
 }
 
+fn time_of(event: &Event) -> i64 {
+    crate::time::micros_from(event.time.unwrap())
+}
+
 /// Where a question is answered, it is answered as before; it is refused for want of rows alone.
 fn as_before_or_refused(db: &Db, whole: &Db, questions: &[Query]) {
     for query in questions {
@@ -113,7 +117,9 @@ proptest! {
             // What the numbers came to is not known any more.
             let counted: Vec<usize> = vec![0, 1, 2, 3, 4, 5, 6, 9];
             let (told, all) = (about_people(0), about_people(0));
-            let some = |queries: &[Query]| counted.iter().map(|at| queries[*at].clone()).collect::<Vec<_>>();
+            let some = |queries: &[Query]| -> Vec<Query> {
+                counted.iter().map(|at| queries[*at].clone()).collect()
+            };
             prop_assert_eq!(answers_of(&db, &some(&told)), answers_of(&whole, &some(&all)));
             as_before_or_refused(&db, &whole, &about_people(0));
             prop_assert_eq!(&db.verify().unwrap().damages, &[]);
@@ -123,7 +129,8 @@ proptest! {
         as_before_or_refused(&db, &whole, &about_rows(0));
         db.drop_rows_before(date(60)).unwrap();
         if erased.is_empty() {
-            prop_assert_eq!(answers_of(&db, &about_people(0)), answers_of(&whole, &about_people(0)));
+            let people = about_people(0);
+            prop_assert_eq!(answers_of(&db, &people), answers_of(&whole, &people));
         }
     }
 
@@ -135,7 +142,7 @@ proptest! {
         let world = World::new();
         let (db, whole) = (world.create(), World::new().create());
         let late: Vec<Event> =
-            late.into_iter().filter(|e| crate::time::micros_from(e.time.unwrap()) >= i64::from(edge) * DAY_US).collect();
+            late.into_iter().filter(|event| time_of(event) >= i64::from(edge) * DAY_US).collect();
         // A week that the edge cuts has days that are gone.
         let week = if (edge - 4) % 7 == 0 { Bucket::Week } else { Bucket::Day };
         let ever = || vec![
@@ -149,7 +156,7 @@ proptest! {
         write(&db, &early);
         write(&whole, &early);
         let receipt = db.drop_days_before(date(edge)).unwrap();
-        let before = |e: &&Event| crate::time::micros_from(e.time.unwrap()) < i64::from(edge) * DAY_US;
+        let before = |event: &&Event| time_of(event) < i64::from(edge) * DAY_US;
         let distinct = |events: &[Event]| {
             events.iter().filter(before).map(|e| e.insert_id.clone()).collect::<BTreeSet<_>>().len()
         };
