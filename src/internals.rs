@@ -1,5 +1,8 @@
-//! Hot loops with something to do, for the benches of this repository: neither can be called from
-//! outside otherwise. No part of the library for anybody else, and without a promise of any kind.
+//! Hot loops with something to do, for the benches of this repository, and decoders with anything
+//! to read, for its fuzzing: neither can be called from outside otherwise. No part of the library
+//! for anybody else, and without a promise of any kind.
+
+pub mod fuzz;
 
 use crate::codec::bits::{Bits, Container};
 use crate::codec::level;

@@ -73,7 +73,7 @@ mod first;
 mod fs;
 #[cfg(feature = "import")]
 mod import;
-#[cfg(feature = "internals")]
+#[cfg(any(test, feature = "internals"))]
 #[doc(hidden)]
 pub mod internals;
 pub mod limits;

@@ -9,7 +9,10 @@ pub(crate) enum Random {
     /// Unpredictable: from the operating system.
     System,
     /// The same numbers from the same seed, for tests.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests draw from a seed"))]
+    #[cfg_attr(
+        not(any(test, feature = "internals")),
+        expect(dead_code, reason = "tests draw from a seed")
+    )]
     Seeded(u64),
 }
 

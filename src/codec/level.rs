@@ -75,7 +75,7 @@ pub(crate) fn run<R>(kernel: impl FnOnce() -> R) -> R {
 }
 
 /// What the best instructions are called.
-#[cfg(feature = "internals")]
+#[cfg(any(test, feature = "internals"))]
 pub(crate) fn name() -> &'static str {
     match Level::best() {
         Level::Known(Arch::Scalar) => "plain",

@@ -1,7 +1,6 @@
 //! Bytes to values and back: user sets and packed columns. Pure, bounded, no files.
 
 pub(crate) mod bits;
-pub(crate) mod checksum;
 pub(crate) mod counts;
 pub(crate) mod cursor;
 pub(crate) mod ints;
@@ -9,3 +8,5 @@ pub(crate) mod level;
 pub(crate) mod ranks;
 pub(crate) mod record;
 mod split;
+
+pub(crate) use crate::fs::checksum;

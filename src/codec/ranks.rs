@@ -139,7 +139,7 @@ impl<'a> Ranks<'a> {
                 let mut lows = runs.flat_map(|(first, more)| first..=first.saturating_add(more));
                 let mut next = 0;
                 self.for_each_rank(|rank| {
-                    let low = lows.nth(usize::from(rank - next));
+                    let low = lows.nth(usize::from(rank.wrapping_sub(next)));
                     next = rank.wrapping_add(1);
                     _ = low.map(&mut visit);
                 });

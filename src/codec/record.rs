@@ -1,6 +1,6 @@
 //! Small records: serde through bincode, with a byte limit on both sides.
 
-use super::checksum::crc;
+use super::checksum::{crc, crc_append};
 use crate::error::{Error, ErrorKind, Result};
 use bincode::config;
 use bincode::de::read::{Reader, SliceReader};
@@ -109,7 +109,7 @@ pub(crate) fn newer_format(file: &str, found: u32, known: u32) -> Error {
 }
 
 fn sealed_crc(head: &[u8], body: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc(head), body)
+    crc_append(crc(head), body)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::build::BuiltSection;
 use super::format::{DAY_LEAST_READER, DAY_MAGIC, DAY_VERSION, FileFooter, FileHeader, KIND_DAY};
 use super::section::Section;
 use super::summary::{SectionPlace, Summary};
-use crate::codec::checksum::crc;
+use crate::codec::checksum::{crc, crc_append};
 use crate::codec::record::newer_format;
 use crate::error::{Error, Result};
 use crate::fs::{BufferedFile, Bytes, Fs, WriteFile, tmp_path};
@@ -142,8 +142,7 @@ fn header_crc(header: &FileHeader) -> u32 {
 }
 
 fn file_checksum(header: &[u8], outer: &[u8], footer: &[u8]) -> u32 {
-    let checksum = crc32c::crc32c_append(crc(header), outer);
-    crc32c::crc32c_append(checksum, footer)
+    crc_append(crc_append(crc(header), outer), footer)
 }
 
 /// An open, finished day file.

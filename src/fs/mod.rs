@@ -4,10 +4,12 @@
 //! Paths are absolute or relative to the process; a database never leaves its own folder.
 
 mod buffered;
+pub(crate) mod checksum;
 mod map;
 mod new_file;
 mod real;
-#[cfg(test)]
+#[cfg(any(test, feature = "internals"))]
+#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "tests use the rest"))]
 pub(crate) mod simulated;
 
 use std::fmt::Debug;
@@ -52,7 +54,7 @@ pub(crate) trait Fs: Send + Sync + Debug {
     /// the lock is taken, even where another removes files of this name under its own lock.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>>;
     /// A mistake to make, so that tests can show that it is found.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "internals"))]
     fn planted(&self) -> Option<simulated::Bug> {
         None
     }

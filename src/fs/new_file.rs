@@ -1,5 +1,6 @@
 //! A file that has its name only once it is whole.
 
+use super::checksum::crc_append;
 use super::{BufferedFile, Fs, WriteFile};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -61,7 +62,7 @@ impl NewFile {
     /// Appends bytes.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.append(bytes).map_err(|e| Error::io("cannot write", &self.tmp, e))?;
-        self.checksum = crc32c::crc32c_append(self.checksum, bytes);
+        self.checksum = crc_append(self.checksum, bytes);
         Ok(())
     }
 }

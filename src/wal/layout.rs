@@ -1,6 +1,6 @@
 //! The bytes of a log: its name, its header, its frames.
 
-use crate::codec::checksum::crc;
+use crate::codec::checksum::{crc, crc_append};
 use crate::codec::record;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::FRAME_BYTES_MAX;
@@ -166,7 +166,7 @@ fn body_length(frame_bytes: usize) -> Result<[u8; 4]> {
 
 fn frame_crc(seed: u32, length: [u8; 4], sequence: u64, durable: u64, body: &[u8]) -> u32 {
     let fields = [&length[..], &sequence.to_le_bytes(), &durable.to_le_bytes(), body];
-    fields.into_iter().fold(seed, crc32c::crc32c_append)
+    fields.into_iter().fold(seed, crc_append)
 }
 
 /// The next N bytes, moving `input` past them.

@@ -62,7 +62,7 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 }
 
 fn all_sources() -> Vec<(PathBuf, String)> {
-    ["src", "tests", "benches", "examples"]
+    ["src", "tests", "benches", "examples", "fuzz/src"]
         .into_iter()
         .filter(|f| root().join(f).is_dir())
         .flat_map(|f| if has_sources(f) { sources(f) } else { Vec::new() })
@@ -230,6 +230,7 @@ fn the_top_level_is_what_the_readme_says() {
         "benches",
         "docs",
         "examples",
+        "fuzz",
         "rustfmt.toml",
         "clippy.toml",
         "target",
