@@ -1,10 +1,12 @@
-//! One target of the library, or the canary, fed by libFuzzer: `TARGET=ints fuzz/run 60`.
+//! One target of the library, the short forms of the command line, or the canary, fed by libFuzzer:
+//! `fuzz/run 60 ints`.
 //!
 //! `SEEDS=folder` writes the seeds of all targets there, and ends.
 
 #![no_main]
 
 mod canary;
+mod short_forms;
 
 use daybit::internals::fuzz::{TARGETS, Target, seeds};
 use std::path::Path;
@@ -18,8 +20,10 @@ fn choose() -> Target {
         std::process::exit(0);
     }
     let name = std::env::var("TARGET").expect("TARGET names what to fuzz");
-    if name == "canary" {
-        return canary::canary;
+    match &*name {
+        "canary" => return canary::canary,
+        "short_forms" => return short_forms::short_forms,
+        _ => {}
     }
     let named = TARGETS.iter().find(|(known, _)| *known == name);
     named.unwrap_or_else(|| panic!("there is no target {name}")).1
@@ -35,7 +39,8 @@ fn write_seeds(folder: &Path) {
         }
     }
     let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
-    std::fs::write(folder.join("targets"), names.join("\n") + "\n").expect("the names");
+    std::fs::write(folder.join("targets"), names.join("\n") + "\nshort_forms\n")
+        .expect("the names");
 }
 
 libfuzzer_sys::fuzz_target!(init: { CHOSEN.set(choose()).expect("chosen once") }, |data: &[u8]| {

@@ -388,6 +388,22 @@ mod tests {
         assert_eq!(spoken(other), r#"a|b[{"any_of":[]}]"#);
     }
 
+    /// The inputs of the fuzzing's target of this name.
+    #[test]
+    fn no_text_makes_a_short_form_panic() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/short_forms");
+        let mut read = 0;
+        for entry in std::fs::read_dir(corpus).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            let texts = [String::from_utf8_lossy(&bytes).into_owned()];
+            let (_, _) = (set("--users", &texts[0]), exclusion(&texts[0]));
+            let (_, _) = (number("--top", &texts[0]), spoken(&texts[0]));
+            let conditions = conditions(&texts).unwrap_or_default();
+            read += usize::from(selector("--event", &texts, &conditions).is_ok());
+        }
+        assert!(read > 1, "{read} of them are events");
+    }
+
     #[test]
     fn sets_are_json_or_a_cohort_s_name() {
         assert_eq!(set("--users", "@big, spenders").unwrap(), json!({"cohort": "big, spenders"}));
