@@ -1,11 +1,11 @@
 """Makes system calls of the real binary fail, one at a time, by strace's fault injection: a command
 that could not do its work says so, and what was acknowledged is there, whole and once.
 
-    python tests/scripts/faults.py target/release/daybit        (FAULTS=all: at every call)
+    python tests/scripts/faults.py target/release/daybit        (FAULTS=n: so many; all: at every call)
 """
 import collections, json, os, pathlib, random, re, resource, shutil, signal, subprocess, sys, tempfile
 
-POINTS = 60
+POINTS = os.environ.get("FAULTS", "60")
 ERRORS = {
     "openat": ["EIO", "EMFILE", "ENOSPC"], "write": ["EIO", "ENOSPC"], "pwrite64": ["EIO", "ENOSPC"],
     "fsync": ["EIO"], "fdatasync": ["EIO", "ENOSPC"], "rename": ["EIO", "ENOSPC"], "renameat2": ["EIO"],
@@ -135,13 +135,14 @@ with tempfile.TemporaryDirectory() as root:
     ]
     points = [(command, call, error, nth, lasting) for command in commands
               for call, nth in command.calls(root) for error in ERRORS[call] for lasting in ("", "+")]
-    if os.environ.get("FAULTS") != "all":
+    if POINTS != "all":
         by_call = collections.defaultdict(list)
         random.Random(int(os.environ.get("SEED", 1))).shuffle(points)
         for point in points:
             by_call[point[1]].append(point)
         # As many of each kind of call, so that rare ones are among them.
-        points = [of_call[n] for n in range(POINTS) for of_call in by_call.values() if n < len(of_call)][:POINTS]
+        wanted = int(POINTS)
+        points = [of_call[n] for n in range(wanted) for of_call in by_call.values() if n < len(of_call)][:wanted]
     failed = 0
     for command, call, error, nth, lasting in points:
         inject = f"inject={call}:error={error}:when={nth}{lasting}"
