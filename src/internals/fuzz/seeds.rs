@@ -297,7 +297,7 @@ fn of_a_database() -> Vec<Seeds> {
 fn workloads() -> Vec<Seeds> {
     let bytes = |seed: u64, count: usize| draws(seed).map(|draw| draw as u8).take(count).collect();
     let some = |count: usize| (0..4).map(|seed| bytes(seed, count)).collect::<Vec<Vec<u8>>>();
-    let story: Vec<u8> = [0, 5, 8, 3, 9, 6, 10, 11, 7, 5, 4, 0, 10, 2, 8]
+    let story: Vec<u8> = [0, 5, 8, 3, 9, 6, 10, 12, 7, 5, 11, 4, 0, 10, 11, 2, 8]
         .into_iter()
         .flat_map(|operation| [operation, 2, 3, 1, 4, 8, 20, 6, 5, 30, 9])
         .collect();

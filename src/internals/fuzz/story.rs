@@ -1,4 +1,4 @@
-//! Random operations against a naive model: batches, imports, flushes, power cuts.
+//! Random operations against a naive model: batches, imports, erasures, flushes, power cuts.
 
 use super::input::Input;
 use super::world::{DAY_US, create, day_of, event, import, on_this_thread, open, whole, write};
@@ -25,13 +25,16 @@ struct Story {
     stored: Vec<Event>,
     /// What was sent under each id.
     sent: Vec<(String, Vec<Event>, bool)>,
+    /// Who was erased: nobody sends anything of theirs again.
+    erased: BTreeSet<String>,
 }
 
 pub(super) fn operations(data: &[u8]) -> bool {
     on_this_thread(|| {
         let disk = SimulatedFs::new();
         let db = Some(create(&disk));
-        let mut story = Story { disk, db, stored: Vec::new(), sent: Vec::new() };
+        let mut story =
+            Story { disk, db, stored: Vec::new(), sent: Vec::new(), erased: BTreeSet::new() };
         let mut input = Input(data);
         for _ in 0..OPERATIONS_MAX {
             if input.is_empty() {
@@ -44,12 +47,13 @@ pub(super) fn operations(data: &[u8]) -> bool {
     })
 }
 
-/// Events that an input chooses; `id`: each with an insert id of its own contents.
-fn events(input: &mut Input<'_>, with_id: bool) -> Vec<Event> {
+/// Events that an input chooses; `with_id`: each with an insert id of its own contents.
+fn events(input: &mut Input<'_>, with_id: bool, erased: &BTreeSet<String>) -> Vec<Event> {
     let count = 1 + usize::from(input.u8()) % EVENTS_MAX;
     let one = |_| {
         let (who, what) = (input.u8() % 24, input.u8());
-        let user = if who == 0 { String::new() } else { format!("user {who}") };
+        let user = Some(format!("user {who}")).filter(|user| who > 0 && !erased.contains(user));
+        let user = user.unwrap_or_default();
         let activity = ["a", "b", "c"][usize::from(what) % 3];
         let (day, second) = (i64::from(what / 3 % 6), i64::from(input.u8()));
         let event = event(&user, activity, day, second).with("plan", i64::from(who % 3));
@@ -70,7 +74,7 @@ impl Story {
     }
 
     fn go_on(&mut self, input: &mut Input<'_>) {
-        match input.u8() % 12 {
+        match input.u8() % 13 {
             0..3 => self.write_named(input),
             3..5 => self.write_inserted(input),
             5 => self.send_again(input),
@@ -79,12 +83,14 @@ impl Story {
             8 => whole(self.db().flush()),
             9 => whole(self.db().compact()),
             10 => self.reopen(input),
+            11 => self.erase(input),
             _ => self.verify(),
         }
     }
 
     fn write_named(&mut self, input: &mut Input<'_>) {
-        let (id, events) = (format!("batch {}", self.sent.len()), events(input, false));
+        let (id, events) =
+            (format!("batch {}", self.sent.len()), events(input, false, &self.erased));
         let receipt = write(self.db(), Batch::new().id(id.clone()).events(events.clone()));
         assert_eq!((receipt.accepted, receipt.repeated), (events.len() as u64, false));
         self.stored.extend(events.iter().cloned());
@@ -93,7 +99,7 @@ impl Story {
 
     /// Those that are stored on their day, or come twice in the batch, are duplicates.
     fn write_inserted(&mut self, input: &mut Input<'_>) {
-        let events = events(input, true);
+        let events = events(input, true, &self.erased);
         let receipt = write(self.db(), Batch::new().events(events.clone()));
         let before = self.stored.len();
         for event in &events {
@@ -118,19 +124,31 @@ impl Story {
     }
 
     fn import(&mut self, input: &mut Input<'_>) {
-        let (id, events) = (format!("import {}", self.sent.len()), events(input, false));
+        let (id, events) =
+            (format!("import {}", self.sent.len()), events(input, false, &self.erased));
         assert!(!whole(import(self.db(), &id, &events, Replace::Nothing)));
         self.stored.extend(events.iter().cloned());
         self.sent.push((id, events, true));
     }
 
     fn replace(&mut self, input: &mut Input<'_>) {
-        let (id, events) = (format!("import {}", self.sent.len()), events(input, false));
+        let (id, events) =
+            (format!("import {}", self.sent.len()), events(input, false, &self.erased));
         let days: BTreeSet<Day> = events.iter().map(day_of).collect();
         assert!(!whole(import(self.db(), &id, &events, Replace::WholeDays(days.clone()))));
         self.stored.retain(|event| !days.contains(&day_of(event)));
         self.stored.extend(events.iter().cloned());
         self.sent.push((id, events, true));
+    }
+
+    fn erase(&mut self, input: &mut Input<'_>) {
+        let user = format!("user {}", 1 + input.u8() % 23);
+        let is_theirs = |event: &Event| event.user.as_deref() == Some(&user);
+        let events = self.stored.iter().filter(|event| is_theirs(event)).count() as u64;
+        let receipt = whole(self.db().erase([&user]));
+        assert_eq!(receipt.events, events, "events of {user}");
+        self.stored.retain(|event| !is_theirs(event));
+        self.erased.insert(user);
     }
 
     /// After a clean close, an end without one, or a power cut.
