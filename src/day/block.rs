@@ -58,6 +58,16 @@ pub(crate) struct BlockColumn<'a> {
     pub(super) wide: Cow<'a, [i128]>,
 }
 
+/// What pages and directories are read with, one by one, for the fuzzing.
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod parts {
+    pub(crate) use crate::day::column::{
+        ColumnPage, Context, Decoded, Texts, encode as encode_column,
+    };
+    pub(crate) use crate::day::names::{StringList, TextList, encode as encode_list};
+    pub(crate) use crate::day::pages::{PackedTimes, decode_times, encode_times};
+}
+
 /// The cells of a column; codes of texts and indexes of wide decimals are the column's own.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Cells<'a> {

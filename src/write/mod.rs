@@ -46,7 +46,7 @@ pub use door::Batch;
 pub(crate) use first::check_first;
 pub(crate) use flush::open_ledger;
 pub(crate) use frame::Body;
-#[cfg(any(test, feature = "internals"))]
+#[cfg(test)]
 pub(crate) use publish::names_of;
 pub use recover::OpenReport;
 pub(crate) use settings::Environment;

@@ -4,9 +4,8 @@ use super::input::Input;
 use crate::codec::bits::{Bits, Container};
 use crate::codec::ranks::{self, Ranks, RanksKind};
 use crate::codec::{counts as row_counts, ints as packed_ints};
-use crate::day::column::{ColumnPage, Decoded};
-use crate::day::names::{StringList, TextList};
-use crate::day::pages::{PackedTimes, decode_times};
+use crate::day::block::parts::{ColumnPage, Decoded, PackedTimes, StringList, TextList};
+use crate::day::block::parts::{decode_times, encode_list};
 use crate::day::rows::Cell;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -135,7 +134,7 @@ pub(super) fn strings(data: &[u8]) -> bool {
     let Ok(list) = StringList::read(&mut rest) else { return false };
     let Ok(strings) = list.iter().collect::<Result<Vec<_>, _>>() else { return false };
     let mut again = Vec::new();
-    crate::day::names::encode(strings.iter().map(|text| text.as_bytes()), &mut again);
+    encode_list(strings.iter().map(|text| text.as_bytes()), &mut again);
     let read = StringList::read(&mut &again[..]).and_then(|list| list.iter().collect());
     assert_eq!(read, Ok(strings), "written anew");
     true

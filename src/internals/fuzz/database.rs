@@ -11,6 +11,7 @@ use crate::fs::Fs;
 use crate::fs::checksum::without_checksums;
 use crate::fs::simulated::SimulatedFs;
 use crate::query::{Query, Set};
+use crate::snapshot::files as names;
 use crate::write::Batch;
 use crate::write::bulk::Replace;
 use serde_json::{Value as Json, json};
@@ -114,8 +115,14 @@ impl Whole {
 /// The files that the newest manifest names, the manifests and the logs, with their bytes.
 fn own_files(disk: &SimulatedFs) -> Vec<(PathBuf, Vec<u8>)> {
     let newest = whole(Manifest::newest(disk, Path::new(ROOT)));
-    let own: Vec<PathBuf> =
-        crate::write::names_of(&newest).map(|name| Path::new(ROOT).join(name)).collect();
+    let names =
+        [names::catalog_name(newest.catalog.number), names::summary_name(newest.summary.number)]
+            .into_iter()
+            .chain(newest.days.iter().map(|file| names::day_name(file.generation)))
+            .chain(newest.users.iter().map(|file| names::users_name(file.generation)))
+            .chain(newest.ledgers.iter().map(|file| names::ledger_name(file.number)))
+            .chain(newest.first.iter().flatten().map(|file| names::first_name(file.generation)));
+    let own: Vec<PathBuf> = names.map(|name| Path::new(ROOT).join(name)).collect();
     let is_own = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         own.contains(path) || name.starts_with("MANIFEST.") || name.ends_with(".wal")

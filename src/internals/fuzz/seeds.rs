@@ -7,10 +7,9 @@ use crate::catalog::ledger::{LedgerEntry, LedgerFile};
 use crate::catalog::manifest::Manifest;
 use crate::codec::bits::{Bits, Container};
 use crate::codec::{counts, ints, ranks, record};
+use crate::day::block::parts::{Context, Texts, encode_column, encode_list, encode_times};
 use crate::day::build::build_section;
-use crate::day::column::{self, Context, Texts};
 use crate::day::file::{DayFileWriter, FileIdentity};
-use crate::day::pages::encode_times;
 use crate::day::rows::{Cell, DayRows, NO_USER, Strings};
 use crate::day::summary::Summary;
 use crate::event::Value;
@@ -126,7 +125,7 @@ fn numbers() -> Vec<Seeds> {
 }
 
 fn list(strings: &[&str]) -> Vec<u8> {
-    encoded(|out| crate::day::names::encode(strings.iter().map(|text| text.as_bytes()), out))
+    encoded(|out| encode_list(strings.iter().map(|text| text.as_bytes()), out))
 }
 
 /// A page of each kind of value.
@@ -148,7 +147,7 @@ fn columns() -> Vec<Vec<u8>> {
     let wide = [1 << 90, -(1 << 80)];
     let page = |(cells, texts): &(Vec<Cell>, Texts<'_>)| {
         let context = Context { texts: *texts, wide: &wide };
-        let bytes = encoded(|out| assert!(column::encode(cells, &[], context, out)));
+        let bytes = encoded(|out| assert!(encode_column(cells, &[], context, out)));
         let count = cells.len() as u16;
         [&count.to_le_bytes()[..], &[9], &after(&[1, count / 2], &bytes)].concat()
     };
