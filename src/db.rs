@@ -5,6 +5,7 @@ mod cohorts;
 mod drop;
 mod erase;
 mod info;
+mod repair;
 mod verify;
 
 use crate::catalog::manifest::FORMAT_VERSION;
@@ -23,6 +24,7 @@ pub use backup::BackupReport;
 pub use drop::DropReceipt;
 pub use erase::EraseReceipt;
 pub use info::DbInfo;
+pub use repair::{RepairDamage, RepairReport};
 pub use verify::{Damage, VerifyReport};
 
 /// A database: a folder of events by day, written by one process and read by any number of them.
@@ -92,14 +94,14 @@ impl Db {
 
     pub(crate) fn open_in(env: &Environment, path: &Path, options: Options) -> Result<Db> {
         let background = options.background;
-        let (core, report) = Core::open(env, path, &options)?;
+        let (core, report) = Core::open(env, path, &options).map_err(with_the_way_out)?;
         let core = Arc::new(core);
         let background = background.then(|| Background::start(core.clone())).flatten();
         Ok(Db { role: Role::Writer { background, core }, report })
     }
 
     pub(crate) fn read_only_in(env: &Environment, path: &Path) -> Result<Db> {
-        let reader = Reader::open(env, path)?;
+        let reader = Reader::open(env, path).map_err(with_the_way_out)?;
         Ok(Db { role: Role::Reader(Box::new(reader)), report: OpenReport::default() })
     }
 
@@ -254,6 +256,15 @@ impl Drop for Db {
             core.abandon();
         }
     }
+}
+
+/// Says what helps where damage keeps a database from being opened.
+fn with_the_way_out(error: Error) -> Error {
+    if error.kind() != ErrorKind::Corruption {
+        return error;
+    }
+    let way = "`daybit repair` with `--dry-run` says what can be done";
+    Error::new(ErrorKind::Corruption, format!("{error}; {way}"))
 }
 
 #[cfg(test)]

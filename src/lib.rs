@@ -87,7 +87,10 @@ mod users;
 mod wal;
 mod write;
 
-pub use db::{BackupReport, Damage, Db, DbInfo, DropReceipt, EraseReceipt, VerifyReport};
+pub use db::{
+    BackupReport, Damage, Db, DbInfo, DropReceipt, EraseReceipt, RepairDamage, RepairReport,
+    VerifyReport,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Decimal, Event, Receipt, Value};
 #[cfg(feature = "import")]

@@ -136,6 +136,23 @@ impl Manifest {
         found.filter_map(Result::transpose).collect()
     }
 
+    /// All manifests on disk by number, oldest first, damaged ones too. `NotFound` where there is
+    /// none, `NewerFormat` where any was written by a newer version.
+    pub(crate) fn each(fs: &dyn Fs, root: &Path) -> Result<Vec<(u64, Result<Manifest>)>> {
+        let mut all = Vec::new();
+        for number in numbers(fs, root)? {
+            match read(fs, root, number) {
+                Ok(found) => all.extend(found.map(|manifest| (number, Ok(manifest)))),
+                Err(e) if e.kind() == ErrorKind::Corruption => all.push((number, Err(e))),
+                Err(e) => return Err(e),
+            }
+        }
+        match all.is_empty() {
+            true => Err(not_a_database(root, "it has no MANIFEST")),
+            false => Ok(all),
+        }
+    }
+
     /// How many users the snapshot knows.
     pub(crate) fn users_count(&self) -> u32 {
         self.users.last().map_or(0, |f| f.first_ordinal.saturating_add(f.count))

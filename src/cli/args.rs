@@ -28,8 +28,10 @@ pub enum Command {
     Import(Box<ImportArgs>),
     /// Show days, users, activities, bytes and settings.
     Info(InfoArgs),
-    /// Read and check every byte of what is published.
+    /// Read and check every byte of what is published, and of the log.
     Verify(DbArgs),
+    /// Set damaged files aside and go on with what is whole; says what is lost.
+    Repair(RepairArgs),
     /// Copy the database as it is now, also while it is written to, and check the copy.
     Backup(BackupArgs),
     /// Write the users, or one activity-day as a portable Roaring file.
@@ -73,6 +75,18 @@ pub enum Format {
 pub struct DbArgs {
     /// The database's folder.
     pub db: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct RepairArgs {
+    /// The database's folder.
+    pub db: PathBuf,
+    /// Say what would be done, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

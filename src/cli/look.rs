@@ -3,9 +3,10 @@
 use super::args::{BackupArgs, CreateArgs, DbArgs, ExportArgs, ExportWhat, InfoArgs};
 use super::failure::Failure;
 use super::output::{bytes, complain, count, say};
+use super::repair::{examine, hint};
 use super::table::visible;
 use chrono::NaiveDate;
-use daybit::{Db, DbInfo, Options};
+use daybit::{Db, DbInfo, ErrorKind, Options};
 use serde_json::json;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -68,8 +69,11 @@ fn info_words(info: &DbInfo) -> String {
 
 /// The days that were found damaged, if there are any.
 fn damaged_words(days: &[NaiveDate]) -> Option<String> {
-    let named: Vec<String> = days.iter().map(ToString::to_string).collect();
-    (!days.is_empty()).then(|| format!("{}; `daybit verify` finds all damage", named.join(", ")))
+    (!days.is_empty()).then(|| format!("{}; `daybit verify` finds all damage", dates(days)))
+}
+
+fn dates(days: &[NaiveDate]) -> String {
+    days.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// How many cohorts are saved, and the names of the first.
@@ -140,9 +144,16 @@ fn info_json(info: &DbInfo) -> String {
 
 /// `daybit verify`: exit code 5 where anything is damaged.
 pub fn verify(args: &DbArgs) -> Result<u8, Failure> {
-    let report = Db::open_read_only(&args.db)?.verify()?;
+    let opened = Db::open_read_only(&args.db);
+    if opened.as_ref().is_err_and(|e| e.kind() == ErrorKind::Corruption) {
+        return examine(&args.db);
+    }
+    let report = opened?.verify()?;
     for damage in &report.damages {
         complain(&damage.message);
+    }
+    if !report.damaged_days.is_empty() {
+        complain(&format!("days that cannot be read: {}", dates(&report.damaged_days)));
     }
     let read = format!(
         "{} files, {} day sections, {}",
@@ -154,7 +165,8 @@ pub fn verify(args: &DbArgs) -> Result<u8, Failure> {
         say(&format!("Whole: {read} read and checked.\n"))?;
         return Ok(0);
     }
-    say(&format!("Damaged: {} of what was read ({read}).\n", report.damages.len()))?;
+    let count = report.damages.len();
+    say(&format!("Damaged: {count} of what was read ({read}). {}\n", hint(&args.db)))?;
     Ok(5)
 }
 

@@ -17,6 +17,7 @@ mod load;
 mod look;
 mod output;
 mod plan;
+mod repair;
 mod retain;
 mod selector;
 mod shade;
@@ -45,6 +46,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Import(args) => load::import(&args),
         Command::Info(args) => look::info(&args),
         Command::Verify(args) => look::verify(&args),
+        Command::Repair(args) => repair::repair(&args),
         Command::Backup(args) => look::backup(&args),
         Command::Export(args) => look::export(&args),
         Command::Query(args) => ask::query(&args),

@@ -4,6 +4,7 @@ use super::build::BuiltSection;
 use super::format::{DAY_LEAST_READER, DAY_MAGIC, DAY_VERSION, FileFooter, FileHeader, KIND_DAY};
 use super::section::Section;
 use super::summary::{SectionPlace, Summary};
+use crate::catalog::manifest::DayFileEntry;
 use crate::codec::checksum::{crc, crc_append};
 use crate::codec::record::newer_format;
 use crate::error::{Error, Result};
@@ -208,6 +209,21 @@ impl DayFile {
         };
         let (bytes, damaged) = (Bytes::from_vec(Vec::new()), Some(Arc::new(why)));
         DayFile { name: name.into(), bytes, identity, places: Vec::new(), damaged }
+    }
+
+    /// What a MANIFEST would keep of a file, and its last commit, told by the file.
+    pub(crate) fn entry_of(name: &str, bytes: &[u8]) -> Result<(DayFileEntry, u64)> {
+        let header = read_header(name, bytes)?;
+        let (_, checksum) = read_footer(bytes, &header)
+            .map_err(|(at, part, what)| Error::corruption(name, at, part, what))?;
+        let (generation, length) = (header.generation.get(), bytes.len() as u64);
+        Ok((DayFileEntry { generation, length, checksum }, header.sequence_last.get()))
+    }
+
+    /// Its header is whole, and says that it is another file.
+    pub(crate) fn is_another(bytes: &[u8], database: u128, generation: u64) -> bool {
+        let identity = |header: FileHeader| (header.database.get(), header.generation.get());
+        read_header("", bytes).is_ok_and(|header| identity(header) != (database, generation))
     }
 
     /// Nothing of it can be read.

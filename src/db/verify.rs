@@ -7,8 +7,10 @@ use crate::first::Broken;
 use crate::fs::Fs;
 use crate::snapshot::Snapshot;
 use crate::snapshot::files::{day_name, read_catalog, read_summary, users_name, wal_dir};
+use crate::time::date_of;
 use crate::wal;
 use crate::write::{Body, Environment, check_first, open_ledger};
+use chrono::NaiveDate;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -24,6 +26,8 @@ pub struct VerifyReport {
     pub sections: u64,
     /// What is damaged; empty for a whole database.
     pub damages: Vec<Damage>,
+    /// Days of which something cannot be read, ascending.
+    pub damaged_days: Vec<NaiveDate>,
 }
 
 /// A damaged file.
@@ -54,8 +58,8 @@ impl VerifyReport {
 }
 
 impl Db {
-    /// Reads every byte of what was published, and of the log where this process writes it, and
-    /// compares it with its checksums. Damage is reported, not an error.
+    /// Reads every byte of what was published, and of the log, and compares it with its checksums.
+    /// Damage is reported, not an error. [`Db::examine`] does so where a database does not open.
     ///
     /// # Errors
     /// None beside those of [`snapshot`](Db::snapshot).
@@ -76,6 +80,7 @@ impl Db {
             }
             Role::Reader(reader) => {
                 verify_records(&reader.env, &reader.root, &snapshot, &mut report);
+                report.check("wal", verify_log_of_another(&*reader.env.fs, &reader.root));
             }
         }
         Ok(report)
@@ -87,7 +92,12 @@ fn verify_days(snapshot: &Snapshot, report: &mut VerifyReport) {
     for section in snapshot.inner.days.iter().flat_map(|day| &*day.sections) {
         report.sections += 1;
         files.insert(section.place.file);
-        report.check(&day_name(section.place.file), section.section.verify());
+        let verified = section.section.verify();
+        let day = date_of(section.place.totals.day);
+        if verified.is_err() && report.damaged_days.last() != Some(&day) {
+            report.damaged_days.push(day);
+        }
+        report.check(&day_name(section.place.file), verified);
     }
     let manifest = &snapshot.inner.manifest;
     for entry in manifest.days.iter().filter(|entry| files.contains(&entry.generation)) {
@@ -125,6 +135,17 @@ fn verify_records(env: &Environment, root: &Path, snapshot: &Snapshot, report: &
         report.count(file.length);
         let opened = open_ledger(fs, root, manifest.database, *file);
         report.check("ledger", opened.map(|_| ()));
+    }
+}
+
+/// The log of a writer in another process, which may cut it meanwhile: what is found is true if
+/// nothing was published since.
+fn verify_log_of_another(fs: &dyn Fs, root: &Path) -> Result<()> {
+    let before = Manifest::newest(fs, root)?;
+    let verified = verify_log(fs, root, &before);
+    match Manifest::newest(fs, root)?.number == before.number {
+        true => verified,
+        false => Ok(()),
     }
 }
 

@@ -83,6 +83,16 @@ impl FirstIndex {
         Ok(())
     }
 
+    /// Reads every block.
+    pub(crate) fn read_all(&self, chunks: u32) -> Result<()> {
+        for file in &self.files {
+            for activity in file.activities() {
+                (0..chunks).try_for_each(|chunk| file.each(activity, chunk, &mut |_, _| ()))?;
+            }
+        }
+        Ok(())
+    }
+
     fn noted<T>(&self, file: &FirstFile, result: Result<T>) -> Result<T> {
         result.inspect_err(|error| self.distrust(file.name(), error.to_string()))
     }

@@ -104,6 +104,20 @@ impl UsersFile {
         })
     }
 
+    /// What a MANIFEST would keep of a file, told by its header.
+    pub(crate) fn entry_of(name: &str, bytes: &[u8]) -> Result<UsersFileEntry> {
+        let short = |_| Error::corruption(name, 0, "header", "it is cut short");
+        let (header, _) = Header::read_from_prefix(bytes).map_err(short)?;
+        let entry = UsersFileEntry {
+            generation: header.generation.get(),
+            first_ordinal: header.first_ordinal.get(),
+            count: header.count.get(),
+            length: bytes.len() as u64,
+            checksum: header.checksum.get(),
+        };
+        read_header(name, bytes, &entry).map(|_| entry)
+    }
+
     /// What MANIFEST keeps of it.
     pub(crate) fn entry(&self) -> &UsersFileEntry {
         &self.entry

@@ -20,5 +20,5 @@ mod writer;
 
 pub(crate) use frame::{Frame, FrameBody};
 pub(crate) use layout::name;
-pub(crate) use reader::{Replay, numbers, replay};
+pub(crate) use reader::{Replay, Salvaged, firsts, numbers, replay, salvage};
 pub(crate) use writer::{WalWriter, cut, settle};

@@ -3,7 +3,7 @@
 use super::layout::{self, Candidate, FRAME_HEAD_BYTES, HEADER_BYTES, Header, RawFrame};
 use super::{Frame, FrameBody};
 use crate::codec::record;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fs::Fs;
 use std::path::Path;
 
@@ -43,25 +43,79 @@ pub(crate) fn replay<B: FrameBody>(
     after: u64,
 ) -> Result<Replay<B>> {
     let logs = numbers(fs, dir)?;
-    let out = Replay {
-        frames: Vec::new(),
-        last: after,
-        dropped_bytes: 0,
-        sealed: false,
-        logs: logs.clone(),
-    };
-    let mut replayer = Replayer { database, after, expected: None, torn: None, out };
+    let mut replayer = Replayer::new(database, after, logs.clone());
     for number in logs {
         let path = dir.join(layout::name(number));
         let bytes = fs.map(&path).map_err(|e| Error::io("cannot read", &path, e))?;
         replayer.log(number, &bytes)?;
     }
-    let Replayer { expected, mut out, .. } = replayer;
-    out.last = expected.map_or(after, |next| next.saturating_sub(1).max(after));
-    Ok(out)
+    Ok(replayer.finish())
+}
+
+/// What is left of damaged logs.
+pub(crate) struct Salvaged<B> {
+    /// The frames up to the damage; the numbers are those of all logs.
+    pub(crate) replay: Replay<B>,
+    pub(crate) damage: Option<LogDamage>,
+}
+
+/// Where logs cannot be read on.
+pub(crate) struct LogDamage {
+    pub(crate) error: Error,
+    /// Numbers of the logs that are not read to their end, ascending.
+    pub(crate) logs: Vec<u64>,
+    /// Their bytes from the damage on.
+    pub(crate) bytes: u64,
+}
+
+/// Reads the logs as `replay` does, up to the first damage.
+pub(crate) fn salvage<B: FrameBody>(
+    fs: &dyn Fs,
+    dir: &Path,
+    database: u128,
+    after: u64,
+) -> Result<Salvaged<B>> {
+    let logs = numbers(fs, dir)?;
+    let mut replayer = Replayer::new(database, after, logs.clone());
+    let mut damage: Option<LogDamage> = None;
+    for number in logs {
+        let path = dir.join(layout::name(number));
+        let bytes = fs.map(&path).map_err(|e| Error::io("cannot read", &path, e))?;
+        if let Some(damage) = &mut damage {
+            damage.logs.push(number);
+            damage.bytes += bytes.len() as u64;
+            continue;
+        }
+        match replayer.log(number, &bytes) {
+            Err(error) if error.kind() == ErrorKind::Corruption => {
+                let bytes = bytes.len().saturating_sub(replayer.whole) as u64;
+                damage = Some(LogDamage { error, logs: vec![number], bytes });
+            }
+            read => read?,
+        }
+    }
+    Ok(Salvaged { replay: replayer.finish(), damage })
+}
+
+/// Of each log whose header is whole, ascending: its number, its database and the sequence of its
+/// first frame.
+pub(crate) fn firsts(fs: &dyn Fs, dir: &Path) -> Result<Vec<(u64, u128, u64)>> {
+    let mut firsts = Vec::new();
+    for number in numbers(fs, dir)? {
+        let path = dir.join(layout::name(number));
+        let bytes = fs.map(&path).map_err(|e| Error::io("cannot read", &path, e))?;
+        if let Ok(Some(header)) = Header::parse(&layout::name(number), &bytes)
+            && header.number == number
+        {
+            firsts.push((number, header.database, header.first));
+        }
+    }
+    Ok(firsts)
 }
 
 struct Replayer<B> {
+    /// Bytes of the log at hand that are whole.
+    whole: usize,
     database: u128,
     after: u64,
     /// Sequence of the next frame, once a log was seen.
@@ -72,8 +126,21 @@ struct Replayer<B> {
 }
 
 impl<B: FrameBody> Replayer<B> {
+    fn new(database: u128, after: u64, logs: Vec<u64>) -> Replayer<B> {
+        let frames = Vec::new();
+        let out = Replay { frames, last: after, dropped_bytes: 0, sealed: false, logs };
+        Replayer { whole: 0, database, after, expected: None, torn: None, out }
+    }
+
+    fn finish(self) -> Replay<B> {
+        let Replayer { expected, after, mut out, .. } = self;
+        out.last = expected.map_or(after, |next| next.saturating_sub(1).max(after));
+        out
+    }
+
     fn log(&mut self, number: u64, bytes: &[u8]) -> Result<()> {
         let file = format!("wal/{}", layout::name(number));
+        self.whole = 0;
         self.out.sealed = false;
         let Some(header) = Header::parse(&file, bytes)? else {
             return Ok(());
@@ -94,6 +161,7 @@ impl<B: FrameBody> Replayer<B> {
             self.frame(&raw, expected, rest.len()).map_err(damaged)?;
             expected = raw.sequence.saturating_add(1);
             offset += raw.bytes();
+            (self.expected, self.whole) = (Some(expected), offset);
         }
         self.expected = Some(expected);
         Ok(())

@@ -25,6 +25,7 @@ mod line;
 mod publish;
 pub(crate) mod reader;
 pub(crate) mod recover;
+pub(crate) mod repair;
 mod replace;
 mod rewrite;
 mod sections;

@@ -172,7 +172,7 @@ fn clear_unfinished(fs: &dyn Fs, root: &Path) -> Result<()> {
     wal::cut(fs, &wal, u64::MAX)
 }
 
-fn lock(fs: &dyn Fs, root: &Path) -> Result<Box<dyn FileLock>> {
+pub(super) fn lock(fs: &dyn Fs, root: &Path) -> Result<Box<dyn FileLock>> {
     let path = root.join(LOCK_FILE);
     let lock = fs.try_lock(&path).map_err(|e| Error::io("cannot lock", &path, e))?;
     lock.ok_or_else(|| {
@@ -245,7 +245,7 @@ fn check_logs(manifest: &Manifest, replay: &Replay<Body>) -> Result<()> {
 }
 
 /// The state of the manifest alone.
-fn published_state(
+pub(super) fn published_state(
     env: &Environment,
     root: &Path,
     options: &Options,
@@ -293,7 +293,7 @@ fn published_state(
 
 impl State {
     /// Applies a frame that was committed before the open.
-    fn replay(&mut self, frame: Frame<Body>) -> Result<()> {
+    pub(super) fn replay(&mut self, frame: Frame<Body>) -> Result<()> {
         let Frame { sequence, body } = frame;
         match body {
             Body::Batches(records) => self.replay_batches(sequence, records)?,

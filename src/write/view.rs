@@ -26,7 +26,7 @@ impl View {
         View::new(published, Memtable::default(), users)
     }
 
-    fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> Snapshot {
         let inner = self.snapshot.get_or_init(|| {
             let (memtable, users) = (self.memtable.clone(), self.users.clone());
             Arc::new(SnapshotInner::new(&self.published, memtable, users))

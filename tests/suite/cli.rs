@@ -4,6 +4,7 @@
 mod answers;
 mod cohorts;
 mod plan;
+mod repair;
 mod reports;
 
 use crate::support::folder;

@@ -181,7 +181,9 @@ fn days(days: std::ops::Range<i64>) -> Vec<Event> {
         let activity = ["a", "b"][(day + user) as usize % 2];
         event(&format!("user {user}"), activity, day, 60 * user).with("plan", user % 3)
     };
-    days.flat_map(|day| (0..day + 3).map(move |user| of(day, user))).collect()
+    let guest = |day: &i64| [1, 5].contains(day).then(|| event("guest", "a", *day, 7));
+    let guests: Vec<Event> = days.clone().filter_map(|day| guest(&day)).collect();
+    days.flat_map(|day| (0..day + 3).map(move |user| of(day, user))).chain(guests).collect()
 }
 
 fn day_files(disk: &SimulatedFs) -> Vec<PathBuf> {
@@ -212,6 +214,8 @@ fn other_days_answer_as_always() {
         over("1970-01-04", json!({"report": "active", "by": "all"})),
         over("1970-01-04", json!({"report": "active", "event": condition, "by": "all"})),
         over("1970-01-04", json!({"report": "funnel", "steps": ["a", "b"]})),
+        // A name that is looked for in all days.
+        over("1970-01-04", json!({"report": "active", "breakdown": ["unknown"]})),
         // Who was seen before is told by the first-seen index.
         over("1970-01-05", json!({"report": "growth", "by": "day"})),
         over("1970-01-04", json!({"report": "value", "measure": "sum", "property": "plan"})),
@@ -249,6 +253,25 @@ fn days_before_the_range_are_named_where_figures_depend_on_them() {
     let model = World::new();
     let db = model.create();
     write(&db, &days(3..6));
+    assert_eq!(answer, figures(&db, &growth));
+}
+
+/// Once a day is left out, the first-seen index, which knows who came on it, is not asked.
+#[test]
+fn who_came_first_on_a_day_that_is_left_out_comes_first_later() {
+    let (world, first) = two_files();
+    let at = world.open().snapshot().unwrap().inner.days[1].sections[0].place.offset as usize;
+    world.disk.edit(&first, |bytes| bytes[at..at + 40].fill(0));
+    // The set reads all days; growth alone would ask the index for those before its range.
+    let priced = json!({"event": "a", "where": [{"property": "plan", "exists": true}]});
+    let users = json!({"or": [{"did": "a"}, {"did": priced}]});
+    let growth = json!({"report": "growth", "by": "day", "users": users, "allow_partial": true});
+    let growth = over("1970-01-05", growth);
+    let (answer, left_out) = asked(&world.open(), &growth).unwrap();
+    assert_eq!(left_out, BTreeSet::from([1]));
+    let model = World::new();
+    let db = model.create();
+    write(&db, &[days(0..1), days(2..6)].concat());
     assert_eq!(answer, figures(&db, &growth));
 }
 
