@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod beside;
 mod cli;
 mod docs;
 mod events;
