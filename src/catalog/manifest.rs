@@ -105,12 +105,7 @@ impl Manifest {
             }
         }
         NewFile::write(fs, &manifest_path(root, self.number), |file| file.append(&bytes))?;
-        let older = numbers(fs, root)?;
-        let keep_from = older.len().saturating_sub(2);
-        for number in older.into_iter().take(keep_from).filter(|n| !pinned.contains(n)) {
-            let _ = fs.remove(&manifest_path(root, number));
-        }
-        Ok(())
+        retire(fs, root, pinned)
     }
 
     /// The newest whole manifest. `NotFound` where there is none: "not a daybit database";
@@ -180,6 +175,16 @@ impl Manifest {
             None => Ok(()),
         }
     }
+}
+
+/// Removes all manifests but the two newest and those that `pinned` names.
+pub(crate) fn retire(fs: &dyn Fs, root: &Path, pinned: &[u64]) -> Result<()> {
+    let older = numbers(fs, root)?;
+    let keep_from = older.len().saturating_sub(2);
+    for number in older.into_iter().take(keep_from).filter(|n| !pinned.contains(n)) {
+        let _ = fs.remove(&manifest_path(root, number));
+    }
+    Ok(())
 }
 
 /// `MANIFEST.12` in the database's folder.

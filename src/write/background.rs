@@ -61,6 +61,8 @@ fn run(core: &Core, stop: &Stop) {
             // What fails here stops the writer, as the next write is told.
             let _ = core.sync();
         }
+        // What stays is tried again.
+        let _ = core.sweep_after_readers();
         let flushed = core.flush_if_due();
         let published = core.view.get().published.manifest.number;
         if flushed.is_ok() && tidied != Some(published) {

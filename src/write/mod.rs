@@ -119,6 +119,11 @@ impl Core {
         state.flush()
     }
 
+    /// Removes files that readers have let go of.
+    pub(crate) fn sweep_after_readers(&self) -> Result<()> {
+        self.state()?.sweep_after_readers()
+    }
+
     /// Makes all receipts durable.
     pub(crate) fn sync(&self) -> Result<()> {
         self.state()?.writing(State::sync)

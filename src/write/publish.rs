@@ -2,7 +2,7 @@
 
 use super::state::State;
 use crate::catalog::lease;
-use crate::catalog::manifest::Manifest;
+use crate::catalog::manifest::{Manifest, retire};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::snapshot::Published;
@@ -27,8 +27,7 @@ impl State {
         }
         self.keep_up_first()?;
         let now = self.env.now();
-        let max_age = i64::try_from(self.options.reader_max_age.as_micros()).unwrap_or(i64::MAX);
-        let pinned = lease::pinned(&*fs, &root, now, max_age)?;
+        let pinned = self.pinned()?;
         let manifest = &mut self.draft.manifest;
         manifest.number += 1;
         manifest.published = now;
@@ -37,6 +36,28 @@ impl State {
         self.open_draft(spans)?;
         // Files that could not be removed are tried again at the next publication.
         let _ = sweep(&*fs, &root, &self.draft.manifest, &|number| self.reserved.contains(&number));
+        self.pinned = pinned;
+        Ok(())
+    }
+
+    /// Manifests that readers hold.
+    fn pinned(&self) -> Result<Vec<u64>> {
+        let max_age = i64::try_from(self.options.reader_max_age.as_micros()).unwrap_or(i64::MAX);
+        lease::pinned(&*self.env.fs, &self.root, self.env.now(), max_age)
+    }
+
+    /// Removes what was kept for readers that have let go since, or held on for too long.
+    pub(crate) fn sweep_after_readers(&mut self) -> Result<()> {
+        if self.pinned.is_empty() || self.alive().is_err() {
+            return Ok(());
+        }
+        let pinned = self.pinned()?;
+        if pinned != self.pinned {
+            let (fs, root) = (&*self.env.fs, &self.root);
+            retire(fs, root, &pinned)?;
+            sweep(fs, root, &self.published.manifest, &|number| self.reserved.contains(&number))?;
+            self.pinned = pinned;
+        }
         Ok(())
     }
 

@@ -283,6 +283,7 @@ pub(super) fn published_state(
         batches: BatchIds::new(ledgers, manifest.applied, index_dir, manifest.database),
         next_number: manifest.next_generation,
         reserved: BTreeSet::new(),
+        pinned: Vec::new(),
         flushed: now,
         synced: now,
         first_given_up: false,

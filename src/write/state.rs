@@ -51,6 +51,8 @@ pub(crate) struct State {
     pub(crate) next_number: u64,
     /// Numbers of files in the making, which no manifest names yet.
     pub(crate) reserved: BTreeSet<u64>,
+    /// Manifests that readers held at the last look.
+    pub(crate) pinned: Vec<u64>,
     /// Time of the last flush, and of the last sync of the log.
     pub(crate) flushed: Micros,
     pub(crate) synced: Micros,

@@ -384,6 +384,27 @@ fn what_others_hold_waits_and_is_named() {
     assert_eq!(left, [&""; 0]);
 }
 
+/// Nobody has to write for it.
+#[test]
+fn what_waits_goes_when_the_reader_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("db");
+    layout(&root, 1).close().unwrap();
+    let db = Db::open(&root, Options::new()).unwrap();
+    let reader = Db::open_read_only(&root).unwrap();
+    let receipt = db.erase([IDS[0]]).unwrap();
+    let left = || receipt.waiting.iter().filter(|name| root.join(name).exists()).count();
+    assert!(left() > 0);
+    drop(reader);
+    for _ in 0..200 {
+        if left() == 0 {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{} of {:?} are left", left(), receipt.waiting);
+}
+
 /// A full disk, an error, a sync that fails, at every operation: the person is there as before, or
 /// gone from everything; who opens anew has one of the two.
 #[test]
