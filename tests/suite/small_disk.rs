@@ -151,7 +151,9 @@ fn a_full_disk_loses_nothing_and_works_again_when_freed() {
         let db = Db::create(&path, options()).unwrap();
         let mut filling = Filling { path: path.clone(), acknowledged: 0 };
         let failed = filling.fill(&db, &mut random);
-        assert_eq!(failed, ErrorKind::DiskFull, "cycle {cycle}");
+        // A flush after a batch may be what fails: the batch has its receipt, and the next call hears.
+        let told = matches!(failed, ErrorKind::DiskFull | ErrorKind::Poisoned);
+        assert!(told, "cycle {cycle}: {failed:?}");
         filling.look(&db);
         // A batch that goes in after all is acknowledged like any other.
         let _ = filling.write(&db, &mut random);
