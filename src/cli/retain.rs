@@ -3,8 +3,9 @@
 use super::args::{DropArgs, DropWhat};
 use super::failure::Failure;
 use super::output::{count, say};
-use chrono::{Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use daybit::{Db, Options};
+use std::time::SystemTime;
 
 /// `daybit drop`.
 pub fn drop_old(args: &DropArgs) -> Result<u8, Failure> {
@@ -28,7 +29,7 @@ fn date(text: &str) -> Result<NaiveDate, Failure> {
     let back = text.strip_prefix('-').and_then(|text| text.strip_suffix('d'));
     let back = back.and_then(|days| days.parse().ok()).map(Days::new);
     let found = match back {
-        Some(days) => Utc::now().date_naive().checked_sub_days(days),
+        Some(days) => DateTime::<Utc>::from(SystemTime::now()).date_naive().checked_sub_days(days),
         None => text.parse().ok(),
     };
     found.ok_or_else(|| {
