@@ -151,7 +151,7 @@ fn a_full_disk_loses_nothing_and_works_again_when_freed() {
         let db = Db::create(&path, options()).unwrap();
         let mut filling = Filling { path: path.clone(), acknowledged: 0 };
         let failed = filling.fill(&db, &mut random);
-        // A flush after a batch may be what fails: the batch has its receipt, and the next call hears.
+        // A flush may be what fails: its batch has its receipt, and the next call is told.
         let told = matches!(failed, ErrorKind::DiskFull | ErrorKind::Poisoned);
         assert!(told, "cycle {cycle}: {failed:?}");
         filling.look(&db);
