@@ -45,7 +45,7 @@ pub enum Command {
     /// Erase people for good: from every figure, and from every file.
     Erase(EraseArgs),
     /// Take events of erased people again.
-    Readmit(ReadmitArgs),
+    Readmit(PeopleArgs),
     /// Load the real data that daybit ships and print a growth report of it.
     Demo(DemoArgs),
     /// Forecast disk, memory and times of a workload from samples made and measured here.
@@ -168,21 +168,15 @@ pub enum DropWhat {
 
 #[derive(Debug, Args)]
 pub struct EraseArgs {
-    /// The database's folder.
-    pub db: PathBuf,
-    /// Ids of the people.
-    #[arg(required_unless_present = "ids_from")]
-    pub ids: Vec<String>,
-    /// A file with an id in each line; `-` is standard input.
-    #[arg(long, value_name = "FILE")]
-    pub ids_from: Option<PathBuf>,
+    #[command(flatten)]
+    pub people: PeopleArgs,
     /// Print the receipt as JSON.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, Args)]
-pub struct ReadmitArgs {
+pub struct PeopleArgs {
     /// The database's folder.
     pub db: PathBuf,
     /// Ids of the people.

@@ -1,32 +1,30 @@
 //! `daybit erase` and `daybit readmit`.
 
-use super::args::{EraseArgs, ReadmitArgs};
-use super::ask::standard_input;
+use super::args::{EraseArgs, PeopleArgs};
 use super::failure::Failure;
 use super::output::{complain, count, say};
 use daybit::{Db, EraseReceipt, Options};
 use serde_json::json;
-use std::path::Path;
 
 /// `daybit erase`.
 pub fn erase(args: &EraseArgs) -> Result<u8, Failure> {
-    let ids = ids(&args.ids, args.ids_from.as_deref())?;
-    let db = Db::open(&args.db, Options::new())?;
+    let ids = ids(&args.people)?;
+    let db = Db::open(&args.people.db, Options::new())?;
     let receipt = db.erase(&ids)?;
     db.close()?;
     say(&if args.json { receipt_json(&receipt) } else { receipt_words(&receipt) })?;
     if !receipt.waiting.is_empty() {
         complain(
-            "readers hold an older snapshot: the files named as waiting are removed once these \
-             have moved on and the database is published again",
+            "readers hold an older snapshot: the files named as waiting are removed by the next \
+             writer, once these have moved on",
         );
     }
     Ok(0)
 }
 
 /// `daybit readmit`.
-pub fn readmit(args: &ReadmitArgs) -> Result<u8, Failure> {
-    let ids = ids(&args.ids, args.ids_from.as_deref())?;
+pub fn readmit(args: &PeopleArgs) -> Result<u8, Failure> {
+    let ids = ids(args)?;
     let db = Db::open(&args.db, Options::new())?;
     let admitted = db.readmit(&ids)?;
     db.close()?;
@@ -35,10 +33,10 @@ pub fn readmit(args: &ReadmitArgs) -> Result<u8, Failure> {
 }
 
 /// Ids from the command line, and of a file with one in each line.
-fn ids(named: &[String], from: Option<&Path>) -> Result<Vec<String>, Failure> {
-    let mut ids = named.to_vec();
-    let text = match from {
-        Some(path) if path.as_os_str() == "-" => standard_input()?,
+fn ids(people: &PeopleArgs) -> Result<Vec<String>, Failure> {
+    let mut ids = people.ids.clone();
+    let text = match &people.ids_from {
+        Some(path) if path.as_os_str() == "-" => std::io::read_to_string(std::io::stdin())?,
         Some(path) => std::fs::read_to_string(path)
             .map_err(|e| Failure::input(format!("cannot read {}: {e}", path.display())))?,
         None => String::new(),

@@ -25,7 +25,7 @@ pub struct EraseReceipt {
     /// Files that were written in their place.
     pub written: Vec<String>,
     /// Replaced files that are still there, because readers of other processes hold an older
-    /// snapshot: they go with a later publication, once these let go of it or
+    /// snapshot: the writer removes them once these let go of it, or
     /// [`reader_max_age`](crate::Options::reader_max_age) has passed. Empty: all are gone.
     pub waiting: Vec<String>,
 }

@@ -91,6 +91,17 @@ impl SimulatedFs {
         SimulatedFs::default()
     }
 
+    /// All files within a folder and the folders in it.
+    pub(crate) fn files(&self, dir: &Path) -> Vec<PathBuf> {
+        let names = self.list(dir).unwrap_or_default();
+        let paths =
+            names.iter().map(|name| dir.join(name)).flat_map(|path| match self.list(&path) {
+                Ok(_) => self.files(&path),
+                Err(_) => vec![path],
+            });
+        paths.collect()
+    }
+
     /// Operations so far that may change something; the next one has this number.
     pub(crate) fn operations(&self) -> u64 {
         self.inner.lock().unwrap().operations

@@ -73,15 +73,6 @@ fn whole_answers(db: &Db) -> Vec<Json> {
     answers(db).into_iter().map(Result::unwrap).collect()
 }
 
-pub(super) fn files_in(disk: &SimulatedFs, dir: &Path) -> Vec<PathBuf> {
-    let names = disk.list(dir).unwrap_or_default();
-    let paths = names.iter().map(|name| dir.join(name)).flat_map(|path| match disk.list(&path) {
-        Ok(_) => files_in(disk, &path),
-        Err(_) => vec![path],
-    });
-    paths.collect()
-}
-
 impl Whole {
     pub(super) fn new() -> Whole {
         let world = World::new();
@@ -127,7 +118,7 @@ impl Whole {
             let always = name.starts_with("MANIFEST.") || name.starts_with("wal/");
             always || own.iter().any(|own| own == name)
         };
-        let files = files_in(&disk, Path::new(ROOT)).into_iter().filter(|path| is_own(path));
+        let files = disk.files(Path::new(ROOT)).into_iter().filter(|path| is_own(path));
         let files = files.map(|path| (path.clone(), disk.read(&path, u64::MAX).unwrap()));
         let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
         let is_log = |(path, _): &&(PathBuf, Vec<u8>)| path.extension().is_some_and(|e| e == "wal");

@@ -4,7 +4,7 @@
 //! `DAMAGE=all` turns over every bit of every file.
 
 use super::bulk::import;
-use super::damage::{Whole, day_of, files_in};
+use super::damage::{Whole, day_of};
 use super::*;
 use crate::fs::Fs;
 use crate::fs::simulated::Random;
@@ -187,7 +187,7 @@ fn days(days: std::ops::Range<i64>) -> Vec<Event> {
 }
 
 fn day_files(disk: &SimulatedFs) -> Vec<PathBuf> {
-    let mut files = files_in(disk, &Path::new(ROOT).join("days"));
+    let mut files = disk.files(&Path::new(ROOT).join("days"));
     files.retain(|path| path.extension().is_some_and(|end| end == "day"));
     files
 }
@@ -244,7 +244,7 @@ fn days_before_the_range_are_named_where_figures_depend_on_them() {
     let growth = over("1970-01-04", growth);
     let whole = figures(&world.open(), &growth);
     world.disk.remove(&first).unwrap();
-    for index in files_in(&world.disk, &Path::new(ROOT).join("first")) {
+    for index in world.disk.files(&Path::new(ROOT).join("first")) {
         world.disk.remove(&index).unwrap();
     }
     let (answer, left_out) = asked(&world.open(), &growth).unwrap();

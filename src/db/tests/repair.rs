@@ -2,7 +2,7 @@
 //!
 //! `DAMAGE=all` turns over every bit of every file.
 
-use super::damage::{Whole, files_in};
+use super::damage::Whole;
 use super::*;
 use crate::ErrorKind;
 use crate::RepairReport;
@@ -25,7 +25,7 @@ fn examine(disk: &SimulatedFs) -> RepairReport {
 }
 
 fn content(disk: &SimulatedFs) -> Vec<(PathBuf, Vec<u8>)> {
-    let files = files_in(disk, Path::new(ROOT)).into_iter();
+    let files = disk.files(Path::new(ROOT)).into_iter();
     let files = files.filter(|path| !path.ends_with("LOCK") && !path.ends_with("spill"));
     files.map(|path| (path.clone(), disk.read(&path, u64::MAX).unwrap())).collect()
 }
@@ -187,7 +187,7 @@ fn nothing_that_was_set_aside_is_written_over() {
     let whole = Whole::new();
     let disk = whole.disk.kill();
     let days = |disk: &SimulatedFs| -> Vec<PathBuf> {
-        let mut files = files_in(disk, &Path::new(ROOT).join("days"));
+        let mut files = disk.files(&Path::new(ROOT).join("days"));
         files.retain(|path| path.extension().is_some_and(|end| end == "day"));
         files
     };
@@ -312,7 +312,7 @@ fn a_crash_within_a_repair_leaves_what_can_be_repaired() {
                 let db = db.unwrap_or_else(|e| panic!("{place}: {e}"));
                 assert_eq!(db.verify().unwrap().damages, [], "{place}");
                 assert_eq!(rows(&db.snapshot().unwrap()), expected, "{place}");
-                let aside = files_in(&disk, &Path::new(ROOT).join("damaged"));
+                let aside = disk.files(&Path::new(ROOT).join("damaged"));
                 let is_kept = |path: &PathBuf| disk.read(path, u64::MAX).unwrap() == damaged;
                 assert!(aside.iter().any(is_kept), "{place}: {aside:?}");
             }

@@ -50,15 +50,6 @@ fn answers(db: &Db, questions: &[Query]) -> Vec<Result<Json>> {
     questions.iter().map(|query| figures(db, query)).collect()
 }
 
-fn files_in(disk: &SimulatedFs, dir: &Path) -> Vec<PathBuf> {
-    let names = disk.list(dir).unwrap_or_default();
-    let paths = names.iter().map(|name| dir.join(name)).flat_map(|path| match disk.list(&path) {
-        Ok(_) => files_in(disk, &path),
-        Err(_) => vec![path],
-    });
-    paths.collect()
-}
-
 impl Whole {
     fn new() -> Whole {
         let disk = SimulatedFs::new();
@@ -127,7 +118,7 @@ fn own_files(disk: &SimulatedFs) -> Vec<(PathBuf, Vec<u8>)> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         own.contains(path) || name.starts_with("MANIFEST.") || name.ends_with(".wal")
     };
-    let files = files_in(disk, Path::new(ROOT)).into_iter().filter(is_own);
+    let files = disk.files(Path::new(ROOT)).into_iter().filter(is_own);
     files.filter_map(|path| Some((path.clone(), disk.read(&path, u64::MAX).ok()?))).collect()
 }
 
