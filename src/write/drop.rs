@@ -30,6 +30,9 @@ impl Core {
         let mut state = self.state()?;
         state.flush()?;
         let outcome = state.droppable(before, what)?;
+        // Of days to come nothing goes.
+        let newest = state.published.days.iter().rfind(|day| day.span.day < before);
+        let before = newest.map_or(before, |day| before.min(day.span.day.saturating_add(1)));
         drop(state);
         if outcome == DropOutcome::default() {
             return Ok(outcome);

@@ -226,6 +226,18 @@ fn what_was_dropped_is_warned_of() {
     assert_eq!((nothing.days, nothing.events), (0, 0));
 }
 
+#[test]
+fn who_comes_after_an_edge_in_the_future_is_new() {
+    let db = World::new().create();
+    write(&db, &[event("anna", "a", 3, 1)]);
+    db.drop_days_before(date(5_000)).unwrap();
+    write(&db, &[event("anna", "a", 12, 1), event("ben", "a", 12, 1)]);
+    db.flush().unwrap();
+    let answer = db.query(&ranged(Query::growth("a"), 11)).unwrap();
+    assert_eq!(answer.to_json()["series"][0]["new"][1], 1);
+    assert_eq!(answer.info.warnings, [""; 0]);
+}
+
 /// A power cut or a failure at any operation: all of it went, or nothing.
 #[test]
 fn a_drop_that_fails_anywhere_is_whole_or_did_not_happen() {
