@@ -8,7 +8,6 @@ mod info;
 mod repair;
 mod verify;
 
-use crate::catalog::manifest::FORMAT_VERSION;
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "import")]
 use crate::import::{ImportOptions, ImportReceipt, Progress, Source};
@@ -72,7 +71,8 @@ impl Db {
     ///
     /// # Errors
     /// `NotFound` where the folder is no database, `Locked` while another process writes to it,
-    /// `NewerFormat` where a newer version wrote it, `Input` for another time zone than its own,
+    /// `NewerFormat` where a newer version wrote it, `OlderFormat` where it was written before the
+    /// format was settled, `Input` for another time zone than its own,
     /// `Corruption` where bytes are not what was written, and the disk's errors.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Db> {
         Db::open_in(&Environment::machine(options.map_files), path.as_ref(), options)

@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Corruption,
     /// The database was written by a newer version.
     NewerFormat,
+    /// The database was written before its format was settled, and this version does not read it.
+    OlderFormat,
     /// The operating system refused: permission.
     Permission,
     /// The disk is full.

@@ -3,9 +3,9 @@
 //! `[header][entries]`, entries of one width, ascending by id. The whole file is checked when it
 //! is opened.
 
-use super::manifest::{FORMAT_VERSION, NumberedFile};
+use super::manifest::NumberedFile;
 use crate::codec::checksum::{crc, crc_append};
-use crate::codec::record::newer_format;
+use crate::codec::record::{FORMAT_VERSION, LEAST_READER, check_version};
 use crate::error::{Error, Result};
 use crate::fs::{Bytes, Fs, NewFile};
 use crate::limits::{LEDGER_LIVE_AGE_US, LEDGER_LIVE_MAX};
@@ -158,9 +158,7 @@ impl LedgerFile {
         if header.magic != MAGIC || header_checksum(&header) != header.checksum.get() {
             return Err(damaged("it is not a ledger file"));
         }
-        if header.least_reader.get() > FORMAT_VERSION {
-            return Err(newer_format(name, header.version.get(), FORMAT_VERSION));
-        }
+        check_version(name, header.version.get(), header.least_reader.get())?;
         if (header.database.get(), header.number.get()) != (database, file.number) {
             return Err(damaged("it is another file than the one that MANIFEST names"));
         }
@@ -243,7 +241,7 @@ fn header(database: u128, number: u64, entries: &[LedgerEntry]) -> Header {
     let mut header = Header {
         magic: MAGIC,
         version: FORMAT_VERSION.into(),
-        least_reader: 0.into(),
+        least_reader: LEAST_READER.into(),
         database: database.into(),
         number: number.into(),
         count: (entries.len() as u64).into(),
@@ -481,7 +479,7 @@ mod tests {
         let (bytes, file) = written(vec![entry]);
         let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
         assert_eq!((HEADER_BYTES, ENTRY_BYTES, bytes.len()), (56, 72, 128));
-        assert_eq!((&bytes[..8], u64_at(8)), (b"DAYBITL\0".as_slice(), 0));
+        assert_eq!((&bytes[..8], u64_at(8)), (b"DAYBITL\0".as_slice(), 1 << 32 | 1));
         assert_eq!((bytes[16..32].to_vec(), u64_at(32)), (DATABASE.to_le_bytes().to_vec(), 4));
         assert_eq!(u64_at(40), 1);
         assert_eq!(u64_at(48) as u32, crc(&bytes[56..]));

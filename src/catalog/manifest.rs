@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The format of this version. Format 0 may still change, and says so when opened.
-pub(crate) const FORMAT_VERSION: u32 = 0;
 /// The first bytes of a MANIFEST.
 pub(crate) const MAGIC: [u8; 8] = *b"DAYBITM\0";
 /// How often a reader looks again when a writer's publishing takes a MANIFEST from under it.
@@ -91,13 +89,18 @@ pub(crate) struct Manifest {
     /// What the catalog says too, and what nothing can be read without.
     pub(crate) time_zone: String,
     pub(crate) hash_key: [u8; 16],
+    /// The daybit that published it: for people who look for the cause of damage.
+    pub(crate) written_by: String,
 }
+
+/// What goes into `Manifest::written_by`.
+pub(crate) const WRITER: &str = concat!("daybit ", env!("CARGO_PKG_VERSION"));
 
 impl Manifest {
     /// Writes `MANIFEST.N.tmp`, syncs, renames, syncs the folder; then removes all but the two
     /// newest (and those that `pinned` names). What cannot be removed stays: it harms nobody.
     pub(crate) fn publish(&self, fs: &dyn Fs, root: &Path, pinned: &[u64]) -> Result<()> {
-        let bytes = record::seal(&MAGIC, FORMAT_VERSION, self);
+        let bytes = record::seal(&MAGIC, self);
         #[cfg(test)]
         if fs.planted() == Some(crate::fs::simulated::Bug::OldManifestFirst) {
             for number in numbers(fs, root)? {
@@ -253,7 +256,7 @@ fn read(fs: &dyn Fs, root: &Path, number: u64) -> Result<Option<Manifest>> {
         Err(e) => return Err(Error::io("cannot read", &path, e)),
     };
     let name = path.display().to_string();
-    let manifest: Manifest = record::unseal(&name, &MAGIC, FORMAT_VERSION, &bytes)?;
+    let manifest: Manifest = record::unseal(&name, &MAGIC, &bytes)?;
     manifest.check(number).map_err(|what| Error::corruption(&name, 0, "manifest", what))?;
     Ok(Some(manifest))
 }
@@ -305,6 +308,7 @@ mod tests {
             dead: vec![(12, 68)],
             time_zone: "UTC".to_string(),
             hash_key: [4; 16],
+            written_by: WRITER.to_string(),
         }
     }
 
@@ -334,7 +338,6 @@ mod tests {
             let section = section.split("\n## ").next().unwrap();
             let letters = String::from_utf8_lossy(&magic[..7]);
             assert!(section.contains(&format!("`{letters}\\0`")), "{title} without {letters}");
-            assert!(section.contains(&format!("version {FORMAT_VERSION}")) || magic == ledger);
         }
     }
 
@@ -390,13 +393,14 @@ mod tests {
     fn a_newer_format_is_named_wherever_it_is_found_and_nothing_is_written() {
         for number in [4, 6] {
             let dir = published([5]);
-            let bytes = record::seal(&MAGIC, FORMAT_VERSION + 1, &"fields of the future");
+            let bytes =
+                record::seal_as(record::FORMAT_VERSION + 1, &MAGIC, &"fields of the future");
             fs::write(manifest_path(dir.path(), number), &bytes).unwrap();
             let before = FS().list(dir.path()).unwrap();
             let error = newest_error(dir.path());
             assert_eq!(error.kind(), ErrorKind::NewerFormat);
-            assert!(error.to_string().contains("has format 1"), "{error}");
-            assert!(error.to_string().contains("reads up to 0"), "{error}");
+            assert!(error.to_string().contains("has format 2"), "{error}");
+            assert!(error.to_string().contains("reads up to 1"), "{error}");
             assert_eq!(FS().list(dir.path()).unwrap(), before);
         }
     }
@@ -514,9 +518,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let sealed = record::seal(&MAGIC, FORMAT_VERSION, &bytes);
-            prop_assert!(record::unseal::<Manifest>("f", &MAGIC, FORMAT_VERSION, &bytes).is_err());
-            let _ = record::unseal::<Manifest>("f", &MAGIC, FORMAT_VERSION, &sealed);
+            let sealed = record::seal(&MAGIC, &bytes);
+            prop_assert!(record::unseal::<Manifest>("f", &MAGIC, &bytes).is_err());
+            let _ = record::unseal::<Manifest>("f", &MAGIC, &sealed);
         }
     }
 }

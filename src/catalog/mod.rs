@@ -10,7 +10,6 @@ mod sled_index;
 
 use crate::codec::record;
 use crate::error::Result;
-use manifest::FORMAT_VERSION;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::collections::BTreeMap;
@@ -76,12 +75,12 @@ impl Catalog {
 
     /// Sealed bytes of `catalog.N`.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        record::seal(&MAGIC, FORMAT_VERSION, self)
+        record::seal(&MAGIC, self)
     }
 
     /// The catalog from the bytes of `catalog.N`; `file` names it in errors.
     pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<Catalog> {
-        record::unseal(file, &MAGIC, FORMAT_VERSION, bytes)
+        record::unseal(file, &MAGIC, bytes)
     }
 }
 

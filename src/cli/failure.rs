@@ -47,7 +47,7 @@ pub fn leave_out_caught_panics() {
 pub fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Io | ErrorKind::DiskFull | ErrorKind::Permission | ErrorKind::Poisoned => 1,
-        ErrorKind::NotFound | ErrorKind::NewerFormat => 3,
+        ErrorKind::NotFound | ErrorKind::NewerFormat | ErrorKind::OlderFormat => 3,
         ErrorKind::Locked => 4,
         ErrorKind::Corruption => 5,
         _ => 2,

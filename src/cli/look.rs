@@ -57,10 +57,9 @@ fn info_words(info: &DbInfo) -> String {
             "chosen by each writer when it opens; sync unless it says otherwise".to_string(),
         ),
         ("made", held.created.to_rfc3339()),
-        ("format", info.format_version.to_string()),
+        ("format", format!("{}, written by {}", info.format_version, info.written_by)),
     ];
     lines.extend(damaged_words(&held.damaged_days).map(|words| ("damaged", words)));
-    lines.extend(info.format_note.map(|note| ("note", note.to_string())));
     let mut text: String =
         lines.iter().map(|(name, value)| format!("{name:<13} {value}\n")).collect();
     text.push_str(&activities_words(info));
@@ -137,7 +136,7 @@ fn info_json(info: &DbInfo) -> String {
         "day_files": info.day_files,
         "bytes": info.file_bytes,
         "format_version": info.format_version,
-        "format_note": info.format_note,
+        "written_by": info.written_by,
     });
     format!("{info}\n")
 }

@@ -9,6 +9,11 @@ use bincode::serde::Compat;
 use bincode::{Decode, error::DecodeError};
 use serde::{Serialize, de::DeserializeOwned};
 
+/// The version of the format that this code writes, in the head of every file.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The oldest version whose readers understand what this code writes; also the oldest one that this
+/// code reads.
+pub(crate) const LEAST_READER: u32 = 1;
 /// The longest record of any kind. The limit of bincode is a constant; `decode` narrows it to the
 /// input's length by claiming the difference first.
 const DECODE_BYTES_MAX: usize = crate::limits::SUMMARY_BYTES_MAX;
@@ -53,7 +58,12 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
 
 /// A record in its own file or frame: `[magic 8][version u32][length u32][crc32c u32][body]`.
 /// The checksum covers all other bytes, so that a damaged version is not taken for a newer one.
-pub(crate) fn seal<T: Serialize>(magic: &[u8; 8], version: u32, record: &T) -> Vec<u8> {
+pub(crate) fn seal<T: Serialize>(magic: &[u8; 8], record: &T) -> Vec<u8> {
+    seal_as(FORMAT_VERSION, magic, record)
+}
+
+/// As a writer of another version would.
+pub(crate) fn seal_as<T: Serialize>(version: u32, magic: &[u8; 8], record: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
     bytes.extend_from_slice(magic);
     bytes.extend_from_slice(&version.to_le_bytes());
@@ -67,14 +77,8 @@ pub(crate) fn seal<T: Serialize>(magic: &[u8; 8], version: u32, record: &T) -> V
     bytes
 }
 
-/// Checks magic, length and checksum before decoding. `file` names the file in errors; a version
-/// above `version` is `NewerFormat`.
-pub(crate) fn unseal<T: DeserializeOwned>(
-    file: &str,
-    magic: &[u8; 8],
-    version: u32,
-    bytes: &[u8],
-) -> Result<T> {
+/// Checks magic, length, checksum and version before decoding. `file` names the file in errors.
+pub(crate) fn unseal<T: DeserializeOwned>(file: &str, magic: &[u8; 8], bytes: &[u8]) -> Result<T> {
     let damaged = |offset, what: String| Error::corruption(file, offset, "record", what);
     let Some((head, body)) = bytes.split_first_chunk::<SEAL_BYTES>() else {
         return Err(damaged(0, format!("{} bytes are too few", bytes.len())));
@@ -90,22 +94,29 @@ pub(crate) fn unseal<T: DeserializeOwned>(
     if sealed_crc(&head[..16], body) != u32::from_le_bytes([c0, c1, c2, c3]) {
         return Err(damaged(16, "checksum does not match".into()));
     }
-    let found = u32::from_le_bytes([v0, v1, v2, v3]);
-    if found > version {
-        return Err(newer_format(file, found, version));
-    }
+    let version = u32::from_le_bytes([v0, v1, v2, v3]);
+    check_version(file, version, version)?;
     decode(body).map_err(|what| damaged(20, what))
 }
 
-/// A file of a version that this library does not know yet.
-pub(crate) fn newer_format(file: &str, found: u32, known: u32) -> Error {
-    Error::new(
-        ErrorKind::NewerFormat,
-        format!(
-            "{file} has format {found}, this daybit reads up to {known}: use a newer daybit; \
-             nothing was changed"
-        ),
-    )
+/// Refuses a file that this code does not read: its writer's version, and the oldest version whose
+/// readers understand it.
+pub(crate) fn check_version(file: &str, version: u32, least_reader: u32) -> Result<()> {
+    let refused =
+        |kind, way: &str| Err(Error::new(kind, format!("{file} has format {version}, {way}")));
+    if least_reader > FORMAT_VERSION {
+        let way = format!(
+            "this daybit reads up to {FORMAT_VERSION}: use a newer daybit; nothing was changed"
+        );
+        return refused(ErrorKind::NewerFormat, &way);
+    }
+    if version < LEAST_READER {
+        let way = format!(
+            "of the time before formats were settled; this daybit reads from {LEAST_READER} on: import the sources into a new database; nothing was changed"
+        );
+        return refused(ErrorKind::OlderFormat, &way);
+    }
+    Ok(())
 }
 
 fn sealed_crc(head: &[u8], body: &[u8]) -> u32 {
@@ -168,18 +179,17 @@ mod tests {
         #[test]
         fn what_was_sealed_is_unsealed(record in record()) {
             prop_assert_eq!(&decode::<Record>(&encode(&record)).unwrap(), &record);
-            let bytes = seal(MAGIC, 3, &record);
-            prop_assert_eq!(&unseal::<Record>("f", MAGIC, 3, &bytes).unwrap(), &record);
-            prop_assert_eq!(&unseal::<Record>("f", MAGIC, 9, &bytes).unwrap(), &record);
+            let bytes = seal(MAGIC, &record);
+            prop_assert_eq!(&unseal::<Record>("f", MAGIC, &bytes).unwrap(), &record);
         }
 
         #[test]
         fn every_flipped_bit_of_a_sealed_record_is_found(record in record()) {
-            let bytes = seal(MAGIC, 3, &record);
+            let bytes = seal(MAGIC, &record);
             for bit in 0..bytes.len() * 8 {
                 let mut bytes = bytes.clone();
                 bytes[bit / 8] ^= 1 << (bit % 8);
-                let error = unseal::<Record>("f", MAGIC, 3, &bytes).unwrap_err();
+                let error = unseal::<Record>("f", MAGIC, &bytes).unwrap_err();
                 prop_assert_eq!(error.kind(), ErrorKind::Corruption, "bit {}", bit);
             }
         }
@@ -190,12 +200,12 @@ mod tests {
             for length in 0..plain.len() {
                 prop_assert!(decode::<Record>(&plain[..length]).is_err());
             }
-            let mut sealed = seal(MAGIC, 3, &record);
+            let mut sealed = seal(MAGIC, &record);
             for length in 0..sealed.len() {
-                prop_assert!(unseal::<Record>("f", MAGIC, 3, &sealed[..length]).is_err());
+                prop_assert!(unseal::<Record>("f", MAGIC, &sealed[..length]).is_err());
             }
             sealed.push(0);
-            prop_assert!(unseal::<Record>("f", MAGIC, 3, &sealed).is_err());
+            prop_assert!(unseal::<Record>("f", MAGIC, &sealed).is_err());
             let longer = [&plain[..], &[0]].concat();
             prop_assert!(decode::<Record>(&longer).unwrap_err().contains("bytes follow"));
         }
@@ -203,7 +213,7 @@ mod tests {
         #[test]
         fn no_input_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode::<Record>(&bytes);
-            let _ = unseal::<Record>("f", MAGIC, 3, &bytes);
+            let _ = unseal::<Record>("f", MAGIC, &bytes);
         }
     }
 
@@ -222,18 +232,21 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_told_from_damage_and_from_another_kind() {
-        let bytes = seal(MAGIC, 4, &7u8);
-        let error = unseal::<u8>("MANIFEST.9", MAGIC, 3, &bytes).unwrap_err();
+    fn another_version_is_told_from_damage_and_from_another_kind() {
+        let newer = seal_as(FORMAT_VERSION + 1, MAGIC, &7u8);
+        let error = unseal::<u8>("MANIFEST.9", MAGIC, &newer).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NewerFormat);
-        assert!(error.to_string().contains("MANIFEST.9 has format 4"));
-        let error = unseal::<u8>("f", b"another\0", 4, &bytes).unwrap_err();
+        assert!(error.to_string().contains("MANIFEST.9 has format 2"));
+        let older = unseal::<u8>("MANIFEST.9", MAGIC, &seal_as(0, MAGIC, &7u8)).unwrap_err();
+        assert_eq!(older.kind(), ErrorKind::OlderFormat);
+        assert!(older.to_string().contains("import the sources into a new database"));
+        let error = unseal::<u8>("f", b"another\0", &newer).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corruption);
     }
 
     #[test]
     fn bytes_on_disk_stay_what_they_are() {
-        let bytes = seal(MAGIC, 1, &(1u16, Some(2u32), "ab"));
+        let bytes = seal_as(1, MAGIC, &(1u16, Some(2u32), "ab"));
         let body = [1, 0, 1, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, b'a', b'b'];
         assert_eq!(&bytes[..16], b"daybitT\0\x01\0\0\0\x11\0\0\0");
         assert_eq!(&bytes[20..], body);

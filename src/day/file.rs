@@ -1,12 +1,12 @@
 //! Day files: whole sections under an outer directory.
 
 use super::build::BuiltSection;
-use super::format::{DAY_LEAST_READER, DAY_MAGIC, DAY_VERSION, FileFooter, FileHeader, KIND_DAY};
+use super::format::{DAY_MAGIC, FileFooter, FileHeader, KIND_DAY};
 use super::section::Section;
 use super::summary::{SectionPlace, Summary};
 use crate::catalog::manifest::DayFileEntry;
 use crate::codec::checksum::{crc, crc_append};
-use crate::codec::record::newer_format;
+use crate::codec::record::{FORMAT_VERSION, LEAST_READER, check_version};
 use crate::error::{Error, Result};
 use crate::fs::{BufferedFile, Bytes, Fs, WriteFile, tmp_path};
 use crate::time::DaySpan;
@@ -103,7 +103,7 @@ impl DayFileWriter {
         Ok(FinishedDayFile {
             places: summary.sections,
             length: self.file.bytes(),
-            checksum: file_checksum(self.header.as_bytes(), &outer, footer.as_bytes()),
+            checksum: file_checksum(&self.header, &outer, footer.as_bytes()),
         })
     }
 }
@@ -122,8 +122,8 @@ fn header_of(identity: &FileIdentity) -> Result<FileHeader> {
         .map_err(|_| Error::input("a day file replaces too many others"))?;
     let mut header = FileHeader {
         magic: DAY_MAGIC,
-        version: DAY_VERSION.into(),
-        least_reader: DAY_LEAST_READER.into(),
+        version: FORMAT_VERSION.into(),
+        least_reader: LEAST_READER.into(),
         database: identity.database.into(),
         kind: KIND_DAY.into(),
         generation: identity.generation.into(),
@@ -142,8 +142,9 @@ fn header_crc(header: &FileHeader) -> u32 {
     crc(bytes.get(..bytes.len() - 4).unwrap_or_default())
 }
 
-fn file_checksum(header: &[u8], outer: &[u8], footer: &[u8]) -> u32 {
-    crc_append(crc_append(crc(header), outer), footer)
+/// The header goes in without its own checksum: with it, every header would come to the same.
+fn file_checksum(header: &FileHeader, outer: &[u8], footer: &[u8]) -> u32 {
+    crc_append(crc_append(header_crc(header), outer), footer)
 }
 
 /// An open, finished day file.
@@ -288,9 +289,7 @@ fn read_header(name: &str, bytes: &[u8]) -> Result<FileHeader> {
     if header_crc(&header) != header.crc.get() {
         return Err(damage("wrong checksum".to_string()));
     }
-    if header.least_reader.get() > DAY_VERSION {
-        return Err(newer_format(name, header.version.get(), DAY_VERSION));
-    }
+    check_version(name, header.version.get(), header.least_reader.get())?;
     Ok(header)
 }
 
@@ -309,7 +308,7 @@ fn read_footer(bytes: &[u8], header: &FileHeader) -> Result<(Range<usize>, u32),
     if crc(outer) != footer.crc.get() {
         return Err((start as u64, "outer directory", "wrong checksum".to_string()));
     }
-    Ok((start..end, file_checksum(header.as_bytes(), outer, footer.as_bytes())))
+    Ok((start..end, file_checksum(header, outer, footer.as_bytes())))
 }
 
 fn read_outer(

@@ -8,10 +8,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub(crate) const DAY_MAGIC: [u8; 8] = *b"DAYBITD\0";
 /// Last bytes of a section.
 pub(crate) const SECTION_MAGIC: [u8; 4] = *b"DBS\0";
-/// The version of day files that this code writes.
-pub(crate) const DAY_VERSION: u32 = 0;
-/// The oldest reader that understands what this code writes.
-pub(crate) const DAY_LEAST_READER: u32 = 0;
 /// `FileHeader::kind` of a day file.
 pub(crate) const KIND_DAY: u32 = 1;
 

@@ -59,8 +59,6 @@ pub(crate) struct Summary {
 
 /// What the summary's bytes begin with.
 pub(crate) const SUMMARY_MAGIC: [u8; 8] = *b"DAYBITS\0";
-/// The version of summaries that this code writes.
-pub(crate) const SUMMARY_VERSION: u32 = 0;
 
 /// A summary's record: names once, and activities by their position among them.
 #[derive(Serialize, Deserialize)]
@@ -103,7 +101,7 @@ impl Summary {
         let sections = sections.collect();
         let name = |code| String::from_utf8_lossy(names.get(code)).into_owned();
         let names = (0..names.len() as u32).map(name).collect();
-        record::seal(&SUMMARY_MAGIC, SUMMARY_VERSION, &SummaryRecord { names, sections })
+        record::seal(&SUMMARY_MAGIC, &SummaryRecord { names, sections })
     }
 
     pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<Summary> {
@@ -111,7 +109,7 @@ impl Summary {
         if bytes.len() > SUMMARY_BYTES_MAX {
             return Err(damage(format!("{} bytes; {SUMMARY_BYTES_MAX} at most", bytes.len())));
         }
-        let record: SummaryRecord = record::unseal(file, &SUMMARY_MAGIC, SUMMARY_VERSION, bytes)?;
+        let record: SummaryRecord = record::unseal(file, &SUMMARY_MAGIC, bytes)?;
         let SummaryRecord { names, sections } = record;
         let places = sections.into_iter().map(|section| section_place(section, &names));
         Ok(Summary { sections: places.collect::<Result<_, _>>().map_err(damage)? })
@@ -235,7 +233,7 @@ mod tests {
     fn unknown_names_are_refused() {
         let mut record = SummaryRecord { names: vec![], sections: vec![] };
         record.sections.push(section_record(&summary(1).sections[0], &mut Strings::default()));
-        let bytes = record::seal(&SUMMARY_MAGIC, SUMMARY_VERSION, &record);
+        let bytes = record::seal(&SUMMARY_MAGIC, &record);
         let error = Summary::decode("s", &bytes).unwrap_err();
         assert!(error.to_string().contains("the name 0 of 0"), "{error}");
     }

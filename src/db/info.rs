@@ -1,6 +1,7 @@
 //! What a database is and holds, for people and other programs.
 
-use super::{Db, FORMAT_VERSION, Role};
+use super::{Db, Role};
+use crate::codec::record::FORMAT_VERSION;
 use crate::error::Result;
 use crate::snapshot::SnapshotInfo;
 use crate::write::Durability;
@@ -21,8 +22,8 @@ pub struct DbInfo {
     pub durability: Option<Durability>,
     /// The version of the format on disk.
     pub format_version: u32,
-    /// A remark on the format that a user should see, if there is one.
-    pub format_note: Option<&'static str>,
+    /// The daybit that published what is there: `daybit 0.1.0`.
+    pub written_by: String,
 }
 
 impl Db {
@@ -35,7 +36,8 @@ impl Db {
         let manifest = &snapshot.inner.manifest;
         let days = manifest.days.iter().map(|file| file.length);
         let users = manifest.users.iter().map(|file| file.length);
-        let first = manifest.first.iter().flatten().map(|file| file.length);
+        let first =
+            manifest.first.iter().flatten().chain(&manifest.history).map(|file| file.length);
         let records = manifest.ledgers.iter().chain([&manifest.catalog, &manifest.summary]);
         let lengths: Vec<u64> =
             days.chain(first).chain(users).chain(records.map(|file| file.length)).collect();
@@ -48,9 +50,7 @@ impl Db {
                 Role::Reader(_) => None,
             },
             format_version: FORMAT_VERSION,
-            format_note: (FORMAT_VERSION == 0).then_some(
-                "format 0 may still change: keep the sources of what you import until format 1",
-            ),
+            written_by: manifest.written_by.clone(),
             snapshot: snapshot.info()?,
         })
     }

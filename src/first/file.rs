@@ -1,7 +1,7 @@
 //! A generation of the index: blocks, then a directory of them.
 
 use super::block::{Block, BuiltBlock};
-use crate::catalog::manifest::{FORMAT_VERSION, FirstFileEntry};
+use crate::catalog::manifest::FirstFileEntry;
 use crate::codec::bits::{Bits, Container};
 use crate::codec::checksum::crc;
 use crate::codec::record;
@@ -107,7 +107,7 @@ impl FirstFile {
                     None => all.activities.push(ActivityRecord { name: activity, blocks }),
                 }
             }
-            let directory = record::seal(&MAGIC, FORMAT_VERSION, &all);
+            let directory = record::seal(&MAGIC, &all);
             entry.checksum = crc(&directory);
             file.append(&directory)
         })?;
@@ -132,7 +132,7 @@ impl FirstFile {
         if crc(directory) != entry.checksum {
             return Err(damaged("its checksum is not the one that MANIFEST tells".to_string()));
         }
-        let directory: Directory = record::unseal(name, &MAGIC, FORMAT_VERSION, directory)?;
+        let directory: Directory = record::unseal(name, &MAGIC, directory)?;
         if (directory.database, directory.generation) != (database, entry.generation) {
             return Err(damaged("it is another file than the one that MANIFEST names".to_string()));
         }
@@ -356,11 +356,9 @@ mod tests {
         let (_, section) = page.split_once("## first/").unwrap();
         let section = section.split("\n## ").next().unwrap();
         let magic = MAGIC.map(|byte| format!("{byte:02X}")).join(" ");
-        for row in [
-            format!("| `FIRST_MAGIC` | `{magic}` "),
-            format!("| `FIRST_VERSION` | {FORMAT_VERSION} |"),
-            format!("| `FRAME_USERS` | {FRAME_USERS} |"),
-        ] {
+        for row in
+            [format!("| `FIRST_MAGIC` | `{magic}` "), format!("| `FRAME_USERS` | {FRAME_USERS} |")]
+        {
             assert!(section.contains(&row), "{row}");
         }
         let record =

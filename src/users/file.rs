@@ -8,9 +8,9 @@
 
 use super::block::{self, BLOCK_IDS};
 use super::shape::TableShape;
-use crate::catalog::manifest::{FORMAT_VERSION, UsersFileEntry};
+use crate::catalog::manifest::UsersFileEntry;
 use crate::codec::checksum::crc;
-use crate::codec::record::newer_format;
+use crate::codec::record::check_version;
 use crate::error::{Error, Result};
 use crate::fs::Bytes;
 use crate::limits::USER_ID_BYTES_MAX;
@@ -287,9 +287,7 @@ fn read_header(name: &str, bytes: &[u8], entry: &UsersFileEntry) -> Result<Heade
     if checksum != header.checksum.get() || checksum != entry.checksum || header.magic != MAGIC {
         return Err(damaged("its checksum does not match".into()));
     }
-    if header.least_reader.get() > FORMAT_VERSION {
-        return Err(newer_format(name, header.version.get(), FORMAT_VERSION));
-    }
+    check_version(name, header.version.get(), header.least_reader.get())?;
     let named = (entry.generation, entry.first_ordinal, entry.count);
     if (header.generation.get(), header.first_ordinal.get(), header.count.get()) != named {
         return Err(damaged("it is another file than the one that MANIFEST names".into()));
@@ -496,7 +494,7 @@ pub(super) mod tests {
 
     #[test]
     fn forged_headers_are_refused() {
-        let error = forged(|h| h.least_reader = (FORMAT_VERSION + 1).into());
+        let error = forged(|h| h.least_reader = (crate::codec::record::FORMAT_VERSION + 1).into());
         assert_eq!(error.kind(), ErrorKind::NewerFormat);
         let forgeries: [fn(&mut Header); 10] = [
             |h| h.magic[0] = b'd',
@@ -579,7 +577,7 @@ pub(super) mod tests {
         let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
         let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
         assert_eq!((HEADER_BYTES, &bytes[..8]), (112, b"DAYBITU\0".as_slice()));
-        assert_eq!((u32_at(8), u32_at(12)), (0, 0));
+        assert_eq!((u32_at(8), u32_at(12)), (1, 1));
         assert_eq!(bytes[16..32], DATABASE.to_le_bytes());
         assert_eq!((u64_at(32), u32_at(40), u32_at(44)), (7, 3, 2));
         assert_eq!([u64_at(48), u64_at(56)], [112, 16], "one bucket, two entries");

@@ -6,8 +6,9 @@ use super::file::{
 };
 use super::shape::TableShape;
 use crate::catalog::ledger::tail_to_merge;
-use crate::catalog::manifest::{FORMAT_VERSION, UsersFileEntry};
+use crate::catalog::manifest::UsersFileEntry;
 use crate::codec::checksum::crc;
+use crate::codec::record::{FORMAT_VERSION, LEAST_READER};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs::{Fs, NewFile};
 use crate::limits::{FILE_BYTES_MAX, USERS_MAX};
@@ -203,7 +204,7 @@ fn header(database: u128, entry: &UsersFileEntry, parts: [&[u8]; 3]) -> Header {
     let mut header = Header {
         magic: MAGIC,
         version: FORMAT_VERSION.into(),
-        least_reader: 0.into(),
+        least_reader: LEAST_READER.into(),
         database: database.into(),
         generation: entry.generation.into(),
         first_ordinal: entry.first_ordinal.into(),

@@ -11,7 +11,6 @@ pub(super) const HEADER_BYTES: usize = 8 + 4 + 16 + 8 + 8 + 4;
 /// `[length u32][crc32c u32][sequence u64][durable u64]`, then the body.
 pub(super) const FRAME_HEAD_BYTES: usize = 4 + 4 + 8 + 8;
 const MAGIC: &[u8; 8] = b"daybitWL";
-const VERSION: u32 = 0;
 
 /// The file name of a log.
 pub(crate) fn name(number: u64) -> String {
@@ -49,7 +48,7 @@ impl Header {
     fn fields(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_BYTES);
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&record::FORMAT_VERSION.to_le_bytes());
         bytes.extend_from_slice(&self.database.to_le_bytes());
         bytes.extend_from_slice(&self.number.to_le_bytes());
         bytes.extend_from_slice(&self.first.to_le_bytes());
@@ -73,9 +72,7 @@ impl Header {
             return Err(damaged(0, "it does not start like a log"));
         }
         let version = take(&mut fields).map_or(u32::MAX, u32::from_le_bytes);
-        if version > VERSION {
-            return Err(record::newer_format(file, version, VERSION));
-        }
+        record::check_version(file, version, version)?;
         Ok(take(&mut fields).map(u128::from_le_bytes).and_then(|database| {
             let number = take(&mut fields).map(u64::from_le_bytes)?;
             let first = take(&mut fields).map(u64::from_le_bytes)?;
@@ -192,7 +189,7 @@ mod tests {
         let crc_at = HEADER_BYTES - 4;
         for line in [
             format!("| 0 | 8 | magic | `{magic}` |"),
-            format!("| 8 | 4 | version | {VERSION} |"),
+            "| 8 | 4 | version | `FORMAT_VERSION` |".to_string(),
             format!("| {crc_at} | 4 | checksum | of the {crc_at} bytes before it |"),
             format!("| {FRAME_HEAD_BYTES} | | body |"),
         ] {
@@ -226,7 +223,7 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Corruption);
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
-        bytes[8] = 1;
+        bytes[8] = 2;
         let checksum = crc(&bytes[..44]).to_le_bytes();
         bytes[44..48].copy_from_slice(&checksum);
         let error = Header::parse("f", &bytes).unwrap_err();

@@ -2,7 +2,7 @@
 
 use super::state::State;
 use crate::catalog::lease;
-use crate::catalog::manifest::{Manifest, retire};
+use crate::catalog::manifest::{Manifest, WRITER, retire};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::snapshot::Published;
@@ -31,6 +31,7 @@ impl State {
         let manifest = &mut self.draft.manifest;
         manifest.number += 1;
         manifest.published = now;
+        WRITER.clone_into(&mut manifest.written_by);
         manifest.next_generation = self.next_number;
         manifest.publish(&*fs, &root, &pinned)?;
         self.open_draft(spans)?;

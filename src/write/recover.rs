@@ -10,7 +10,7 @@ use super::state::{Draft, State};
 use super::view::{CurrentView, View};
 use super::{LOCK_FILE, SPILL_DIR};
 use crate::catalog::Catalog;
-use crate::catalog::manifest::Manifest;
+use crate::catalog::manifest::{Manifest, WRITER};
 use crate::day::rows::NO_USER;
 use crate::day::summary::Summary;
 use crate::error::{Error, ErrorKind, Result};
@@ -71,6 +71,7 @@ pub(crate) fn create(env: &Environment, root: &Path, options: &Options) -> Resul
         dead: Vec::new(),
         time_zone: zone.name().to_string(),
         hash_key: key.to_le_bytes(),
+        written_by: WRITER.to_string(),
     };
     manifest.publish(fs, root, &[])
 }

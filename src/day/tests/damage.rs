@@ -144,14 +144,21 @@ fn every_cut_and_every_wrong_name_is_found() {
 }
 
 #[test]
-fn a_newer_file_is_refused_as_such() {
-    let (mut bytes, finished) = file_bytes();
-    bytes[12..16].copy_from_slice(&1u32.to_le_bytes());
-    let header = size_of::<crate::day::format::FileHeader>();
-    let checksum = crc(&bytes[..header - 4]);
-    bytes[header - 4..header].copy_from_slice(&checksum.to_le_bytes());
-    let error = open(bytes, finished.checksum).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NewerFormat);
+fn a_file_of_another_format_is_refused_as_such() {
+    let (bytes, finished) = file_bytes();
+    let refused = |version: u32, least_reader: u32| {
+        let mut bytes = bytes.clone();
+        bytes[8..12].copy_from_slice(&version.to_le_bytes());
+        bytes[12..16].copy_from_slice(&least_reader.to_le_bytes());
+        let header = size_of::<crate::day::format::FileHeader>();
+        let checksum = crc(&bytes[..header - 4]);
+        bytes[header - 4..header].copy_from_slice(&checksum.to_le_bytes());
+        open(bytes, finished.checksum).unwrap_err().kind()
+    };
+    assert_eq!(refused(2, 2), ErrorKind::NewerFormat);
+    assert_eq!(refused(0, 0), ErrorKind::OlderFormat);
+    // What an older reader understands is read on: here the changed checksum is what is wrong.
+    assert_eq!(refused(2, 1), ErrorKind::Corruption);
 }
 
 #[test]

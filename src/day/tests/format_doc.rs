@@ -3,9 +3,10 @@
 use crate::codec::bits::ContainerKind;
 use crate::codec::counts::{COUNTS_FLAGGED, COUNTS_PACKED};
 use crate::codec::ints::{DELTA_FLAG, FRAME_VALUES, SPLIT_BASE};
+use crate::codec::record::{FORMAT_VERSION, LEAST_READER};
 use crate::day::format::*;
 use crate::day::index::INDEX_VALUES_MAX;
-use crate::day::summary::{SUMMARY_MAGIC, SUMMARY_VERSION};
+use crate::day::summary::SUMMARY_MAGIC;
 use crate::limits::PAGE_ROWS_MAX;
 use std::mem::offset_of;
 
@@ -85,7 +86,7 @@ fn the_constants_are_as_documented() {
     check_constant("DAY_MAGIC", &hex(&DAY_MAGIC));
     check_constant("SECTION_MAGIC", &hex(&SECTION_MAGIC));
     check_constant("SUMMARY_MAGIC", &hex(&SUMMARY_MAGIC));
-    check_constants!(DAY_VERSION DAY_LEAST_READER KIND_DAY SUMMARY_VERSION ENTITY_USER ANY
+    check_constants!(FORMAT_VERSION LEAST_READER KIND_DAY ENTITY_USER ANY
         CHUNK_PACKED CHUNK_NONE PACKED_BELOW PAGE_ROWS_MAX PRESENCE_PACKED PRESENCE_NONE
         PRESENCE_ALL PRESENCE_RANKS PRESENCE_PLACES COUNTS_PACKED COUNTS_FLAGGED FLOAT_SCALE_MAX
         value_kind::SCALED_FLOAT COLUMN_PER_USER FRAME_VALUES DELTA_FLAG SPLIT_BASE

@@ -2,7 +2,7 @@
 
 use super::bulk::import;
 use super::*;
-use crate::catalog::manifest::{FORMAT_VERSION, MAGIC, Manifest, manifest_path};
+use crate::catalog::manifest::{MAGIC, Manifest, manifest_path};
 use crate::codec::record;
 use crate::first::FirstIndex;
 use crate::fs::Fs;
@@ -307,7 +307,7 @@ fn newest(world: &World) -> Manifest {
 /// Takes the index out of the newest manifest, as if it came from before there was one.
 fn forget_index(world: &World) {
     let m = Manifest { first: None, ..newest(world) };
-    let without = record::seal(&MAGIC, FORMAT_VERSION, &m);
+    let without = record::seal(&MAGIC, &m);
     world.disk.edit(&manifest_path(Path::new(ROOT), m.number), |bytes| *bytes = without);
     for name in world.disk.list(&Path::new(ROOT).join("first")).unwrap() {
         world.disk.remove(&Path::new(ROOT).join("first").join(name)).unwrap();

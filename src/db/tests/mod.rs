@@ -10,6 +10,7 @@ mod damage;
 mod drop;
 mod erase;
 mod first;
+mod format;
 mod partial;
 mod repair;
 mod store;

@@ -286,7 +286,7 @@ fn what_is_known_of_a_database_can_be_asked() {
     assert_eq!(activities[0].name, "a");
     assert_eq!((activities[0].events, activities[0].user_days), (4, 2));
     assert_eq!((activities[0].events_without_user, activities[1].user_days), (1, 1));
-    assert!(info.file_bytes > 0 && info.day_files == 1 && info.format_note.is_some());
+    assert!(info.file_bytes > 0 && info.day_files == 1 && info.written_by.starts_with("daybit "));
     let snapshot = db.snapshot().unwrap();
     let day = snapshot.days()[0];
     let set = |activity| {

@@ -61,6 +61,7 @@ fn manifest(days: Vec<DayFileEntry>, first: Option<Vec<FirstFileEntry>>) -> Mani
         dead: Vec::new(),
         time_zone: "UTC".to_string(),
         hash_key: [0; 16],
+        written_by: String::new(),
     }
 }
 

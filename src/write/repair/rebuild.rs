@@ -6,7 +6,7 @@
 
 use crate::catalog::Catalog;
 use crate::catalog::ledger::LedgerFile;
-use crate::catalog::manifest::{DayFileEntry, Manifest, NumberedFile, UsersFileEntry};
+use crate::catalog::manifest::{DayFileEntry, Manifest, NumberedFile, UsersFileEntry, WRITER};
 use crate::codec::checksum::crc;
 use crate::day::file::DayFile;
 use crate::day::summary::{SectionPlace, Summary};
@@ -146,6 +146,7 @@ impl<'f> Files<'f> {
             ledgers: self.ledgers(database),
             first: None,
             dead,
+            written_by: WRITER.to_string(),
             ..before
         })
     }
