@@ -1,7 +1,8 @@
 //! The names of a query held against what was ever stored.
 
 use super::history::History;
-use super::{Query, Report};
+use super::plan::Plan;
+use super::{CohortKind, Query, Report};
 use crate::day::datum::KindSet;
 use crate::error::{Error, Result};
 use crate::event::Value;
@@ -111,32 +112,48 @@ pub(super) fn warnings(query: &Query, history: &impl History) -> Result<Vec<Stri
 }
 
 /// What dropped days make of the figures: those of these days are gone, and whatever asks about all
-/// times is not told of them, first days of plain selectors aside.
-pub(super) fn dropped(
-    query: &Query,
-    history: &impl History,
-    from: Day,
-    native: bool,
-) -> Option<String> {
+/// times is not told of them. The first days of plain selectors are kept, for answers that need no
+/// more than days of the database and people.
+pub(super) fn dropped(query: &Query, history: &impl History, plan: &Plan) -> Option<String> {
     let kept_from = history.days_from()?;
-    let mut conditions = false;
-    query.conditions(&mut |_| conditions = true);
-    let ever = match query.report {
-        Report::Growth { .. } | Report::States { .. } | Report::Retention { .. } => {
-            conditions || !native
+    let mut by_events = !plan.native || !query.breakdown.is_empty();
+    query.conditions(&mut |_| by_events = true);
+    let ever = match &query.report {
+        Report::Growth { property, .. } => by_events || property.is_some(),
+        Report::States { .. } => by_events,
+        Report::Retention(retention) => {
+            let of_first = matches!(retention.cohort, CohortKind::First | CohortKind::FirstEver);
+            of_first && (by_events || retention.reads_events())
         }
         Report::Count | Report::Users { .. } | Report::Balance { .. } => true,
-        _ => query.users.is_some(),
+        _ => false,
     };
-    let ranged = query.is_ranged() && from.saturating_sub(days_before(query)) < kept_from;
+    let ever = ever || query.users.is_some();
+    let ranged = query.is_ranged() && first_day(query, history, plan) < kept_from;
     let day = format_day(kept_from);
     (ranged || ever).then(|| {
         format!("days before {day} were dropped: what happened on them is not in these figures")
     })
 }
 
-/// Days before the range whose figures go into it, or more.
-fn days_before(query: &Query) -> Day {
+/// The day of the database on which begins what goes into the range's figures, or an earlier one.
+fn first_day(query: &Query, history: &impl History, plan: &Plan) -> Day {
+    let lead = match query.report {
+        // An event in the gap before the range is of a session that goes on in it.
+        Report::Sessions { gap_us, .. } => gap_us,
+        _ => 0,
+    };
+    let first = plan.instant(plan.from_tick).saturating_sub(lead);
+    let first = history.calendar().span_of(first).day;
+    match days_before(query, plan.to.saturating_sub(plan.from)) {
+        0 => first,
+        // Days of another zone are not so many days of this one to the hour.
+        days => first.saturating_sub(days).saturating_sub(Day::from(!plan.native)),
+    }
+}
+
+/// Days before the range, of so many days, whose figures go into it, or more.
+fn days_before(query: &Query, range: Day) -> Day {
     let days = match query.report {
         Report::Active { trailing, .. } | Report::Stickiness { trailing, .. } => {
             trailing.unwrap_or(0)
@@ -148,6 +165,7 @@ fn days_before(query: &Query) -> Day {
             Some(Bucket::Month) => 31,
             Some(Bucket::Quarter) => 92,
             Some(Bucket::Year) => 366,
+            Some(Bucket::All) => range.unsigned_abs(),
             _ => 1,
         }),
         _ => 0,

@@ -44,7 +44,8 @@ pub(crate) struct Plan {
     /// Buckets of the range in order; at least one unless the range is empty or the report
     /// (`paths`, `count`, `users`) has none.
     pub(crate) buckets: Vec<Span>,
-    /// The ticks of the first and of the newest stored event; `None` in an empty database.
+    /// The ticks of the first event, or of the end of those that were dropped, and of the newest
+    /// stored one; `None` where there was never one.
     pub(crate) first_tick: Option<Tick>,
     pub(crate) last_tick: Option<Tick>,
     /// Only these users count.
@@ -84,14 +85,14 @@ impl Plan {
             as_of: asked.as_of,
             open_tick: axis.tick_of(asked.as_of),
             buckets: Vec::new(),
-            first_tick: history.first_at().map(|at| axis.tick_of(at)),
+            first_tick: known_from(history).map(|at| axis.tick_of(at)),
             last_tick: history.watermark().map(|at| axis.tick_of(at)),
             users: users.transpose()?.map(Arc::new),
             info: asked.info(query, history, (from, to))?,
             settle_us: query.report.settle_us(),
             axis: Arc::new(axis),
         };
-        let dropped = known::dropped(query, history, from, plan.native);
+        let dropped = known::dropped(query, history, &plan);
         plan.info.warnings.extend(dropped);
         if query.has_figures_in_range() {
             let later = history.events_from(plan.instant(plan.to_tick));
@@ -407,6 +408,12 @@ fn widened(from: Day, to: Day, by: Bucket, week: WeekStart) -> (Day, Day) {
     let last = time::bucket_start(to, by, week);
     let end = if last == to { to } else { time::bucket_next(last, by) };
     (time::bucket_start(from, by, week), end)
+}
+
+/// From when on something is known: the first event, or the end of the days that were dropped.
+fn known_from(history: &impl History) -> Option<Micros> {
+    let kept_from = history.days_from().map(|day| history.calendar().span(day).start);
+    history.first_at().into_iter().chain(kept_from).min()
 }
 
 /// The warning for events that a range ending with `as_of` leaves out.

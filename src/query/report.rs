@@ -92,6 +92,11 @@ impl Retention {
         self.returning.as_ref().unwrap_or(&self.start)
     }
 
+    /// Whether days and people are not enough: times are looked at, or amounts.
+    pub(crate) fn reads_events(&self) -> bool {
+        self.elapsed || self.property.is_some()
+    }
+
     /// Cells of one cohort, bucket 0 included.
     pub(crate) fn cells(&self) -> usize {
         let after = match self.brackets.len() {

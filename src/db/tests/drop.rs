@@ -196,6 +196,53 @@ proptest! {
     }
 }
 
+/// Questions of which each is one kind that looks back over the start of its range.
+fn looking_back(from: i32) -> Vec<Query> {
+    let ranged = |query| ranged(query, from);
+    let whole = |query: Query| query.by(Bucket::All);
+    let often = Set::did("*").at_least(2);
+    vec![
+        ranged(Query::active("*")),
+        ranged(Query::active("a").trailing(3)),
+        ranged(Query::active("*").only(often.clone())),
+        ranged(Query::stickiness("a").trailing(None)),
+        ranged(Query::growth("a").only(often.clone())),
+        ranged(Query::growth("a").breakdown(["page"])),
+        ranged(Query::growth("a").property("price")),
+        ranged(whole(Query::growth("a"))),
+        ranged(whole(Query::growth("a").gap(2))),
+        ranged(Query::states("*").only(often)),
+        ranged(Query::states("*").breakdown(["page"])),
+        ranged(Query::retention("a").columns(3).breakdown(["page"])),
+        ranged(Query::retention("a").columns(3).property("price")),
+        ranged(Query::retention("a").columns(3).elapsed()),
+        ranged(Query::retention("a").cohort(crate::CohortKind::Recurring).columns(3).elapsed()),
+        ranged(Query::sessions("*").session_gap("12h")),
+        ranged(whole(Query::value("*", Measure::Events)).time_zone("Asia/Tokyo")),
+        ranged(whole(Query::value("*", Measure::Events)).time_zone("America/New_York")),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn what_is_not_warned_of_is_as_before(
+        (events, edge, after) in (events(), 1i32..39, 0i32..5),
+    ) {
+        let (db, whole) = (World::new().create(), World::new().create());
+        write(&db, &events);
+        write(&whole, &events);
+        db.drop_days_before(date(edge)).unwrap();
+        for query in looking_back(edge + after) {
+            let told = db.query(&query).unwrap();
+            if told.info.warnings.iter().all(|warning| !warning.contains("were dropped")) {
+                let queries = [query];
+                prop_assert_eq!(answers_of(&db, &queries), answers_of(&whole, &queries));
+            }
+        }
+    }
+}
+
 /// Of growth, states and retention what follows from first days.
 fn new_of(answer: &serde_json::Value) -> Vec<serde_json::Value> {
     let series = answer["series"].as_array().unwrap();

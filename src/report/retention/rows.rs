@@ -23,8 +23,7 @@ const NAME: usize = 2;
 /// Whether bitmaps cannot tell: they know days and people, not times and amounts.
 pub(super) fn needed(question: &Question<'_>, retention: &Retention) -> bool {
     let first_ever = retention.cohort == CohortKind::FirstEver;
-    retention.elapsed
-        || retention.property.is_some()
+    retention.reads_events()
         || question.groups.is_some()
         || first_ever && !retention.start.conditions().is_empty()
 }
