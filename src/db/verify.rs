@@ -9,7 +9,7 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::files::{day_name, read_catalog, read_summary, users_name, wal_dir};
 use crate::time::date_of;
 use crate::wal;
-use crate::write::{Body, Environment, check_first, open_ledger};
+use crate::write::{Body, Environment, check_first, check_logs, open_ledger};
 use chrono::NaiveDate;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -75,12 +75,11 @@ impl Db {
         match &self.role {
             Role::Writer { core, .. } => {
                 verify_records(&core.env, &core.root, &snapshot, &mut report);
-                let manifest = &snapshot.inner.manifest;
-                report.check("wal", verify_log(&*core.env.fs, &core.root, manifest));
+                report.check("wal", verify_log(&*core.env.fs, &core.root));
             }
             Role::Reader(reader) => {
                 verify_records(&reader.env, &reader.root, &snapshot, &mut report);
-                report.check("wal", verify_log_of_another(&*reader.env.fs, &reader.root));
+                report.check("wal", verify_log(&*reader.env.fs, &reader.root));
             }
         }
         Ok(report)
@@ -138,18 +137,14 @@ fn verify_records(env: &Environment, root: &Path, snapshot: &Snapshot, report: &
     }
 }
 
-/// The log of a writer in another process, which may cut it meanwhile: what is found is true if
-/// nothing was published since.
-fn verify_log_of_another(fs: &dyn Fs, root: &Path) -> Result<()> {
+/// The log, which is cut whenever something is published: what is found is true if nothing was
+/// meanwhile. What is appended meanwhile may look like a torn end, which is no damage.
+fn verify_log(fs: &dyn Fs, root: &Path) -> Result<()> {
     let before = Manifest::newest(fs, root)?;
-    let verified = verify_log(fs, root, &before);
+    let replay = wal::replay::<Body>(fs, &wal_dir(root), before.database, before.applied);
+    let verified = replay.and_then(|replay| check_logs(&before, &replay));
     match Manifest::newest(fs, root)?.number == before.number {
         true => verified,
         false => Ok(()),
     }
-}
-
-/// What is appended meanwhile may look like a torn end, which is no damage.
-fn verify_log(fs: &dyn Fs, root: &Path, manifest: &Manifest) -> Result<()> {
-    wal::replay::<Body>(fs, &wal_dir(root), manifest.database, manifest.applied).map(|_| ())
 }

@@ -50,6 +50,7 @@ pub(crate) use frame::Body;
 #[cfg(test)]
 pub(crate) use publish::names_of;
 pub use recover::OpenReport;
+pub(crate) use recover::check_logs;
 pub(crate) use settings::Environment;
 pub use settings::{Durability, Options};
 pub(crate) use view::CurrentView;

@@ -1,5 +1,6 @@
 //! A reader beside a writer: it sees what was published, and takes no lock of the writer's.
 
+use super::recover::missing;
 use super::settings::Environment;
 use super::view::{CurrentView, View};
 use crate::catalog::lease::Lease;
@@ -72,8 +73,7 @@ fn newest(
                 gone = Some(number);
             }
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                let what = format!("MANIFEST.{number} names a file that is not there: {e}");
-                return Err(Error::new(ErrorKind::Corruption, what));
+                return Err(missing(e, number));
             }
             Err(e) => return Err(e),
         }

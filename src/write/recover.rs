@@ -195,6 +195,29 @@ pub(crate) fn open(
     Manifest::newest(fs, root)?; // before the lock: no file is made in a folder of somebody else's
     let lock = lock(fs, root)?;
     let manifest = Manifest::newest(fs, root)?;
+    let number = manifest.number;
+    let opened = open_newest(env, root, options, manifest);
+    let (mut state, report) = opened.map_err(|e| missing(e, number))?;
+    state.lock = Some(lock);
+    Ok((state, report))
+}
+
+/// Whoever holds the lock is the only one to remove what a manifest names.
+pub(super) fn missing(error: Error, manifest: u64) -> Error {
+    if error.kind() != ErrorKind::NotFound {
+        return error;
+    }
+    let what = format!("MANIFEST.{manifest} names a file that is not there: {error}");
+    Error::new(ErrorKind::Corruption, what)
+}
+
+fn open_newest(
+    env: &Environment,
+    root: &Path,
+    options: &Options,
+    manifest: Manifest,
+) -> Result<(State, OpenReport)> {
+    let fs = &*env.fs;
     let catalog = read_catalog(fs, root, manifest.catalog)?;
     check_zone(&catalog, root, options)?;
     let summary = read_summary(fs, root, manifest.summary)?;
@@ -204,7 +227,6 @@ pub(crate) fn open(
     wal::settle(fs, &wal_dir(root), &replay)?;
     let frames = std::mem::take(&mut replay.frames);
     let mut state = published_state(env, root, options, (manifest, summary, catalog), &replay)?;
-    state.lock = Some(lock);
     let replayed = frames.iter().filter(|frame| !matches!(frame.body, Body::Seal)).count();
     for frame in frames {
         state.replay(frame)?;
@@ -236,7 +258,7 @@ fn check_zone(catalog: &Catalog, root: &Path, options: &Options) -> Result<()> {
 }
 
 /// The log that the manifest names was made durable before the manifest was.
-fn check_logs(manifest: &Manifest, replay: &Replay<Body>) -> Result<()> {
+pub(crate) fn check_logs(manifest: &Manifest, replay: &Replay<Body>) -> Result<()> {
     if replay.logs.contains(&manifest.wal_from) {
         return Ok(());
     }

@@ -261,8 +261,15 @@ fn a_file_that_is_not_there_is_found() {
         let disk = whole.disk.kill();
         disk.remove(path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
+        if name.ends_with(".wal") {
+            let damages = World::on(disk.kill()).read().verify().unwrap().damages;
+            assert!(damages.iter().any(|one| one.message.contains(name)), "{name}: {damages:?}");
+        }
         match World::on(disk).try_open() {
-            Err(e) => assert!(e.to_string().contains(name), "{name}: {e}"),
+            Err(e) => {
+                assert!(e.to_string().contains(name), "{name}: {e}");
+                assert_eq!(e.kind(), ErrorKind::Corruption, "{name}");
+            }
             Ok(db) if name.starts_with("MANIFEST") => assert_eq!(whole_answers(&db), whole.answers),
             // What the index tells is in the days as well.
             Ok(db) if name.ends_with(".first") => {
