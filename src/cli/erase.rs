@@ -2,7 +2,7 @@
 
 use super::args::{EraseArgs, PeopleArgs};
 use super::failure::Failure;
-use super::output::{complain, count, say};
+use super::output::{complain, count, say, several};
 use daybit::{Db, EraseReceipt, Options};
 use serde_json::json;
 
@@ -13,6 +13,12 @@ pub fn erase(args: &EraseArgs) -> Result<u8, Failure> {
     let receipt = db.erase(&ids)?;
     db.close()?;
     say(&if args.json { receipt_json(&receipt) } else { receipt_words(&receipt) })?;
+    if args.people.db.join("damaged").exists() {
+        complain(
+            "damaged/ holds files that a repair set aside: erasing does not reach into it; remove \
+             it when it is of no more use",
+        );
+    }
     if !receipt.waiting.is_empty() {
         complain(
             "readers hold an older snapshot: the files named as waiting are removed by the next \
@@ -32,7 +38,8 @@ pub fn readmit(args: &PeopleArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Ids from the command line, and of a file with one in each line.
+/// Ids from the command line, and of a file with one in each line. The mark that some editors put
+/// before a text is no part of the first.
 fn ids(people: &PeopleArgs) -> Result<Vec<String>, Failure> {
     let mut ids = people.ids.clone();
     let text = match &people.ids_from {
@@ -41,6 +48,7 @@ fn ids(people: &PeopleArgs) -> Result<Vec<String>, Failure> {
             .map_err(|e| Failure::input(format!("cannot read {}: {e}", path.display())))?,
         None => String::new(),
     };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     ids.extend(text.lines().filter(|line| !line.is_empty()).map(str::to_owned));
     Ok(ids)
 }
@@ -51,9 +59,12 @@ fn receipt_words(receipt: &EraseReceipt) -> String {
         unknown => format!("; {} unknown, whose events are refused from now on", count(unknown)),
     };
     let mut words = format!(
-        "Erased {} people with {} events{unknown}.\n",
-        count(receipt.erased),
-        count(receipt.events)
+        "Erased {} with {}{unknown}.\n",
+        match receipt.erased {
+            1 => "1 person".to_string(),
+            erased => count(erased) + " people",
+        },
+        several(receipt.events, "event")
     );
     for (what, names) in [
         ("cohort changed", &receipt.cohorts),

@@ -2,7 +2,7 @@
 
 use super::args::ImportArgs;
 use super::failure::Failure;
-use super::output::{complain, count, say};
+use super::output::{complain, count, say, several};
 use daybit::{
     Db, ErrorKind, ImportFormat, ImportOptions, ImportReceipt, ImportStage, ImportTime, Options,
     Progress, ReplaceDays, Source, ValueType,
@@ -259,11 +259,6 @@ fn receipt_json(receipt: &ImportReceipt) -> String {
     format!("{receipt}\n")
 }
 
-/// So many of something.
-fn several(number: u64, one: &str) -> String {
-    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
-}
-
 /// The receipt as sentences.
 pub fn receipt_words(receipt: &ImportReceipt, rejects: &Path) -> String {
     if receipt.repeated {
@@ -294,7 +289,8 @@ pub fn receipt_words(receipt: &ImportReceipt, rejects: &Path) -> String {
         let rows = several(receipt.rejected, "row");
         words.push_str(&format!("{rows} rejected, all in {all}:\n"));
         for row in receipt.first_rejects.iter().take(5) {
-            words.push_str(&format!("  {} line {}: {}\n", row.source, row.line, row.reason));
+            let line = if row.line == 0 { String::new() } else { format!(" line {}", row.line) };
+            words.push_str(&format!("  {}{line}: {}\n", row.source, row.reason));
         }
     }
     words

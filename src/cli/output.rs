@@ -22,6 +22,11 @@ pub fn say(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// So many of something.
+pub fn several(number: u64, one: &str) -> String {
+    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// Colour on a terminal, unless `NO_COLOR` says otherwise; as wide as the terminal.
 pub fn style() -> Style {
     let terminal = io::stdout().is_terminal();

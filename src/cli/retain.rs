@@ -2,7 +2,7 @@
 
 use super::args::{DropArgs, DropWhat};
 use super::failure::Failure;
-use super::output::{count, say};
+use super::output::{say, several};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use daybit::{Db, Options};
 use std::time::SystemTime;
@@ -17,9 +17,9 @@ pub fn drop_old(args: &DropArgs) -> Result<u8, Failure> {
     };
     db.close()?;
     say(&format!(
-        "Dropped {} events of {} days before {before}.\n",
-        count(receipt.events),
-        count(receipt.days)
+        "Dropped {} of {} before {before}.\n",
+        several(receipt.events, "event"),
+        several(receipt.days, "day")
     ))?;
     Ok(0)
 }

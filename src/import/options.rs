@@ -375,7 +375,8 @@ pub struct Progress {
 pub struct RejectedRow {
     /// The source's name.
     pub source: String,
-    /// The line it starts on, the header's being 1; in Parquet the row, the first being 1.
+    /// The line it starts on, the header's being 1; in Parquet the row, the first being 1. 0 where
+    /// it is not told, as of events of erased people.
     pub line: u64,
     /// Why.
     pub reason: String,

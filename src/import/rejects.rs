@@ -33,8 +33,9 @@ impl Rejects {
     pub(super) fn add(&mut self, source: &str, reject: Reject) -> Result<()> {
         let Reject { line, reason, raw } = reject;
         if self.strict {
+            let place = if line == 0 { String::new() } else { format!(", line {line}") };
             return Err(Error::input(format!(
-                "{source}, line {line}: {reason}; nothing was imported (strict)"
+                "{source}{place}: {reason}; nothing was imported (strict)"
             )));
         }
         self.count += 1;
@@ -57,7 +58,7 @@ impl Rejects {
             self.writer = Some(writer);
         }
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        let line = line.to_string();
+        let line = if line == 0 { String::new() } else { line.to_string() };
         let record = [source.as_bytes(), line.as_bytes(), reason.as_bytes(), raw];
         writer.write_record(record).map_err(|e| failed(e.into()))
     }
@@ -110,6 +111,11 @@ mod tests {
         assert_eq!(reader.headers().unwrap(), vec!["source", "line", "reason", "row"]);
         let last = reader.records().last().unwrap().unwrap();
         assert_eq!(last, vec!["a.csv", "25", "a \"bad\" row", "x,\"y\nz\""]);
+        let mut rejects = Rejects::new(Some(&path), false);
+        rejects.add("a.csv", reject(0)).unwrap();
+        rejects.publish().unwrap();
+        let mut reader = csv::Reader::from_path(&path).unwrap();
+        assert_eq!(&reader.records().last().unwrap().unwrap()[1], "", "no line is known");
         Rejects::new(Some(&path), false).publish().unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
@@ -123,6 +129,8 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         let error = Rejects::new(None, true).add("a.csv", reject(7)).unwrap_err();
         assert!(error.to_string().starts_with("a.csv, line 7: a \"bad\" row; nothing"));
+        let error = Rejects::new(None, true).add("a.csv", reject(0)).unwrap_err();
+        assert!(error.to_string().starts_with("a.csv: a \"bad\" row; nothing"));
         let nowhere = Path::new("/nowhere/at/all.csv");
         let error = Rejects::new(Some(nowhere), false).add("a", reject(1)).unwrap_err();
         assert!(error.to_string().contains("/nowhere/at/all.csv"));

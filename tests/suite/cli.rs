@@ -324,8 +324,14 @@ fn an_erased_person_is_gone_until_readmitted() {
     assert!(output.status.success());
     let rejects = std::fs::read_to_string(place.0.path().join("bad.txt")).unwrap();
     assert!(rejects.contains("erased") && !rejects.contains("anna"), "{rejects}");
-    place.file("ids", "anna\n\n");
+    place.file("ids", "\u{feff}anna\r\n\r\n");
     assert!(place.good(&["readmit", "shop", "--ids-from", "ids"]).contains("1 of 1"));
+    let told = place.good(&["erase", "shop", "zoe"]);
+    assert!(told.starts_with("Erased 1 person with 1 event.\n"), "{told}");
+    let aside = || String::from_utf8(place.run(&["erase", "shop", "zoe"]).stderr).unwrap();
+    assert_eq!(aside(), "");
+    std::fs::create_dir(place.0.path().join("shop/damaged")).unwrap();
+    assert!(aside().contains("damaged/"));
     place.bad(2, &["erase", "shop"], &["IDS"]);
     place.bad(2, &["erase", "shop", "--ids-from", "missing"], &["missing"]);
     place.bad(2, &["erase", "shop", ""], &["empty"]);
