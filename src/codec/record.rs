@@ -102,19 +102,19 @@ pub(crate) fn unseal<T: DeserializeOwned>(file: &str, magic: &[u8; 8], bytes: &[
 /// Refuses a file that this code does not read: its writer's version, and the oldest version whose
 /// readers understand it.
 pub(crate) fn check_version(file: &str, version: u32, least_reader: u32) -> Result<()> {
-    let refused =
-        |kind, way: &str| Err(Error::new(kind, format!("{file} has format {version}, {way}")));
+    let refused = |kind, way: String| {
+        Err(Error::new(kind, format!("{file} has format {version}, {way}; nothing was changed")))
+    };
     if least_reader > FORMAT_VERSION {
-        let way = format!(
-            "this daybit reads up to {FORMAT_VERSION}: use a newer daybit; nothing was changed"
-        );
-        return refused(ErrorKind::NewerFormat, &way);
+        let way = format!("this daybit reads up to {FORMAT_VERSION}: use a newer daybit");
+        return refused(ErrorKind::NewerFormat, way);
     }
     if version < LEAST_READER {
         let way = format!(
-            "of the time before formats were settled; this daybit reads from {LEAST_READER} on: import the sources into a new database; nothing was changed"
+            "of the time before formats were settled, and this daybit reads from {LEAST_READER} \
+             on: import the sources into a new database"
         );
-        return refused(ErrorKind::OlderFormat, &way);
+        return refused(ErrorKind::OlderFormat, way);
     }
     Ok(())
 }

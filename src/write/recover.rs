@@ -111,6 +111,18 @@ fn make_folders(fs: &dyn Fs, root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes the folders that a copy without its empty folders has lost.
+fn mend_folders(fs: &dyn Fs, root: &Path) -> Result<()> {
+    let is_missing = |dir: &&str| {
+        let listed = fs.list(&root.join(dir));
+        listed.is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+    };
+    match FOLDERS.iter().chain(&[SPILL_DIR]).any(is_missing) {
+        true => make_folders(fs, root),
+        false => Ok(()),
+    }
+}
+
 fn refuse_existing(fs: &dyn Fs, root: &Path) -> Result<()> {
     match Manifest::newest(fs, root) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
@@ -198,6 +210,7 @@ pub(crate) fn open(
     let number = manifest.number;
     let opened = open_newest(env, root, options, manifest);
     let (mut state, report) = opened.map_err(|e| missing(e, number))?;
+    mend_folders(fs, root)?;
     state.lock = Some(lock);
     Ok((state, report))
 }

@@ -13,6 +13,7 @@ mod cli;
 mod docs;
 mod events;
 mod expected;
+mod golden;
 mod house;
 mod kill;
 mod laws;

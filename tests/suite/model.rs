@@ -69,12 +69,12 @@ fn properties_of_a_crowd_answer_like_the_oracle() {
 }
 
 /// One database's life beside its oracle.
-struct Life {
+pub struct Life {
     seed: u64,
-    questions: Questions,
+    pub questions: Questions,
     place: tempfile::TempDir,
     db: Option<Db>,
-    oracle: Oracle,
+    pub oracle: Oracle,
     /// Insert ids stored so far, with their day.
     taken: BTreeSet<(oracle::Day, String)>,
     people: u64,
@@ -83,7 +83,7 @@ struct Life {
 }
 
 impl Life {
-    fn new(seed: u64) -> Life {
+    pub fn new(seed: u64) -> Life {
         let mut random = Random(seed.wrapping_mul(0x5851_F42D_4C95_7F2D) + 1);
         let zone = *random.pick(&ZONES);
         let place = folder();
@@ -110,21 +110,26 @@ impl Life {
         &mut self.questions.random
     }
 
-    fn path(&self) -> std::path::PathBuf {
+    pub fn path(&self) -> std::path::PathBuf {
         self.place.path().join("db")
     }
 
-    fn db(&self) -> &Db {
+    pub fn db(&self) -> &Db {
         self.db.as_ref().unwrap()
     }
 
-    fn live(mut self) -> BTreeMap<String, usize> {
+    /// Its first events, and the cohorts that its questions name.
+    pub fn begin(&mut self) {
         let seen = events::every_kind_of_value(self.questions.first_day);
         self.write(seen.into_iter().map(|event| (event, None)).collect());
         for (name, set) in self.questions.cohorts() {
             save(self.db(), name, &set);
             self.oracle.cohorts.insert(name.to_string(), set);
         }
+    }
+
+    fn live(mut self) -> BTreeMap<String, usize> {
+        self.begin();
         self.batch();
         if self.random().chance(3) {
             self.crowd();
@@ -154,19 +159,19 @@ impl Life {
         self.db = Some(Db::open(self.path(), Options::new().durability(Durability::Os)).unwrap());
     }
 
-    fn batch(&mut self) {
+    pub fn batch(&mut self) {
         let events = 1 + self.random().below(60);
         let events = (0..events).map(|_| self.event()).collect();
         self.write(events);
     }
 
-    fn crowd(&mut self) {
+    pub fn crowd(&mut self) {
         let (first_day, days) = (self.questions.first_day, self.questions.days);
         let events = events::crowd(self.random(), first_day, days);
         self.write(events.into_iter().map(|event| (event, None)).collect());
     }
 
-    fn write(&mut self, events: Vec<(Event, Option<String>)>) {
+    pub fn write(&mut self, events: Vec<(Event, Option<String>)>) {
         let mut batch = Batch::new();
         let (mut accepted, mut duplicates, mut without_user) = (0, 0, 0);
         for (event, id) in events {
@@ -212,7 +217,7 @@ impl Life {
         self.compare_together();
     }
 
-    fn question(&mut self) -> Json {
+    pub fn question(&mut self) -> Json {
         let report = std::env::var("MODEL_REPORT").ok();
         loop {
             let query = self.questions.next();
@@ -226,7 +231,7 @@ impl Life {
         answer.unwrap_or_else(|e| panic!("seed {}: {query}: {e}", self.seed))
     }
 
-    fn equal(&mut self, query: &Json, answer: &Answer) {
+    pub fn equal(&mut self, query: &Json, answer: &Answer) {
         assert_same(&self.oracle, query, answer, &format!("seed {}", self.seed));
         let report = query["report"].as_str().unwrap().to_string();
         *self.compared.entry(report).or_default() += 1;
