@@ -3,6 +3,7 @@
 pub(crate) mod bits;
 pub(crate) mod counts;
 pub(crate) mod cursor;
+pub(crate) mod hashes;
 pub(crate) mod ints;
 pub(crate) mod level;
 pub(crate) mod ranks;
