@@ -14,8 +14,9 @@ use std::sync::Arc;
 /// For an event whose time the writer set, the days before its own on which its insert id is
 /// looked for: a repeat after midnight has another time, and so may have another day.
 const TIMED_HERE_DAYS: Day = 7;
-/// Entries handed to the index at once.
-const INDEX_ENTRIES: usize = 100_000;
+/// Batches of a ledger that the index holds. Longer ledgers are asked themselves: what the index
+/// costs, and takes to be made anew, does not grow with the ids.
+const INDEXED_MAX: usize = 10_000;
 
 /// Insert ids of the rows in the memtable, by day.
 #[derive(Debug, Default)]
@@ -129,10 +130,11 @@ impl BatchIds {
         if self.ledgers.is_empty() {
             return None;
         }
-        match self.index().and_then(|index| index.find(id)) {
-            Ok(found) => found,
-            Err(_) => self.ledgers.iter().rev().find_map(|ledger| ledger.find(id)),
-        }
+        let indexed = self.index().and_then(|index| index.find(id));
+        let is_asked = |ledger: &&Arc<LedgerFile>| indexed.is_err() || !is_indexed(ledger);
+        let mut asked = self.ledgers.iter().rev().filter(is_asked);
+        let found = asked.find_map(|ledger| ledger.find(id));
+        found.or(indexed.ok().flatten())
     }
 
     /// What was unflushed is in these ledgers now.
@@ -141,11 +143,16 @@ impl BatchIds {
         self.unflushed.clear();
         self.ledgers = ledgers;
         let before = std::mem::replace(&mut self.applied, applied);
+        // What was indexed may have gone into a long ledger.
+        let is_short = self.ledgers.last().is_none_or(|newest| is_indexed(newest));
         if let Some(index) = &mut self.index
             && index.applied() == before
         {
             // Left behind by a failure, it is filled anew when it is next asked.
-            let _ = add_all(&mut **index, entries.into_iter(), applied);
+            let _ = match is_short {
+                true => index.add(&entries, applied),
+                false => index.clear().and_then(|()| index.add(&[], applied)),
+            };
         }
     }
 
@@ -157,28 +164,121 @@ impl BatchIds {
         });
         if index.applied() != self.applied {
             index.clear()?;
-            let entries = self.ledgers.iter().flat_map(|ledger| ledger.iter());
-            add_all(&mut **index, entries, self.applied)?;
+            let short = self.ledgers.iter().filter(|ledger| is_indexed(ledger));
+            let entries: Vec<LedgerEntry> = short.flat_map(|ledger| ledger.iter()).collect();
+            index.add(&entries, self.applied)?;
         }
         Ok(&**index)
     }
 }
 
-/// `applied` moves on only with the last of the entries, so that half of them are never taken for
-/// all.
-fn add_all(
-    index: &mut dyn BatchIndex,
-    entries: impl Iterator<Item = LedgerEntry>,
-    applied: u64,
-) -> Result<()> {
-    let mut part = Vec::with_capacity(INDEX_ENTRIES);
-    let before = index.applied();
-    for entry in entries {
-        part.push(entry);
-        if part.len() == INDEX_ENTRIES {
-            index.add(&part, before)?;
-            part.clear();
+fn is_indexed(ledger: &LedgerFile) -> bool {
+    ledger.len() <= INDEXED_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::catalog::ledger::merge_from;
+    use crate::catalog::manifest::NumberedFile;
+    use crate::fs::{Bytes, RealFs};
+    use std::path::Path;
+    use std::sync::Mutex;
+
+    /// An index that tells how many batches it holds.
+    #[derive(Debug)]
+    struct Counted {
+        index: Box<dyn BatchIndex>,
+        count: Arc<Mutex<usize>>,
+    }
+
+    impl BatchIndex for Counted {
+        fn applied(&self) -> u64 {
+            self.index.applied()
+        }
+
+        fn find(&self, id: u128) -> Result<Option<LedgerEntry>> {
+            self.index.find(id)
+        }
+
+        fn add(&mut self, entries: &[LedgerEntry], applied: u64) -> Result<()> {
+            *self.count.lock().unwrap() += entries.len();
+            self.index.add(entries, applied)
+        }
+
+        fn clear(&mut self) -> Result<()> {
+            *self.count.lock().unwrap() = 0;
+            self.index.clear()
         }
     }
-    index.add(&part, applied)
+
+    fn entry(number: u64) -> LedgerEntry {
+        LedgerEntry {
+            id: u128::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64 | 1,
+            sequence: number,
+            time: 0,
+            bulk: false,
+            accepted: number,
+            without_user: 0,
+            duplicates: 0,
+            rejected: 0,
+        }
+    }
+
+    fn ledger(dir: &Path, number: u64, write: impl Fn(&Path) -> Result<NumberedFile>) -> Ledger {
+        let path = dir.join(number.to_string());
+        let file = write(&path).unwrap();
+        let bytes = Bytes::from_vec(std::fs::read(&path).unwrap());
+        Arc::new(LedgerFile::open("ledger", bytes, 7, file).unwrap())
+    }
+
+    type Ledger = Arc<LedgerFile>;
+
+    /// The ledgers with one more, merged as a flush does.
+    fn grown(dir: &Path, mut ledgers: Vec<Ledger>, from: u64, to: u64) -> Vec<Ledger> {
+        let fs = RealFs::default();
+        ledgers.push(ledger(dir, 2 * to, |path| {
+            LedgerFile::write(&fs, path, 7, 2 * to, (from..to).map(entry).collect())
+        }));
+        let files: Vec<NumberedFile> = ledgers.iter().map(|ledger| ledger.file()).collect();
+        if let Some(from) = merge_from(&files) {
+            let merging = ledgers.split_off(from);
+            ledgers.push(ledger(dir, 2 * to + 1, |path| {
+                let merging = merging.iter().map(|ledger| &**ledger);
+                LedgerFile::merge(&fs, path, 7, 2 * to + 1, merging, 0)
+            }));
+        }
+        ledgers
+    }
+
+    #[test]
+    fn the_index_holds_some_thousands_and_all_ids_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = Arc::new(Mutex::new(0));
+        let index = || Box::new(Counted { index: index::in_memory(), count: count.clone() });
+        let mut batches = BatchIds::new(Vec::new(), 0, None, 7);
+        batches.index = Some(index());
+        let (mut done, mut most) = (0, 0);
+        for step in 0..60 {
+            let to = done + [1_500, 10, INDEXED_MAX as u64 + 1][step % 3] / (1 + step as u64 % 7);
+            (done..to).for_each(|number| batches.add(entry(number)));
+            let ledgers = grown(folder.path(), batches.ledgers().to_vec(), done, to);
+            batches.flushed(ledgers, to);
+            done = to;
+            if step == 40 {
+                // Opened anew.
+                batches = BatchIds::new(batches.ledgers().to_vec(), done, None, 7);
+                batches.index = Some(index());
+            }
+            for number in (0..done).step_by(61).chain([done - 1]) {
+                assert_eq!(batches.find(entry(number).id), Some(entry(number)), "step {step}");
+                assert_eq!(batches.find(entry(number).id + 1), None);
+            }
+            assert_eq!(batches.find(entry(done).id), None);
+            most = most.max(*count.lock().unwrap());
+        }
+        assert!(batches.ledgers().iter().any(|ledger| ledger.len() > 5 * INDEXED_MAX));
+        assert!((INDEXED_MAX / 2..2 * INDEXED_MAX).contains(&most), "{most} indexed");
+    }
 }
