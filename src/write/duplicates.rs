@@ -14,6 +14,8 @@ use std::sync::Arc;
 /// For an event whose time the writer set, the days before its own on which its insert id is
 /// looked for: a repeat after midnight has another time, and so may have another day.
 const TIMED_HERE_DAYS: Day = 7;
+/// And after it: a clock that is set back across midnight makes the repeat the earlier one.
+const SET_BACK_DAYS: Day = 1;
 /// Batches of a ledger that the index holds. Longer ledgers are asked themselves: what the index
 /// costs, and takes to be made anew, does not grow with the ids.
 const INDEXED_MAX: usize = 10_000;
@@ -45,8 +47,11 @@ impl InsertIds {
         own: &mut HashSet<(Day, u128)>,
     ) -> Result<bool> {
         let Some(id) = event.insert_id else { return Ok(false) };
-        let from = if event.timed_here { day - TIMED_HERE_DAYS } else { day };
-        for day in from..=day {
+        let days = match event.timed_here {
+            true => day - TIMED_HERE_DAYS..=day + SET_BACK_DAYS,
+            false => day..=day,
+        };
+        for day in days {
             let fresh = self.days.get(&day).is_some_and(|ids| ids.contains(&id));
             if fresh || own.contains(&(day, id)) || is_stored(stored, day, id)? {
                 return Ok(true);
