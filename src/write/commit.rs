@@ -92,7 +92,8 @@ impl State {
     fn stage(&mut self, batch: &Checked) -> Result<Staged> {
         let repeated = batch.id.and_then(|id| self.batches.find(id));
         if let Some(entry) = repeated {
-            return Ok(Staged { receipt: repeated_receipt(&entry, batch), record: None });
+            let receipt = self.repeated_receipt(&entry, batch);
+            return Ok(Staged { receipt, record: None });
         }
         let mut rejected = batch.rejected.clone();
         let fresh = self.fresh(batch, &mut rejected)?;
@@ -111,6 +112,26 @@ impl State {
         let receipt = Receipt { accepted, without_user, duplicates, rejected, repeated: false };
         let record = (accepted > 0 || batch.id.is_some()).then_some(record);
         Ok(Staged { receipt, record })
+    }
+
+    /// A repeat stores nothing: the counts are the first receipt's. Its reasons are not kept, but
+    /// what the door refused then it has refused again; the others were of erased people.
+    fn repeated_receipt(&self, entry: &LedgerEntry, batch: &Checked) -> Receipt {
+        let mut rejected = batch.rejected.clone();
+        if (rejected.len() as u64) < entry.rejected {
+            let is_erased =
+                |event: &&Taken| event.user().is_some_and(|id| self.catalog.is_erased(id));
+            let erased = batch.events.iter().filter(is_erased);
+            rejected.extend(erased.map(|event| (event.row, ERASED.to_string())));
+            rejected.sort_by_key(|(row, _)| *row);
+        }
+        Receipt {
+            accepted: entry.accepted,
+            without_user: entry.without_user,
+            duplicates: entry.duplicates,
+            rejected,
+            repeated: true,
+        }
     }
 
     /// The events that are not stored yet; those of erased people are refused.
@@ -197,18 +218,6 @@ impl State {
             }
             Durability::Os => false,
         }
-    }
-}
-
-/// A repeat stores nothing: the counts are the first receipt's. Its reasons are not kept, but the
-/// door has just found them again.
-fn repeated_receipt(entry: &LedgerEntry, batch: &Checked) -> Receipt {
-    Receipt {
-        accepted: entry.accepted,
-        without_user: entry.without_user,
-        duplicates: entry.duplicates,
-        rejected: batch.rejected.clone(),
-        repeated: true,
     }
 }
 
