@@ -11,6 +11,7 @@ mod drop;
 mod erase;
 mod first;
 mod format;
+mod once;
 mod partial;
 mod repair;
 mod store;
