@@ -8,8 +8,29 @@ use crate::codec::bits::{Bits, Container};
 use crate::codec::level;
 use crate::codec::ranks::{self, Ranks};
 use crate::codec::{counts, ints};
+use crate::db::Db;
+use crate::error::Result;
 use crate::scan::kernels::{self, SlicedCounters, StateInputs};
+use crate::write::{Environment, Options};
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// Makes a database on this machine, or opens it, whose clock is the caller's: microseconds since
+/// 1970, so that a bench passes a month in a minute.
+///
+/// # Errors
+/// As [`Db::create`] and [`Db::open`].
+pub fn open_at(path: &Path, options: Options, clock: &Arc<AtomicI64>, is_new: bool) -> Result<Db> {
+    let clock = clock.clone();
+    let clock = Arc::new(move || clock.load(Ordering::Relaxed));
+    let env = Environment { clock, ..Environment::machine(true) };
+    match is_new {
+        true => Db::create_in(&env, path, options),
+        false => Db::open_in(&env, path, options),
+    }
+}
 
 /// A hot loop and its input.
 pub struct Kernel {
