@@ -7,7 +7,8 @@ use std::cmp::Ordering;
 const SHARES_MAX: usize = 8;
 
 /// The entry of a hash among ascending ones: looked for at its share of what is left, which takes a
-/// handful of looks however many there are.
+/// handful of looks however many there are. Among millions that is faster than halving, among a
+/// hundred thousand slower.
 pub(crate) fn find<T>(sorted: &[T], hash: u128, of: impl Fn(&T) -> u128) -> Option<&T> {
     let (mut rest, mut least, mut most) = (sorted, 0, u128::MAX);
     for look in 0.. {

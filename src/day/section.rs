@@ -8,7 +8,7 @@ use super::names::TextList;
 use super::opened::Opened;
 use crate::codec::bits::{Bits, Container};
 use crate::codec::ranks::{Ranks, RanksKind};
-use crate::codec::{checksum::crc, counts, hashes};
+use crate::codec::{checksum::crc, counts};
 use crate::error::{Error, Result};
 use crate::fs::Bytes;
 use crate::time::DaySpan;
@@ -397,7 +397,7 @@ impl Section {
 
     /// Is this insert id in the section?
     pub(crate) fn has_insert_id(&self, id: u128) -> Result<bool> {
-        Ok(hashes::find(self.insert_ids()?.0, id, |known| known.get()).is_some())
+        Ok(self.insert_ids()?.0.binary_search_by_key(&id, |known| known.get()).is_ok())
     }
 
     /// The sorted insert ids, and the user of each; checked at first use.
