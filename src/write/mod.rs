@@ -95,6 +95,7 @@ impl Core {
             compacting: Mutex::default(),
         };
         core.resume_erasing()?;
+        core.state()?.remove_replaced()?;
         Ok((core, report))
     }
 

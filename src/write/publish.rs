@@ -41,6 +41,31 @@ impl State {
         Ok(())
     }
 
+    /// Where people were erased or something was dropped, what a crash kept from being removed
+    /// goes: of rows, ids and definitions that were replaced no file stays because the manifest
+    /// before names it.
+    pub(crate) fn remove_replaced(&mut self) -> Result<()> {
+        let Manifest { days_from, rows_from, .. } = &self.draft.manifest;
+        if self.catalog.erased.is_empty() && days_from.is_none() && rows_from.is_none() {
+            return Ok(());
+        }
+        let fs = self.env.fs.clone();
+        // Where an older manifest is damaged, nothing is removed that it might name.
+        let Ok(older) = Manifest::all(&*fs, &self.root) else { return Ok(()) };
+        let newest: HashSet<String> = names_of(&self.published.manifest).collect();
+        let pinned = self.pinned()?;
+        let is_replaced = |name: String| {
+            let lasting = [".day", ".users"].iter().any(|suffix| name.ends_with(suffix));
+            (lasting || name.starts_with("catalog.")) && !newest.contains(&name)
+        };
+        let free = older.iter().filter(|manifest| !pinned.contains(&manifest.number));
+        if !free.flat_map(names_of).any(is_replaced) {
+            return Ok(());
+        }
+        self.flush()?;
+        self.publish_again()
+    }
+
     /// Manifests that readers hold.
     fn pinned(&self) -> Result<Vec<u64>> {
         let max_age = i64::try_from(self.options.reader_max_age.as_micros()).unwrap_or(i64::MAX);

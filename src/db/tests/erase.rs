@@ -4,6 +4,8 @@ use super::bulk::try_import;
 use super::*;
 use crate::catalog::HashDomain;
 use crate::day::section::ActivityCode;
+use crate::fs::Fs;
+use crate::fs::simulated::SimulatedFs;
 use crate::fs::simulated::{Failure, Lasting};
 use crate::query::Measure;
 use crate::snapshot::files::wal_dir;
@@ -12,6 +14,7 @@ use crate::write::names_of;
 use crate::{Bucket, PersonColumn, Query, Set};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// Questions whose answers name people, count them, or tell of what they did.
 fn questions() -> Vec<Query> {
@@ -403,6 +406,43 @@ fn what_waits_goes_when_the_reader_does() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     panic!("{} of {:?} are left", left(), receipt.waiting);
+}
+
+/// Wherever a power cut comes: once a writer has opened the database again, whoever is gone from
+/// the figures is in no file.
+#[test]
+fn a_crash_leaves_no_file_of_who_is_gone() {
+    let world = World::new();
+    let db = world.create();
+    write(&db, &(0..6).map(|n| detailed(n, 0, n, 5)).collect::<Vec<_>>());
+    db.save_cohort("friends", &Set::ids(["u3", "u4"])).unwrap();
+    db.flush().unwrap();
+    world.disk.remember();
+    let from = world.disk.operations();
+    db.erase(["u3"]).unwrap();
+    let to = world.disk.operations();
+    let traces = [&b"only of u3."[..], b"\"u3\""];
+    let holders = |disk: &SimulatedFs| -> Vec<PathBuf> {
+        let files = disk.files(Path::new(ROOT)).into_iter();
+        let holds = |path: &PathBuf| {
+            let bytes = disk.read(path, u64::MAX).unwrap();
+            traces.iter().any(|text| bytes.windows(text.len()).any(|window| window == *text))
+        };
+        files.filter(holds).collect()
+    };
+    assert!(holders(&world.disk.at(from).kill()).len() >= 2, "the search finds what is there");
+    let mut gone = 0;
+    for operation in from..=to {
+        for seed in 0..4 {
+            let world = World::on(world.disk.at(operation).crash(seed));
+            let db = world.open();
+            if db.snapshot().unwrap().inner.catalog.is_erased(b"u3") {
+                gone += 1;
+                assert_eq!(holders(&world.disk), [""; 0].map(PathBuf::from), "{operation}, {seed}");
+            }
+        }
+    }
+    assert!(gone > 20, "{gone}");
 }
 
 /// A full disk, an error, a sync that fails, at every operation: the person is there as before, or
