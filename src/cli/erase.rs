@@ -6,6 +6,9 @@ use super::output::{complain, count, say, several};
 use daybit::{Db, EraseReceipt, Options};
 use serde_json::json;
 
+/// Names of a kind that a receipt in words shows.
+const NAMES_SHOWN: usize = 100;
+
 /// `daybit erase`.
 pub fn erase(args: &EraseArgs) -> Result<u8, Failure> {
     let ids = ids(&args.people)?;
@@ -54,9 +57,11 @@ fn ids(people: &PeopleArgs) -> Result<Vec<String>, Failure> {
 }
 
 fn receipt_words(receipt: &EraseReceipt) -> String {
-    let unknown = match receipt.unknown {
+    let unknown = match receipt.unknown.len() {
         0 => String::new(),
-        unknown => format!("; {} unknown, whose events are refused from now on", count(unknown)),
+        unknown => {
+            format!("; {} unknown, whose events are refused from now on", count(unknown as u64))
+        }
     };
     let mut words = format!(
         "Erased {} with {}{unknown}.\n",
@@ -67,13 +72,17 @@ fn receipt_words(receipt: &EraseReceipt) -> String {
         several(receipt.events, "event")
     );
     for (what, names) in [
+        ("unknown", &receipt.unknown),
         ("cohort changed", &receipt.cohorts),
         ("written", &receipt.written),
         ("replaced", &receipt.replaced),
         ("waiting", &receipt.waiting),
     ] {
         let line = |name: &String| format!("{what:<14} {}\n", name.escape_debug());
-        words.extend(names.iter().map(line));
+        words.extend(names.iter().take(NAMES_SHOWN).map(line));
+        if let Some(more) = names.len().checked_sub(NAMES_SHOWN).filter(|more| *more > 0) {
+            words.push_str(&format!("{what:<14} and {more} more: --json has all\n"));
+        }
     }
     words.push_str(
         "Rejects files, backups and what was exported lie outside of the database: look there too.\n",

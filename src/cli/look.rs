@@ -59,6 +59,12 @@ fn info_words(info: &DbInfo) -> String {
         ("made", held.created.to_rfc3339()),
         ("format", format!("{}, written by {}", info.format_version, info.written_by)),
     ];
+    for (edge, what) in [
+        (held.days_from, "days before it are gone"),
+        (held.rows_from, "of days before it people and totals are kept"),
+    ] {
+        lines.extend(edge.map(|edge| ("dropped until", format!("{edge}: {what}"))));
+    }
     lines.extend(damaged_words(&held.damaged_days).map(|words| ("damaged", words)));
     let mut text: String =
         lines.iter().map(|(name, value)| format!("{name:<13} {value}\n")).collect();
@@ -131,6 +137,8 @@ fn info_json(info: &DbInfo) -> String {
         "time_zone": held.time_zone,
         "zone_rules": held.zone_rules,
         "created": held.created.to_rfc3339(),
+        "days_from": held.days_from.map(|d| d.to_string()),
+        "rows_from": held.rows_from.map(|d| d.to_string()),
         "damaged_days": held.damaged_days.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "files": info.files,
         "day_files": info.day_files,

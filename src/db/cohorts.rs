@@ -1,6 +1,7 @@
 //! Saved cohorts: sets of users that have a name.
 
 use super::Db;
+use crate::catalog::HashDomain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{COHORT_NAME_BYTES_MAX, COHORTS_MAX};
 use crate::query::{Query, Set, cohorts};
@@ -26,8 +27,8 @@ impl Db {
     ///
     /// # Errors
     /// `Input` for a name that is empty or holds control characters, a set that contradicts itself,
-    /// one that names a cohort that is not saved, and one that would lead back to itself; `Limit`
-    /// for what is too long or too many; `ReadOnly`, and the disk's errors.
+    /// one that names a cohort that is not saved or a person who was erased, and one that would lead
+    /// back to itself; `Limit` for what is too long or too many; `ReadOnly`, and the disk's errors.
     pub fn save_cohort(&self, name: &str, set: &Set) -> Result<()> {
         check_name(name)?;
         let text = set.to_json().to_string();
@@ -36,6 +37,12 @@ impl Db {
         Set::from_json(&text)?; // what is too long to be read back is not written
         core.define(|catalog| {
             cohorts::check_saved(name, set, &catalog.cohorts)?;
+            let hash = |id: &str| catalog.hash(HashDomain::User, id.as_bytes());
+            if cohorts::names_any(set, &|id| catalog.has_erased(hash(id))) {
+                return Err(Error::input(format!(
+                    "the cohort {name:?} names somebody who was erased: leave out their id"
+                )));
+            }
             catalog.cohorts.insert(name.to_owned(), text);
             if catalog.cohorts.len() <= COHORTS_MAX {
                 return Ok(());

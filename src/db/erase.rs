@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct EraseReceipt {
     /// Ids that the database knew.
     pub erased: u64,
-    /// Ids that it did not know. Nothing of theirs comes in from now on either.
-    pub unknown: u64,
+    /// Ids that it did not know, ascending: mistyped perhaps. Nothing of theirs comes in from now on
+    /// either.
+    pub unknown: Vec<String>,
     /// Events that went.
     pub events: u64,
     /// Saved cohorts that named one of them, and do not any more.

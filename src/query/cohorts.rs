@@ -37,16 +37,21 @@ pub(crate) fn without(name: &str, text: &str, ids: &BTreeSet<&str>) -> Result<Op
         return Ok(None);
     }
     let mut set = read(name, text)?;
-    let named = remove_ids(&mut set.kind, ids);
+    let named = remove_ids(&mut set.kind, &|id| ids.contains(id));
     Ok(named.then(|| set.to_json().to_string()))
 }
 
+/// Whether a set, or one in it, names somebody of these.
+pub(crate) fn names_any(set: &Set, of: &dyn Fn(&str) -> bool) -> bool {
+    remove_ids(&mut set.clone().kind, of)
+}
+
 /// Takes ids out of a set and those in it; was there one?
-fn remove_ids(tree: &mut SetTree, gone: &BTreeSet<&str>) -> bool {
+fn remove_ids(tree: &mut SetTree, gone: &dyn Fn(&str) -> bool) -> bool {
     match tree {
         SetTree::Ids(ids) => {
             let before = ids.len();
-            ids.retain(|id| !gone.contains(id.as_str()));
+            ids.retain(|id| !gone(id));
             ids.len() < before
         }
         SetTree::And(sets) | SetTree::Or(sets) => {

@@ -36,6 +36,10 @@ pub struct SnapshotInfo {
     pub watermark: Option<DateTime<Utc>>,
     /// When the database was made.
     pub created: DateTime<Utc>,
+    /// The days before this one were dropped.
+    pub days_from: Option<NaiveDate>,
+    /// Of the days before this one the events were dropped; people and totals are kept.
+    pub rows_from: Option<NaiveDate>,
     /// Days that were found damaged so far; where the users of one had to be read, `user_days`
     /// leaves out the day. [`Db::verify`](crate::Db::verify) finds all damage.
     pub damaged_days: Vec<NaiveDate>,
@@ -94,6 +98,8 @@ impl Snapshot {
             zone_rules: inner.catalog.zone_rules.clone(),
             watermark: self.watermark(),
             created: crate::time::instant_of(inner.catalog.created),
+            days_from: inner.manifest.days_from.map(date_of),
+            rows_from: inner.manifest.rows_from.map(date_of),
             damaged_days,
         })
     }

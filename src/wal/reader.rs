@@ -21,6 +21,9 @@ pub(crate) struct Replay<B> {
     pub(crate) sealed: bool,
     /// Numbers of the logs found, ascending.
     pub(crate) logs: Vec<u64>,
+    /// The last log whose header is cut short: nothing was written to it yet, unless a manifest
+    /// names it.
+    pub(crate) headless: Option<u64>,
 }
 
 /// Numbers of the logs in `dir`, ascending.
@@ -128,7 +131,8 @@ struct Replayer<B> {
 impl<B: FrameBody> Replayer<B> {
     fn new(database: u128, after: u64, logs: Vec<u64>) -> Replayer<B> {
         let frames = Vec::new();
-        let out = Replay { frames, last: after, dropped_bytes: 0, sealed: false, logs };
+        let out =
+            Replay { frames, last: after, dropped_bytes: 0, sealed: false, logs, headless: None };
         Replayer { whole: 0, database, after, expected: None, torn: None, out }
     }
 
@@ -143,6 +147,7 @@ impl<B: FrameBody> Replayer<B> {
         self.whole = 0;
         self.out.sealed = false;
         let Some(header) = Header::parse(&file, bytes)? else {
+            self.out.headless = Some(number);
             return Ok(());
         };
         self.check_header(&file, number, &header)?;

@@ -31,9 +31,9 @@ pub(crate) type Cohorts = BTreeMap<String, String>;
 /// What an erasure did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Erasure {
-    /// Ids that the database knew, and did not know.
+    /// How many ids the database knew, and which it did not know.
     pub(crate) found: u64,
-    pub(crate) unknown: u64,
+    pub(crate) unknown: Vec<String>,
     pub(crate) rows: u64,
     pub(crate) cohorts: Vec<String>,
     /// Files that held something of them, or that tell of those that did.
@@ -56,10 +56,10 @@ impl Core {
         // What is in memory and in the log comes into files, which can be written anew.
         state.flush()?;
         let before = state.names();
-        let record = state.erase_record(ids, pruned(&state.catalog.cohorts)?)?;
+        let (record, unknown) = state.erase_record(ids, pruned(&state.catalog.cohorts)?)?;
         let mut erasure = Erasure {
             found: record.ordinals.len() as u64,
-            unknown: (ids.len() - record.ordinals.len()) as u64,
+            unknown,
             cohorts: record.cohorts.iter().map(|(name, _)| name.clone()).collect(),
             ..Erasure::default()
         };
@@ -141,15 +141,24 @@ impl State {
         names
     }
 
-    fn erase_record(&self, ids: &BTreeSet<&str>, cohorts: Cohorts) -> Result<EraseRecord> {
+    /// The record, and the ids that nobody has.
+    fn erase_record(
+        &self,
+        ids: &BTreeSet<&str>,
+        cohorts: Cohorts,
+    ) -> Result<(EraseRecord, Vec<String>)> {
         let hash = |id: &&str| self.catalog.hash(HashDomain::User, id.as_bytes());
         let mut record = EraseRecord {
             hashes: ids.iter().map(hash).collect(),
             ordinals: Vec::new(),
             cohorts: cohorts.into_iter().collect(),
         };
+        let mut unknown = Vec::new();
         for id in ids {
-            record.ordinals.extend(self.users.find(id.as_bytes())?);
+            match self.users.find(id.as_bytes())? {
+                Some(ordinal) => record.ordinals.push(ordinal),
+                None => unknown.push((*id).to_owned()),
+            }
         }
         let many = self.catalog.erased.len() + record.hashes.len();
         if many > ERASED_MAX {
@@ -159,7 +168,7 @@ impl State {
             );
             return Err(Error::new(ErrorKind::Limit, message));
         }
-        Ok(record)
+        Ok((record, unknown))
     }
 
     /// Whoever is erased already, and in no file any more, is not erased once more.

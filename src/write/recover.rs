@@ -272,11 +272,15 @@ fn check_zone(catalog: &Catalog, root: &Path, options: &Options) -> Result<()> {
 
 /// The log that the manifest names was made durable before the manifest was.
 pub(crate) fn check_logs(manifest: &Manifest, replay: &Replay<Body>) -> Result<()> {
-    if replay.logs.contains(&manifest.wal_from) {
+    let what = if !replay.logs.contains(&manifest.wal_from) {
+        "it is not there"
+    } else if replay.headless == Some(manifest.wal_from) {
+        "it is cut short"
+    } else {
         return Ok(());
-    }
+    };
     let name = format!("wal/{:010}.wal", manifest.wal_from);
-    let what = format!("MANIFEST.{} names it, but it is not there", manifest.number);
+    let what = format!("MANIFEST.{} names it, but {what}", manifest.number);
     Err(Error::corruption(&name, 0, "whole file", what))
 }
 

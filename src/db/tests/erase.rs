@@ -244,7 +244,7 @@ fn no_byte_of_them_is_left() {
             }
             assert!(!found(&root, &traces).is_empty(), "the search finds what is there");
             let receipt = db.erase([id]).unwrap();
-            assert_eq!((receipt.erased, receipt.unknown), (1, 0));
+            assert_eq!((receipt.erased, receipt.unknown.len()), (1, 0));
             assert!(receipt.events > 0 && !receipt.replaced.is_empty(), "{receipt:?}");
             assert_eq!(found(&root, &traces), BTreeSet::new(), "layout {kind}, {id}");
             no_entry_is_left(&db, &root, id, ordinal);
@@ -363,7 +363,24 @@ fn nobody_is_erased_by_nothing_or_by_a_reader() {
     db.flush().unwrap();
     assert_eq!(kind(world.read().erase(["anna"])), ErrorKind::ReadOnly);
     let receipt = db.erase(["nobody"]).unwrap();
-    assert_eq!((receipt.erased, receipt.unknown, receipt.events), (0, 1, 0));
+    assert_eq!((receipt.erased, receipt.events), (0, 0));
+    assert_eq!(receipt.unknown, ["nobody"]);
+}
+
+#[test]
+fn no_new_cohort_names_them() {
+    let db = World::new().create();
+    write(&db, &[event("anna", "a", 3, 1), event("ben", "a", 3, 1)]);
+    db.erase(["anna", "carol"]).unwrap();
+    for name in ["anna", "carol"] {
+        let set = Set::did("a").or(!Set::ids(["ben", name]));
+        let refused = db.save_cohort("some", &set).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Input, "{refused}");
+        assert!(!refused.to_string().contains(name));
+    }
+    db.save_cohort("some", &Set::ids(["ben"])).unwrap();
+    db.readmit(["anna"]).unwrap();
+    db.save_cohort("some", &Set::ids(["anna"])).unwrap();
 }
 
 #[test]

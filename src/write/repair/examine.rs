@@ -143,6 +143,12 @@ impl Examiner<'_> {
             let message = format!("{name} is damaged at byte 0 (whole file): it is not there");
             let remedy = format!("commits after number {} that were in it are lost", replay.last);
             self.found.tell(&name, &message, remedy, BTreeSet::new());
+        } else if replay.headless == Some(manifest.wal_from) {
+            let name = format!("wal/{}", wal::name(manifest.wal_from));
+            let message = format!("{name} is damaged at byte 0 (header): it is cut short");
+            let remedy = format!("commits after number {} that were in it are lost", replay.last);
+            self.found.tell(&name, &message, remedy, BTreeSet::new());
+            self.found.aside.insert(name);
         }
         Ok(replay)
     }

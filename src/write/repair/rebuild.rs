@@ -78,7 +78,8 @@ fn reaches_the_log(fs: &dyn Fs, root: &Path, manifest: &Manifest) -> bool {
         }
         _ => true,
     });
-    fits && replay.logs.contains(&manifest.wal_from)
+    let has_log = replay.logs.contains(&manifest.wal_from);
+    fits && has_log && replay.headless != Some(manifest.wal_from)
 }
 
 /// The files of a database's folder that can be read, by kind and number.
