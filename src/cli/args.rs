@@ -11,7 +11,7 @@ use std::path::PathBuf;
     version,
     about = "Active users, growth, retention, funnels, revenue: exact, from your event files",
     after_help = "Exit codes: 0 done, 1 the system or a full disk stopped it, 2 wrong command or input,\n\
-                  3 not a database (or a newer one), 4 another process is writing, 5 damage found."
+                  3 not a database (or one of another format), 4 another process is writing, 5 damage found."
 )]
 pub struct Cli {
     #[command(subcommand)]
