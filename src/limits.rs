@@ -20,6 +20,8 @@ pub const BATCH_EVENTS_MAX: usize = 1_000_000;
 pub const DECIMAL_SCALE_MAX: u8 = 38;
 /// Significant digits of a decimal: what 128 bits always hold.
 pub const DECIMAL_DIGITS_MAX: usize = 38;
+/// Levels of nested JSON in an event, itself included.
+pub const JSON_DEPTH_MAX: usize = 128;
 /// First and last year of an event's time.
 pub const YEAR_MIN: i32 = 1;
 /// Last year of an event's time.

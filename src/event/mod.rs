@@ -2,6 +2,7 @@
 
 mod amounts;
 mod decimal;
+pub(crate) mod json;
 mod number;
 mod sum;
 mod total;

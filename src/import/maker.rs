@@ -44,14 +44,20 @@ pub(super) struct Reject {
 /// Reads times as the import's format says.
 #[derive(Debug)]
 pub(super) struct Times {
-    format: ImportTime,
-    text: TimeFormat,
+    format: TimeFormat,
     zone: Zone,
 }
 
 impl Times {
     pub(super) fn new(format: ImportTime, zone: Zone) -> Times {
-        Times { format, text: TimeFormat::Text(zone.clone()), zone }
+        let format = match format {
+            ImportTime::Auto => TimeFormat::Any(zone.clone()),
+            ImportTime::Text => TimeFormat::Text(zone.clone()),
+            ImportTime::Seconds => TimeFormat::EpochSeconds,
+            ImportTime::Millis => TimeFormat::EpochMillis,
+            ImportTime::Micros => TimeFormat::EpochMicros,
+        };
+        Times { format, zone }
     }
 
     /// The zone of times without an offset.
@@ -60,28 +66,7 @@ impl Times {
     }
 
     pub(super) fn read(&self, text: &[u8]) -> Result<Micros, String> {
-        match self.format {
-            ImportTime::Auto => self.read_any(text),
-            ImportTime::Text => self.text.parse(text),
-            ImportTime::Seconds => TimeFormat::EpochSeconds.parse(text),
-            ImportTime::Millis => TimeFormat::EpochMillis.parse(text),
-            ImportTime::Micros => TimeFormat::EpochMicros.parse(text),
-        }
-    }
-
-    fn read_any(&self, text: &[u8]) -> Result<Micros, String> {
-        let is_number = text.iter().all(|b| b.is_ascii_digit() || *b == b'.');
-        match text.len() {
-            0 => Err("there is no time".to_string()),
-            _ if !is_number => self.text.parse(text),
-            10 if !text.contains(&b'.') => TimeFormat::EpochSeconds.parse(text),
-            13 if !text.contains(&b'.') => TimeFormat::EpochMillis.parse(text),
-            16 if !text.contains(&b'.') => TimeFormat::EpochMicros.parse(text),
-            _ => Err(format!(
-                "time \"{}\" is a bare number: name its unit in the time format",
-                shown(text)
-            )),
-        }
+        self.format.parse(text)
     }
 }
 

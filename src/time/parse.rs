@@ -22,6 +22,9 @@ pub(crate) enum TimeFormat {
     /// A leap second, `:60`, is the first instant of the next minute. A skipped local time is read
     /// with the offset before the gap, a doubled one is the earlier of the two.
     Text(Zone),
+    /// As `Text`; whole numbers of 10, 13 and 16 digits are seconds, milliseconds and microseconds
+    /// since 1970. Other numbers are refused, not guessed at.
+    Any(Zone),
     /// Seconds since 1970, with or without a fraction.
     EpochSeconds,
     /// Milliseconds since 1970, with or without a fraction.
@@ -33,7 +36,9 @@ pub(crate) enum TimeFormat {
 /// Why a text is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
+    Missing,
     NotATime,
+    BareNumber,
     NoSuchDate,
     NoSuchClock,
     NoOffset,
@@ -54,11 +59,15 @@ impl TimeFormat {
     pub(crate) fn parse(&self, text: &[u8]) -> Result<Micros, String> {
         let read = match self {
             TimeFormat::Text(zone) => written(text).map(|written| in_zone(&written, zone)),
+            TimeFormat::Any(zone) => text_or_number(text, zone),
             TimeFormat::EpochSeconds => epoch(text, 6),
             TimeFormat::EpochMillis => epoch(text, 3),
             TimeFormat::EpochMicros => epoch(text, 0),
         };
-        read.and_then(supported).map_err(|refusal| format!("time {}", refusal.reason(text)))
+        read.and_then(supported).map_err(|refusal| match refusal {
+            Refusal::Missing => "there is no time".to_string(),
+            other => format!("time {}", other.reason(text)),
+        })
     }
 }
 
@@ -89,6 +98,11 @@ pub(crate) fn parse_instant(text: &str) -> Result<Micros> {
 impl Refusal {
     fn reason(self, text: &[u8]) -> String {
         let what = match self {
+            Refusal::Missing => "is empty",
+            Refusal::BareNumber => {
+                "is a bare number: name its unit in the time format, or write the 10, 13 or 16 \
+                 digits of seconds, milliseconds or microseconds since 1970"
+            }
             Refusal::NotATime => {
                 "is not RFC 3339, YYYY-MM-DD, YYYY-MM-DD HH:MM or YYYY-MM-DD HH:MM:SS"
             }
@@ -120,6 +134,19 @@ fn shown_bytes(text: &[u8]) -> String {
 
 fn supported(at: Micros) -> Result<Micros, Refusal> {
     if (INSTANT_MIN..=INSTANT_MAX).contains(&at) { Ok(at) } else { Err(Refusal::OutOfYears) }
+}
+
+fn text_or_number(text: &[u8], zone: &Zone) -> Result<Micros, Refusal> {
+    let is_number = text.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    match text.len() {
+        0 => Err(Refusal::Missing),
+        _ if !is_number => written(text).map(|written| in_zone(&written, zone)),
+        _ if text.contains(&b'.') => Err(Refusal::BareNumber),
+        10 => epoch(text, 6),
+        13 => epoch(text, 3),
+        16 => epoch(text, 0),
+        _ => Err(Refusal::BareNumber),
+    }
 }
 
 fn in_zone(written: &Written, zone: &Zone) -> Micros {
