@@ -21,6 +21,7 @@ mod first;
 mod flush;
 mod frame;
 mod hidden;
+mod json;
 mod line;
 mod publish;
 pub(crate) mod reader;
