@@ -50,6 +50,7 @@ pub(crate) struct SnapshotInner {
     /// First days of who was seen on days that were dropped.
     pub(crate) history: Arc<[Arc<FirstFile>]>,
     watermark: Option<Micros>,
+    pub(crate) version: u64,
     /// Days are left out.
     partial: Option<PartialView>,
 }
@@ -230,6 +231,7 @@ impl SnapshotInner {
             first: published.first.clone(),
             history: published.history.clone(),
             watermark,
+            version: 0,
             partial: None,
         }
     }
@@ -417,6 +419,26 @@ impl Snapshot {
     #[must_use]
     pub fn users_count(&self) -> u32 {
         self.inner.users.count.saturating_sub(self.inner.catalog.forgotten)
+    }
+
+    /// A number that grows whenever something is committed or published: an event, a saved cohort,
+    /// an erasure, a flush. Two snapshots of one open [`Db`](crate::Db) with the same version
+    /// answer every query alike; numbers of different handles have nothing to do with each other.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("db");
+    /// use daybit::{Db, Event, Options};
+    /// let db = Db::create(&path, Options::new())?;
+    /// let version = db.snapshot()?.version();
+    /// assert_eq!(db.snapshot()?.version(), version);
+    /// db.writer()?.write(Event::new("anna", "visit"))?;
+    /// assert!(db.snapshot()?.version() > version);
+    /// # Ok::<(), daybit::Error>(())
+    /// ```
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.inner.version
     }
 
     /// Time of the newest event; `None` in an empty database.

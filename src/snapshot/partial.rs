@@ -39,6 +39,7 @@ impl Snapshot {
             first: whole.first.clone().filter(|_| days.is_empty()),
             history: whole.history.clone(),
             watermark: whole.watermark,
+            version: whole.version,
             partial: Some(PartialView { whole: whole.clone(), asked: Mutex::default() }),
         };
         Snapshot { inner: Arc::new(inner) }

@@ -12,12 +12,14 @@ pub(crate) struct View {
     pub(crate) published: Arc<Published>,
     pub(crate) memtable: Memtable,
     pub(crate) users: UsersView,
+    /// How many views came before.
+    version: u64,
     snapshot: OnceLock<Arc<SnapshotInner>>,
 }
 
 impl View {
     pub(crate) fn new(published: Arc<Published>, memtable: Memtable, users: UsersView) -> View {
-        View { published, memtable, users, snapshot: OnceLock::new() }
+        View { published, memtable, users, version: 0, snapshot: OnceLock::new() }
     }
 
     /// Only what was published.
@@ -29,7 +31,9 @@ impl View {
     pub(super) fn snapshot(&self) -> Snapshot {
         let inner = self.snapshot.get_or_init(|| {
             let (memtable, users) = (self.memtable.clone(), self.users.clone());
-            Arc::new(SnapshotInner::new(&self.published, memtable, users))
+            let mut inner = SnapshotInner::new(&self.published, memtable, users);
+            inner.version = self.version;
+            Arc::new(inner)
         });
         Snapshot { inner: inner.clone() }
     }
@@ -45,7 +49,8 @@ impl CurrentView {
     }
 
     pub(crate) fn show(&self, view: View) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(View { version: current.version + 1, ..view });
     }
 
     pub(crate) fn get(&self) -> Arc<View> {

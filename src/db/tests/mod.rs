@@ -15,6 +15,7 @@ mod once;
 mod partial;
 mod repair;
 mod store;
+mod version;
 
 use super::*;
 use crate::catalog::random::Random;
