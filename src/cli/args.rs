@@ -48,6 +48,9 @@ pub enum Command {
     Readmit(PeopleArgs),
     /// Load the real data that daybit ships and print a growth report of it.
     Demo(DemoArgs),
+    /// Answer over HTTP: queries, events in, and a dashboard in the browser.
+    #[cfg(feature = "server")]
+    Serve(Box<ServeArgs>),
     /// Forecast disk, memory and times of a workload from samples made and measured here.
     Plan(Box<PlanArgs>),
     /// One measurement of a plan, for `plan` itself.
@@ -191,6 +194,95 @@ pub struct PeopleArgs {
 pub struct DemoArgs {
     /// Where to make the demo's database; a new folder in the system's temporary place without it.
     pub db: Option<PathBuf>,
+    /// Open the dashboard on it, in place of the report.
+    #[cfg(feature = "server")]
+    #[arg(long)]
+    pub serve: bool,
+    /// Where `--serve` listens.
+    #[cfg(feature = "server")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8750", requires = "serve")]
+    pub listen: std::net::SocketAddr,
+}
+
+/// How a database is served.
+#[cfg(feature = "server")]
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// The database's folder.
+    pub db: PathBuf,
+    /// Address and port; port 0 takes a free one. Another address than a loopback one needs a
+    /// token: see `daybit token`.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8750")]
+    pub listen: std::net::SocketAddr,
+    /// Serve what another process writes; take no events.
+    #[arg(long)]
+    pub read_only: bool,
+    /// A name by which the server may be asked, beside its address; may be given several times.
+    #[arg(long = "host", value_name = "NAME")]
+    pub hosts: Vec<String>,
+    /// An origin like https://app.example.com whose pages may ask; may be given several times.
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    pub origins: Vec<String>,
+    /// Ask for a token on a loopback address too.
+    #[arg(long)]
+    pub require_token: bool,
+    /// Connections at once.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1024)]
+    pub connections: usize,
+    /// Time that the queries of one request may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub query_seconds: u64,
+    /// Memory, in MiB, by which the process may grow while queries are answered.
+    #[arg(long = "query-memory", value_name = "MIB", default_value_t = 2048)]
+    pub query_mib: u32,
+    /// Size, in MiB, of a body as it is sent; decompressed it may have four times as much.
+    #[arg(long = "body-limit", value_name = "MIB", default_value_t = 16)]
+    pub body_mib: u32,
+    /// Size, in MiB, of an import as it is sent.
+    #[arg(long = "import-limit", value_name = "MIB", default_value_t = 4096)]
+    pub import_mib: u32,
+    /// Time that may pass without a byte of a body.
+    #[arg(long = "body-timeout", value_name = "SECONDS", default_value_t = 30)]
+    pub body_seconds: u64,
+    /// How the log is written, on standard error.
+    #[arg(long, value_enum, default_value = "text")]
+    pub log: LogFormat,
+    /// Log warnings only, not each request.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+#[cfg(feature = "server")]
+impl ServeArgs {
+    /// The flags of a command line that names only the database.
+    pub fn of(db: &std::path::Path) -> ServeArgs {
+        ServeArgs {
+            db: db.to_path_buf(),
+            listen: std::net::SocketAddr::from(([127, 0, 0, 1], 8750)),
+            read_only: false,
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            require_token: false,
+            connections: 1024,
+            query_seconds: 30,
+            query_mib: 2048,
+            body_mib: 16,
+            import_mib: 4096,
+            body_seconds: 30,
+            log: LogFormat::Text,
+            quiet: true,
+        }
+    }
+}
+
+/// How the server's log is written.
+#[cfg(feature = "server")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line of words for each request.
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// What is planned for. Numbers may be written 5e6, 5_000_000, 5M or 20%.

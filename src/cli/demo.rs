@@ -1,5 +1,7 @@
 //! `daybit demo`: real invoices in, a report of growth and revenue out.
 
+#[cfg(feature = "server")]
+use super::args::ServeArgs;
 use super::args::{DemoArgs, Format};
 use super::failure::Failure;
 use super::load::{load, receipt_words};
@@ -24,6 +26,11 @@ pub fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     let source = Source::reader("online-retail.csv.gz", Box::new(Cursor::new(INVOICES)));
     let receipt = load(&db, &ImportOptions::new(), vec![source])?;
     say(&receipt_words(&receipt, Path::new("")))?;
+    #[cfg(feature = "server")]
+    if args.serve {
+        let flags = ServeArgs { listen: args.listen, ..ServeArgs::of(&path) };
+        return super::server::command::serve_opened(db, &flags);
+    }
     for (title, query) in chapters() {
         say(&format!("\n{title}\n"))?;
         print(&db.query(&query)?, &query, Format::Table)?;

@@ -22,7 +22,7 @@ pub fn create(args: &CreateArgs) -> Result<u8, Failure> {
 /// `daybit info`.
 pub fn info(args: &InfoArgs) -> Result<u8, Failure> {
     let info = Db::open_read_only(&args.db)?.info()?;
-    say(&if args.json { info_json(&info) } else { info_words(&info) })?;
+    say(&if args.json { format!("{}\n", info_value(&info)) } else { info_words(&info) })?;
     Ok(0)
 }
 
@@ -114,7 +114,8 @@ fn activities_words(info: &DbInfo) -> String {
     }
 }
 
-fn info_json(info: &DbInfo) -> String {
+/// What the database holds, as JSON.
+pub fn info_value(info: &DbInfo) -> serde_json::Value {
     let held = &info.snapshot;
     let activities: Vec<_> = held
         .activities
@@ -124,7 +125,7 @@ fn info_json(info: &DbInfo) -> String {
                    "user_days": a.user_days})
         })
         .collect();
-    let info = json!({
+    json!({
         "days": held.days,
         "first_day": held.first_day.map(|d| d.to_string()),
         "last_day": held.last_day.map(|d| d.to_string()),
@@ -145,8 +146,7 @@ fn info_json(info: &DbInfo) -> String {
         "bytes": info.file_bytes,
         "format_version": info.format_version,
         "written_by": info.written_by,
-    });
-    format!("{info}\n")
+    })
 }
 
 /// `daybit verify`: exit code 5 where anything is damaged.

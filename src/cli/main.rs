@@ -20,6 +20,9 @@ mod plan;
 mod repair;
 mod retain;
 mod selector;
+#[cfg(feature = "server")]
+#[path = "../server/mod.rs"]
+mod server;
 mod shade;
 mod table;
 
@@ -55,6 +58,8 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Drop(args) => retain::drop_old(&args),
         Command::Readmit(args) => erase::readmit(&args),
         Command::Demo(args) => demo::demo(&args),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => server::command::serve(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::PlanStep => plan::step(),
         Command::Report(report) => ask::report(&report),

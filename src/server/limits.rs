@@ -1,0 +1,39 @@
+//! How much one caller may ask of the server.
+
+use std::time::Duration;
+
+/// Bytes of a request's head, its first line and headers together.
+pub const HEAD_BYTES_MAX: usize = 32 << 10;
+/// Headers of a request.
+pub const HEADERS_MAX: usize = 64;
+/// Time that a request's head may take to come, and an idle connection is kept.
+pub const HEAD_TIME: Duration = Duration::from_secs(15);
+/// Time that a caller may take to read a part of its answer.
+pub const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// Queries that wait for their turn; more are sent away.
+pub const WAITING_MAX: usize = 512;
+/// Users of one page of a streamed list.
+pub const STREAM_PAGE: u32 = 10_000;
+/// Time that requests at work are given when the server stops.
+pub const FAREWELL_TIME: Duration = Duration::from_secs(10);
+
+/// What whoever starts the server may change.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: usize,
+    /// Bytes of a body as it is sent, imports left out.
+    pub body_bytes: usize,
+    /// Bytes of a body once it is decompressed, imports left out.
+    pub expanded_bytes: usize,
+    /// Bytes of an import as it is sent.
+    pub import_bytes: u64,
+    /// Time that may pass without a byte of a body.
+    pub body_time: Duration,
+    /// Time of one request's queries, the wait for their turn included.
+    pub query_time: Duration,
+    /// Bytes that the process may grow by while queries are answered.
+    pub query_bytes: usize,
+    /// Requests whose queries are answered at once.
+    pub queries_at_once: usize,
+}

@@ -1,0 +1,141 @@
+//! The HTTP front end, `daybit serve`: questions, events in, and pages that draw them.
+//!
+//! A request's way: [`accept`] takes the connection and bounds its head, [`routes`] finds who
+//! answers, the guard says whether it may pass, [`body`] reads it within its limits, and the work is
+//! done on threads of its own: queries at the [desk](work::Desk), where each has its time and
+//! memory. What goes wrong on the way is a [`problem::Problem`].
+
+mod accept;
+mod ask;
+mod body;
+pub mod command;
+mod data;
+mod limits;
+mod metrics;
+mod problem;
+mod shared;
+mod simple;
+mod site;
+mod stream;
+mod work;
+
+use accept::Peer;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use daybit::Db;
+use problem::Problem;
+use shared::{Server, Setup, Shared};
+use std::any::Any;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// How often a server beside another process's writer looks for what that one has published.
+const REFRESH_TIME: Duration = Duration::from_millis(500);
+
+/// Serves the database until the process is told to end. `ready` is told the address.
+pub fn serve(
+    db: Arc<Db>,
+    setup: Setup,
+    ready: impl FnOnce(std::net::SocketAddr) -> io::Result<()>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let connections = setup.limits.connections;
+    let served = runtime.block_on(async {
+        let listener = TcpListener::bind(setup.listen).await?;
+        let address = listener.local_addr()?;
+        let server = Arc::new(Server::new(db, Setup { listen: address, ..setup }));
+        ready(address)?;
+        if server.setup.read_only {
+            tokio::spawn(refresh(server.clone()));
+        }
+        accept::accept(listener, router(server), connections, told_to_end()).await;
+        Ok(())
+    });
+    // Writes at work have their receipts by then, or never had one.
+    runtime.shutdown_timeout(limits::FAREWELL_TIME);
+    served
+}
+
+/// Ends when the process is told to.
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupted = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! { _ = interrupted => {}, _ = terminated.recv() => {} }
+        }
+        Err(_) => drop(interrupted.await),
+    }
+    tracing::info!("the server ends");
+}
+
+/// Moves on with what another process writes.
+async fn refresh(server: Shared) {
+    loop {
+        tokio::time::sleep(REFRESH_TIME).await;
+        let db = server.db.clone();
+        match tokio::task::spawn_blocking(move || db.refresh()).await {
+            Ok(Err(error)) => tracing::warn!(%error, "the database cannot be refreshed"),
+            _ => tracing::trace!("refreshed"),
+        }
+    }
+}
+
+/// Who answers what.
+fn router(server: Shared) -> Router {
+    let api = Router::new()
+        .route("/v1/query", get(ask::get).post(ask::post))
+        .route("/v1/info", get(data::info))
+        .route("/healthz", get(data::health))
+        .route("/metrics", get(metrics::get));
+    site::routes(api)
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(other_method)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(server.clone(), told))
+        .with_state(server)
+}
+
+async fn nothing_here(request: Request) -> Problem {
+    let path = request.uri().path();
+    Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at {path:?}"))
+}
+
+async fn other_method(request: Request) -> Problem {
+    let (method, path) = (request.method(), request.uri().path());
+    let message = format!("{method} is not taken at {path:?}: see the header Allow");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", message)
+}
+
+/// A mistake of ours costs one answer, not the process.
+fn panicked(_cause: Box<dyn Any + Send + 'static>) -> Response {
+    let message = "a mistake in daybit stopped this request; its words are in the server's log";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "panic", message).into_response()
+}
+
+/// A line of the log and the counts of each request.
+async fn told(
+    State(server): State<Shared>,
+    peer: Option<Extension<Peer>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_string());
+    let route = route.unwrap_or_else(|| "other".to_string());
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    server.metrics.requested(&route, status, took);
+    let peer = peer.map(|Extension(Peer(address))| address.to_string()).unwrap_or_default();
+    let took_ms = took.as_secs_f64() * 1e3;
+    tracing::info!(%method, route, status, took_ms, peer, "request");
+    response
+}

@@ -1,0 +1,92 @@
+//! A long list of people, sent page by page from one snapshot.
+
+use super::ask::Format;
+use super::limits::STREAM_PAGE;
+use super::problem::Problem;
+use super::shared::Shared;
+use crate::table::render_rows_csv;
+use axum::body::{Body, Bytes};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use daybit::{Queries, Query, Snapshot};
+use futures_util::stream;
+use std::io;
+
+/// What is still to be sent.
+struct Rest {
+    server: Shared,
+    snapshot: Snapshot,
+    query: Query,
+    format: Format,
+    after: Option<String>,
+    is_first: bool,
+}
+
+/// Answers a query of the report `users` with all of the list, whatever its length. Each page is
+/// work of its own at the desk.
+pub fn users(
+    server: Shared,
+    snapshot: Snapshot,
+    queries: Queries,
+    format: Format,
+) -> Result<Response, Problem> {
+    let Queries::One(query) = queries else {
+        return Err(Problem::input("stream=true goes with one query of the report users"));
+    };
+    let kind = match format {
+        Format::Json => return Err(Problem::input("stream=true goes with format=rows or csv")),
+        Format::Rows => "application/x-ndjson",
+        Format::Csv => "text/csv; charset=utf-8",
+    };
+    if query.to_json()["report"] != "users" {
+        return Err(Problem::input("only the report users is streamed"));
+    }
+    let query = query.limit(STREAM_PAGE);
+    query.check()?;
+    let rest = Rest { server, snapshot, query, format, after: None, is_first: true };
+    let pages = stream::try_unfold(Some(rest), |rest| async move {
+        match rest {
+            None => Ok(None),
+            Some(rest) => page(rest).await.map(Some),
+        }
+    });
+    Ok(([(header::CONTENT_TYPE, kind)], Body::from_stream(pages)).into_response())
+}
+
+/// The next page, and what is left after it. What fails breaks the connection off: the head with
+/// its 200 was sent long ago.
+async fn page(mut rest: Rest) -> io::Result<(Bytes, Option<Rest>)> {
+    let query = match &rest.after {
+        Some(after) => rest.query.clone().after(after),
+        None => rest.query.clone(),
+    };
+    let snapshot = rest.snapshot.clone();
+    let answer = rest.server.desk.take(move |watch| {
+        let watch = |_, _| watch.goes_on();
+        snapshot.query_many_watched(std::slice::from_ref(&query), &watch).pop()
+    });
+    let answer = answer.await.map_err(|problem| broken(&format!("{problem:?}")))?;
+    let answer = answer.ok_or_else(|| broken("no answer"))?;
+    let answer = answer.map_err(|error| broken(&error.to_string()))?;
+    let text = match rest.format {
+        Format::Csv => without_head(render_rows_csv(&answer.to_table()), rest.is_first),
+        _ => answer.to_table().to_json_lines(),
+    };
+    rest.after = answer.next().map(str::to_owned);
+    rest.is_first = false;
+    let left = rest.after.is_some().then_some(rest);
+    Ok((text.into(), left))
+}
+
+fn broken(why: &str) -> io::Error {
+    tracing::warn!(why, "a streamed list broke off");
+    io::Error::other(why)
+}
+
+/// The names of the columns stand above the first page only.
+fn without_head(csv: String, is_first: bool) -> String {
+    match csv.split_once('\n') {
+        Some((_, rows)) if !is_first => rows.to_string(),
+        _ => csv,
+    }
+}
