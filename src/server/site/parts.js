@@ -1,0 +1,79 @@
+// Parts that several pages share.
+
+import * as controls from './controls.js';
+import { groupLabel } from './query.js';
+import { get } from './state.js';
+
+/** A row per bucket, a column per series. */
+export function overBuckets(caption, buckets, series, kind = 'count') {
+  return {
+    caption,
+    open: buckets.map((bucket) => !bucket.complete),
+    columns: [
+      { label: 'Start', kind: 'text' },
+      ...series.map((one) => ({ label: one.label, kind: one.kind ?? kind })),
+    ],
+    rows: buckets.map((bucket, at) => [
+      bucket.start,
+      ...series.map((one) => one.values[at] ?? null),
+    ]),
+  };
+}
+
+/** The group that a panel shows, and a select for it where there are several. */
+export function chosenGroup(view, answer) {
+  const at = Math.min(Number(get(view, 'group', '0')) || 0, answer.series.length - 1);
+  if (answer.series.length < 2) return { series: answer.series[0], tools: null };
+  const options = answer.series.map((one, place) => [String(place), groupLabel(one)]);
+  const tools = controls.select('group', 'Group', options, String(at), (group) =>
+    view.change({ group }),
+  );
+  return { series: answer.series[at], tools };
+}
+
+const slots = new Map();
+
+/** Forgets which group has which colour: a page begins. */
+export function beginGroups() {
+  slots.clear();
+}
+
+/**
+ * A series per group; on one page a group has one colour. Without groups the series has a name.
+ * @param {object} answer
+ * @param {string} single
+ * @param {(series: object) => (number|null)[]} values
+ * @returns {import('./plots.js').Series[]}
+ */
+export function byGroup(answer, single, values, more = {}) {
+  if (!grouped(answer))
+    return answer.series.map((one) => ({ label: single, values: values(one), ...more }));
+  return answer.series.map((one) => {
+    const label = groupLabel(one);
+    if (!one.other && !slots.has(label)) slots.set(label, slots.size);
+    return {
+      label,
+      values: values(one),
+      other: one.other,
+      colour: one.other ? 'other' : slots.get(label),
+      ...more,
+    };
+  });
+}
+
+/** The queries without their groups: what tiles show. */
+export function ungrouped(queries) {
+  return queries.map(({ breakdown, top, ...query }) => query);
+}
+
+/** Whether an answer is by groups. */
+export function grouped(answer) {
+  return answer.series.length > 1 || Object.keys(answer.series[0]?.key ?? {}).length > 0;
+}
+
+/** What an answer is of, for pictures. */
+export function rangeOf(answer) {
+  return answer?.info?.from
+    ? `${answer.info.from} to ${answer.info.to} (${answer.info.time_zone})`
+    : '';
+}

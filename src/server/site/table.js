@@ -1,0 +1,110 @@
+// Tables: every figure in full, and the same as CSV.
+
+import { h, name as named, fill } from './dom.js';
+import { full } from './format.js';
+
+const SHOWN = 300;
+
+/**
+ * @typedef {Object} Column
+ * @property {string} label
+ * @property {import('./format.js').Kind} [kind] `text` is a name
+ * @property {(value: any) => string} [show] how a value reads
+ */
+
+/**
+ * @typedef {Object} Sheet
+ * @property {string} caption
+ * @property {Column[]} columns the first one heads its row
+ * @property {any[][]} rows
+ * @property {boolean[]} [open] rows of what is not over yet
+ */
+
+/** A table that scrolls in its own place. */
+export function table(sheet) {
+  const body = h(
+    'tbody',
+    {},
+    sheet.rows.slice(0, SHOWN).map((row, at) => line(sheet, row, at)),
+  );
+  const head = h(
+    'thead',
+    {},
+    h(
+      'tr',
+      {},
+      sheet.columns.map((column, at) =>
+        h(
+          'th',
+          { scope: 'col', class: at > 0 && column.kind !== 'text' ? 'number' : null },
+          named(column.label),
+        ),
+      ),
+    ),
+  );
+  const made = h('table', {}, h('caption', {}, sheet.caption), head, body);
+  const box = h(
+    'div',
+    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': sheet.caption },
+    made,
+  );
+  const hidden = sheet.rows.length - SHOWN;
+  return hidden > 0 ? h('div', {}, box, more(sheet, body, hidden)) : box;
+}
+
+function more(sheet, body, hidden) {
+  const button = h('button', { type: 'button', class: 'quiet' }, `Show ${hidden} more rows`);
+  button.addEventListener('click', () => {
+    fill(
+      body,
+      sheet.rows.map((row, at) => line(sheet, row, at)),
+    );
+    button.remove();
+  });
+  return button;
+}
+
+function line(sheet, row, at) {
+  const open = sheet.open?.[at];
+  return h(
+    'tr',
+    { class: open ? 'open' : null },
+    row.map((value, column) => cell(sheet.columns[column], value, column, open)),
+  );
+}
+
+function cell(column, value, at, open) {
+  if (at === 0) {
+    const mark = open
+      ? h('span', { class: 'mark', title: 'not over yet: the figure may change' }, ' *')
+      : null;
+    return h('th', { scope: 'row' }, shown(column, value), mark);
+  }
+  return h('td', { class: column.kind === 'text' ? null : 'number' }, shown(column, value));
+}
+
+function shown(column, value) {
+  if (value instanceof Node) return value;
+  if (column.show) return column.show(value);
+  return column.kind === 'text' || typeof value === 'string'
+    ? named(String(value ?? ''))
+    : full(value, column.kind);
+}
+
+/** The sheet as CSV, figures as they came. */
+export function csv(sheet) {
+  const lines = [sheet.columns.map((column) => column.label), ...sheet.rows];
+  return `${lines.map((row) => row.map(field).join(',')).join('\r\n')}\r\n`;
+}
+
+/** A field; a text that a spreadsheet would take for a formula begins with an apostrophe. */
+function field(value) {
+  if (value === null || value === undefined) return '';
+  if (value instanceof Node) return quoted(value.textContent);
+  if (typeof value !== 'string') return String(value);
+  return quoted(/^[=+\-@\t\r]/.test(value) ? `'${value}` : value);
+}
+
+function quoted(text) {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
