@@ -1,6 +1,6 @@
 //! Names of the contract: reports, their fields, and the words that fields take.
 
-use super::{CohortKind, CountKind, Measure, PersonColumn, Survey, SurveyKind};
+use super::{CohortKind, CountKind, Measure, PersonColumn, Query, Survey, SurveyKind};
 use crate::event::{Decimal, Value};
 use crate::scan::FunnelOrder;
 use crate::time::Bucket;
@@ -121,6 +121,24 @@ pub(super) const NULLABLE: &[&str] = &[
 
 /// Widths that `interval` takes.
 pub(super) const INTERVALS: &[Bucket] = &[Bucket::Hour, Bucket::Day, Bucket::Week, Bucket::Month];
+
+impl Query {
+    /// The name of every report.
+    pub const REPORTS: &[&str] = REPORTS;
+
+    /// The fields that a report may be given, those that every report takes first; the latter only,
+    /// for a name that is none of [`REPORTS`](Query::REPORTS).
+    ///
+    /// ```
+    /// use daybit::Query;
+    /// let fields: Vec<&str> = Query::fields("states").collect();
+    /// assert!(fields.starts_with(&["report", "from", "to"]));
+    /// assert!(fields.ends_with(&["event", "week", "month"]));
+    /// ```
+    pub fn fields(report: &str) -> impl Iterator<Item = &'static str> {
+        fields_of(report)
+    }
+}
 
 impl CohortKind {
     /// Every kind, the default first.

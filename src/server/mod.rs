@@ -12,6 +12,7 @@ pub mod command;
 mod data;
 mod limits;
 mod metrics;
+mod openapi;
 mod problem;
 mod shared;
 mod simple;
@@ -94,7 +95,8 @@ fn router(server: Shared) -> Router {
         .route("/v1/query", get(ask::get).post(ask::post))
         .route("/v1/info", get(data::info))
         .route("/healthz", get(data::health))
-        .route("/metrics", get(metrics::get));
+        .route("/metrics", get(metrics::get))
+        .route("/openapi.json", get(openapi::get));
     site::routes(api)
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
