@@ -39,7 +39,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>(mut router: Router<S>) -> Router
         router = router.route(page, routing::get(|headers| file(headers, "index.html".into())));
     }
     router
-        .route("/api", routing::get(|headers| file(headers, "api.html".into())))
+        .route("/api", routing::get(|headers| file(headers, "try.html".into())))
         .route("/robots.txt", routing::get(|headers| file(headers, "robots.txt".into())))
         .route("/assets/{*name}", routing::get(|headers, Path(name)| file(headers, name)))
 }

@@ -33,7 +33,8 @@ pub fn schemas() -> Map<String, Value> {
         ("Selector", selector()),
         ("Condition", condition()),
         ("Set", set()),
-        ("Date", date()),
+        ("From", from()),
+        ("To", to()),
         ("Duration", duration()),
         ("Scalar", scalar()),
     ] {
@@ -93,7 +94,8 @@ fn required(report: &str) -> Vec<&'static str> {
 fn schema(report: &str, field: &str) -> Value {
     match field {
         "report" => json!({"const": report}),
-        "from" | "to" => named("Date"),
+        "from" => named("From"),
+        "to" => named("To"),
         "by" => words(Bucket::EVERY.map(Bucket::as_str)),
         "week_start" => words(WeekStart::EVERY.map(WeekStart::as_str)),
         "time_zone" => json!({"type": "string", "examples": ["UTC", "Europe/Berlin"]}),
@@ -169,12 +171,21 @@ fn exclusion() -> Value {
     })
 }
 
-fn date() -> Value {
+fn from() -> Value {
     json!({
         "type": "string",
-        "description": "A date; `today` as `to`; -28d, -12w, -6m or -1y before `to` as `from`.",
-        "pattern": "^([0-9]{4}-[0-9]{2}-[0-9]{2}|today|-[0-9]+[dwmy])$",
-        "examples": ["2024-01-01", "today", "-28d"],
+        "description": "The first day: a date, or -28d, -12w, -6m, -1y before `to`.",
+        "pattern": "^([0-9]{4}-[0-9]{2}-[0-9]{2}|-[0-9]{1,4}[dwmy])$",
+        "examples": ["2024-01-01", "-28d"],
+    })
+}
+
+fn to() -> Value {
+    json!({
+        "type": "string",
+        "description": "The day after the last one: a date, or `today` for all of the day of `as_of`.",
+        "pattern": "^([0-9]{4}-[0-9]{2}-[0-9]{2}|today)$",
+        "examples": ["today", "2025-01-01"],
     })
 }
 
@@ -259,8 +270,8 @@ fn set() -> Value {
         "type": "object",
         "properties": {
             "did": named("Selector"),
-            "from": named("Date"),
-            "to": named("Date"),
+            "from": named("From"),
+            "to": named("To"),
             "at_least": times,
             "at_most": times,
         },
@@ -269,7 +280,7 @@ fn set() -> Value {
     });
     let first_did = json!({
         "type": "object",
-        "properties": {"first_did": named("Selector"), "from": named("Date"), "to": named("Date")},
+        "properties": {"first_did": named("Selector"), "from": named("From"), "to": named("To")},
         "required": ["first_did", "from", "to"],
         "additionalProperties": false,
     });
