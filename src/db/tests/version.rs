@@ -21,7 +21,7 @@ fn versions_grow_with_all_that_changes_an_answer() {
     grown("a cohort");
     db.drop_cohort("visitors").unwrap();
     grown("a dropped cohort");
-    db.erase(&["anna"]).unwrap();
+    db.erase(["anna"]).unwrap();
     grown("an erasure");
 }
 
