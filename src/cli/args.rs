@@ -51,6 +51,9 @@ pub enum Command {
     /// Answer over HTTP: queries, events in, and a dashboard in the browser.
     #[cfg(feature = "server")]
     Serve(Box<ServeArgs>),
+    /// Make tokens for those who ask a server, list them, revoke them.
+    #[cfg(feature = "server")]
+    Token(TokenArgs),
     /// Forecast disk, memory and times of a workload from samples made and measured here.
     Plan(Box<PlanArgs>),
     /// One measurement of a plan, for `plan` itself.
@@ -273,6 +276,44 @@ impl ServeArgs {
             quiet: true,
         }
     }
+}
+
+#[cfg(feature = "server")]
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    #[command(subcommand)]
+    pub what: TokenWhat,
+}
+
+#[cfg(feature = "server")]
+#[derive(Debug, Subcommand)]
+pub enum TokenWhat {
+    /// Make a token and print it, this once; requests send it as `Authorization: Bearer TOKEN`.
+    Create {
+        /// The database's folder.
+        db: PathBuf,
+        /// The token's name, by which it is revoked.
+        #[arg(long)]
+        name: String,
+        /// `read` to ask, `write` to send events, `read,write` for both.
+        #[arg(long, value_name = "SCOPE")]
+        scope: String,
+    },
+    /// Show the tokens; their secrets nobody knows any more.
+    List {
+        /// The database's folder.
+        db: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Refuse a token from now on.
+    Revoke {
+        /// The database's folder.
+        db: PathBuf,
+        /// The token's name.
+        name: String,
+    },
 }
 
 /// How the server's log is written.

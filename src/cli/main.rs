@@ -25,6 +25,8 @@ mod selector;
 mod server;
 mod shade;
 mod table;
+#[cfg(feature = "server")]
+mod token;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -60,6 +62,8 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Demo(args) => demo::demo(&args),
         #[cfg(feature = "server")]
         Command::Serve(args) => server::command::serve(&args),
+        #[cfg(feature = "server")]
+        Command::Token(args) => token::token(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::PlanStep => plan::step(),
         Command::Report(report) => ask::report(&report),

@@ -2,6 +2,7 @@
 
 use super::limits::Limits;
 use super::shared::Setup;
+use super::tokens::Keeper;
 use crate::args::{LogFormat, ServeArgs};
 use crate::failure::Failure;
 use crate::output::say;
@@ -23,8 +24,9 @@ pub fn serve(args: &ServeArgs) -> Result<u8, Failure> {
 /// Serves a database that is open already.
 pub fn serve_opened(db: Db, args: &ServeArgs) -> Result<u8, Failure> {
     log(args);
+    let tokens = Keeper::open(&args.db)?;
     let db = Arc::new(db);
-    let served = super::serve(db.clone(), setup(args), |address| {
+    let served = super::serve(db.clone(), setup(args), tokens, |address| {
         let told = say(&format!("listening on http://{address}\n"));
         told.map_err(|failure| io::Error::other(failure.to_string()))
     });

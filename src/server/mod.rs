@@ -10,6 +10,7 @@ mod ask;
 mod body;
 pub mod command;
 mod data;
+mod guard;
 mod limits;
 mod metrics;
 mod openapi;
@@ -18,6 +19,7 @@ mod shared;
 mod simple;
 mod site;
 mod stream;
+pub mod tokens;
 mod work;
 
 use accept::Peer;
@@ -34,6 +36,7 @@ use std::any::Any;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokens::Keeper;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -44,6 +47,7 @@ const REFRESH_TIME: Duration = Duration::from_millis(500);
 pub fn serve(
     db: Arc<Db>,
     setup: Setup,
+    tokens: Keeper,
     ready: impl FnOnce(std::net::SocketAddr) -> io::Result<()>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -51,7 +55,10 @@ pub fn serve(
     let served = runtime.block_on(async {
         let listener = TcpListener::bind(setup.listen).await?;
         let address = listener.local_addr()?;
-        let server = Arc::new(Server::new(db, Setup { listen: address, ..setup }));
+        let server = Arc::new(Server::new(db, Setup { listen: address, ..setup }, tokens));
+        if server.needs_token() && server.keeper.look().all().is_empty() {
+            tracing::warn!("there is no token: /v1 is refused until `daybit token create`");
+        }
         ready(address)?;
         if server.setup.read_only {
             tokio::spawn(refresh(server.clone()));
@@ -101,6 +108,7 @@ fn router(server: Shared) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(server.clone(), guarded))
         .layer(from_fn_with_state(server.clone(), told))
         .with_state(server)
 }
@@ -120,6 +128,35 @@ async fn other_method(request: Request) -> Problem {
 fn panicked(_cause: Box<dyn Any + Send + 'static>) -> Response {
     let message = "a mistake in daybit stopped this request; its words are in the server's log";
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "panic", message).into_response()
+}
+
+/// Only those may pass whom the guard lets, and every answer says where it belongs.
+async fn guarded(State(server): State<Shared>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_string();
+    let checked = server.rules.check(request.method(), request.uri(), request.headers());
+    let (passed, mut response) = match checked {
+        Err(problem) => (guard::Passed::default(), problem.into_response()),
+        Ok(passed) if guard::is_preflight(request.method(), &passed, request.headers()) => {
+            (passed, guard::preflight().into_response())
+        }
+        Ok(passed) => (passed, admitted(&server, &path, request, next).await),
+    };
+    let status = response.status();
+    guard::dress(&path, &passed, status, response.headers_mut());
+    response
+}
+
+/// Lets a request through that has the token it needs.
+async fn admitted(server: &Shared, path: &str, request: Request, next: Next) -> Response {
+    let Some(scope) = guard::scope(path) else { return next.run(request).await };
+    let tokens = server.tokens().await;
+    if !server.needs_token() {
+        return next.run(request).await;
+    }
+    match guard::check_token(&tokens, request.headers(), scope) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 /// A line of the log and the counts of each request.

@@ -33,6 +33,7 @@ impl Problem {
     }
 
     /// The status that is answered.
+    #[cfg(test)]
     pub fn status(&self) -> StatusCode {
         self.status
     }

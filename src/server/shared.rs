@@ -1,7 +1,9 @@
 //! What every request shares: the database, the desk, the figures, the settings.
 
+use super::guard::Rules;
 use super::limits::Limits;
 use super::metrics::Metrics;
+use super::tokens::{Keeper, Tokens};
 use super::work::Desk;
 use chrono::{DateTime, TimeDelta, Utc};
 use daybit::{Db, Queries, Snapshot};
@@ -46,6 +48,9 @@ pub struct Server {
     pub setup: Setup,
     pub desk: Desk,
     pub metrics: Metrics,
+    /// Who may ask, by name and by token.
+    pub rules: Rules,
+    pub keeper: Keeper,
     pub started: DateTime<Utc>,
     rejects: Mutex<VecDeque<Reject>>,
     tags: RandomState,
@@ -61,16 +66,34 @@ pub struct Reject {
 
 impl Server {
     /// A server of this database, just started.
-    pub fn new(db: Arc<Db>, setup: Setup) -> Server {
+    pub fn new(db: Arc<Db>, setup: Setup, keeper: Keeper) -> Server {
         Server {
             db,
             desk: Desk::new(&setup.limits),
+            rules: Rules::new(setup.listen, &setup.hosts, &setup.origins),
+            keeper,
             setup,
             metrics: Metrics::new(),
             started: Utc::now(),
             rejects: Mutex::default(),
             tags: RandomState::new(),
         }
+    }
+
+    /// Does whoever asks need a token?
+    pub fn needs_token(&self) -> bool {
+        let is_local = self.setup.listen.ip().is_loopback();
+        self.setup.needs_token || !is_local || self.keeper.asked_for()
+    }
+
+    /// The tokens of now, or of a moment ago.
+    pub async fn tokens(self: &Arc<Server>) -> Arc<Tokens> {
+        if let Some(tokens) = self.keeper.fresh() {
+            return tokens;
+        }
+        let server = self.clone();
+        let looked = tokio::task::spawn_blocking(move || server.keeper.look()).await;
+        looked.unwrap_or_else(|cause| std::panic::resume_unwind(cause.into_panic()))
     }
 
     /// Remembers rows that were not taken, and forgets the oldest of many.
