@@ -400,17 +400,9 @@ pub enum ExportWhat {
     },
 }
 
-/// Flags of an import.
-#[derive(Debug, Args)]
-pub struct ImportArgs {
-    /// The database's folder; made, in UTC, when it is not there.
-    pub db: PathBuf,
-    /// Event files; `-` is standard input.
-    #[arg(required = true)]
-    pub files: Vec<PathBuf>,
-    /// `csv`, `ndjson` or `parquet`; told from the file's name or first bytes without it.
-    #[arg(long, value_name = "FORMAT")]
-    pub input: Option<String>,
+/// What the rows of an import mean, said by flags or by whoever sends them to a server.
+#[derive(Debug, Clone, Args)]
+pub struct ImportFields {
     /// Column of user ids.
     #[arg(long, value_name = "COLUMN", default_value = "user")]
     pub user: String,
@@ -456,6 +448,43 @@ pub struct ImportArgs {
     /// On each day of the file, replace the activities that it holds (`all`: everything).
     #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "activities", require_equals = true)]
     pub replace_days: Option<String>,
+}
+
+#[cfg(feature = "server")]
+impl Default for ImportFields {
+    /// What is meant where nothing is said.
+    fn default() -> ImportFields {
+        ImportFields {
+            user: "user".into(),
+            activity: "activity".into(),
+            activity_name: None,
+            time: "time".into(),
+            time_format: None,
+            zone: None,
+            insert_id: None,
+            skip: Vec::new(),
+            types: Vec::new(),
+            not_before: None,
+            not_after: None,
+            strict: false,
+            replace_days: None,
+        }
+    }
+}
+
+/// Flags of an import.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The database's folder; made, in UTC, when it is not there.
+    pub db: PathBuf,
+    /// Event files; `-` is standard input.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// `csv`, `ndjson` or `parquet`; told from the file's name or first bytes without it.
+    #[arg(long, value_name = "FORMAT")]
+    pub input: Option<String>,
+    #[command(flatten)]
+    pub fields: ImportFields,
     /// Where bad rows go; `DB.rejects.csv` beside the database without it. Where the file is there,
     /// the next free of `DB.rejects.2.csv` and so on: nothing is overwritten.
     #[arg(long, value_name = "FILE")]

@@ -1,6 +1,6 @@
 //! `daybit import`: flags to options, a progress bar on a terminal, and the receipt in words.
 
-use super::args::ImportArgs;
+use super::args::{ImportArgs, ImportFields};
 use super::failure::Failure;
 use super::output::{complain, count, say, several};
 use daybit::{
@@ -23,8 +23,10 @@ pub fn import(args: &ImportArgs) -> Result<u8, Failure> {
         let receipt = load(&db, &options.clone().rejects(&rejects), sources)?;
         receipt.warnings.iter().for_each(|w| complain(&format!("note: {w}")));
         let name = if args.files.len() > files.len() { title(files) } else { String::new() };
-        let words =
-            if args.json { receipt_json(&receipt) } else { receipt_words(&receipt, &rejects) };
+        let words = match args.json {
+            true => format!("{}\n", receipt_value(&receipt)),
+            false => receipt_words(&receipt, &rejects),
+        };
         say(&(name + &words))?;
     }
     db.close()?;
@@ -34,7 +36,8 @@ pub fn import(args: &ImportArgs) -> Result<u8, Failure> {
 /// Each file is a commit of its own, so that one that was imported before changes nothing in
 /// whatever company it comes again. All files are one commit where they must stand or fall together.
 fn commits(args: &ImportArgs) -> Vec<&[PathBuf]> {
-    let together = args.strict || args.replace_days.is_some() || args.batch_id.is_some();
+    let together =
+        args.fields.strict || args.fields.replace_days.is_some() || args.batch_id.is_some();
     if together || args.json { vec![&args.files] } else { args.files.chunks(1).collect() }
 }
 
@@ -113,46 +116,9 @@ fn open_or_create(path: &Path) -> Result<Db, Failure> {
 }
 
 fn options(args: &ImportArgs) -> Result<ImportOptions, Failure> {
-    let mut options = ImportOptions::new()
-        .user(&args.user)
-        .activity(&args.activity)
-        .time(&args.time)
-        .strict(args.strict);
+    let mut options = meaning(&args.fields, &|name| format!("--{name}"))?;
     if let Some(format) = &args.input {
-        options = options.format(format_named(format)?);
-    }
-    if let Some(name) = &args.activity_name {
-        options = options.activity_name(name);
-    }
-    if let Some(format) = &args.time_format {
-        options = options.time_format(time_named(format)?);
-    }
-    if let Some(zone) = &args.zone {
-        options = options.time_zone(zone);
-    }
-    if let Some(column) = &args.insert_id {
-        options = options.insert_id(column);
-    }
-    for column in &args.skip {
-        options = options.skip(column);
-    }
-    for pair in &args.types {
-        let (column, of) = type_named(pair)?;
-        options = options.value_type(column, of);
-    }
-    bounds(options, args)
-}
-
-/// The options that limit or replace.
-fn bounds(mut options: ImportOptions, args: &ImportArgs) -> Result<ImportOptions, Failure> {
-    if let Some(time) = &args.not_before {
-        options = options.not_before(time);
-    }
-    if let Some(time) = &args.not_after {
-        options = options.not_after(time);
-    }
-    if let Some(what) = &args.replace_days {
-        options = options.replace_days(replace_named(what)?);
+        options = options.format(format_named("--input", format)?);
     }
     if let Some(id) = &args.batch_id {
         options = options.batch_id(id);
@@ -165,39 +131,90 @@ fn bounds(mut options: ImportOptions, args: &ImportArgs) -> Result<ImportOptions
     Ok(options)
 }
 
-fn format_named(name: &str) -> Result<ImportFormat, Failure> {
+/// The options that say what the rows mean. `label` is a field's name as the caller knows it.
+pub fn meaning(
+    fields: &ImportFields,
+    label: &dyn Fn(&str) -> String,
+) -> Result<ImportOptions, Failure> {
+    let mut options = ImportOptions::new()
+        .user(&fields.user)
+        .activity(&fields.activity)
+        .time(&fields.time)
+        .strict(fields.strict);
+    if let Some(name) = &fields.activity_name {
+        options = options.activity_name(name);
+    }
+    if let Some(format) = &fields.time_format {
+        options = options.time_format(time_named(&label("time-format"), format)?);
+    }
+    if let Some(zone) = &fields.zone {
+        options = options.time_zone(zone);
+    }
+    if let Some(column) = &fields.insert_id {
+        options = options.insert_id(column);
+    }
+    for column in &fields.skip {
+        options = options.skip(column);
+    }
+    for pair in &fields.types {
+        let (column, of) = type_named(&label("type"), pair)?;
+        options = options.value_type(column, of);
+    }
+    bounds(options, fields, label)
+}
+
+/// The options that limit or replace.
+fn bounds(
+    mut options: ImportOptions,
+    fields: &ImportFields,
+    label: &dyn Fn(&str) -> String,
+) -> Result<ImportOptions, Failure> {
+    if let Some(time) = &fields.not_before {
+        options = options.not_before(time);
+    }
+    if let Some(time) = &fields.not_after {
+        options = options.not_after(time);
+    }
+    if let Some(what) = &fields.replace_days {
+        options = options.replace_days(replace_named(&label("replace-days"), what)?);
+    }
+    Ok(options)
+}
+
+/// A format by its name.
+pub fn format_named(label: &str, name: &str) -> Result<ImportFormat, Failure> {
     match name {
         "csv" => Ok(ImportFormat::Csv),
         "tsv" => Ok(ImportFormat::Tsv),
         "ndjson" | "jsonl" => Ok(ImportFormat::Ndjson),
         "parquet" => Ok(ImportFormat::Parquet),
-        _ => Err(unknown("--input", name, "csv, tsv, ndjson or parquet")),
+        _ => Err(unknown(label, name, "csv, tsv, ndjson or parquet")),
     }
 }
 
-fn time_named(name: &str) -> Result<ImportTime, Failure> {
+fn time_named(label: &str, name: &str) -> Result<ImportTime, Failure> {
     match name {
         "auto" => Ok(ImportTime::Auto),
         "text" => Ok(ImportTime::Text),
         "s" => Ok(ImportTime::Seconds),
         "ms" => Ok(ImportTime::Millis),
         "us" => Ok(ImportTime::Micros),
-        _ => Err(unknown("--time-format", name, "auto, text, s, ms or us")),
+        _ => Err(unknown(label, name, "auto, text, s, ms or us")),
     }
 }
 
-fn replace_named(name: &str) -> Result<ReplaceDays, Failure> {
+fn replace_named(label: &str, name: &str) -> Result<ReplaceDays, Failure> {
     match name {
         "activities" => Ok(ReplaceDays::Activities),
         "all" => Ok(ReplaceDays::All),
-        _ => Err(unknown("--replace-days", name, "activities (or no value) or all")),
+        _ => Err(unknown(label, name, "activities (or no value) or all")),
     }
 }
 
-fn type_named(pair: &str) -> Result<(&str, ValueType), Failure> {
+fn type_named<'p>(label: &str, pair: &'p str) -> Result<(&'p str, ValueType), Failure> {
     let allowed = "NAME=integer, decimal, float, boolean or text";
     let Some((column, name)) = pair.rsplit_once('=') else {
-        return Err(unknown("--type", pair, allowed));
+        return Err(unknown(label, pair, allowed));
     };
     let of = match name {
         "integer" => ValueType::Integer,
@@ -205,13 +222,13 @@ fn type_named(pair: &str) -> Result<(&str, ValueType), Failure> {
         "float" => ValueType::Float,
         "boolean" => ValueType::Boolean,
         "text" => ValueType::Text,
-        _ => return Err(unknown("--type", pair, allowed)),
+        _ => return Err(unknown(label, pair, allowed)),
     };
     Ok((column, of))
 }
 
-fn unknown(flag: &str, value: &str, allowed: &str) -> Failure {
-    Failure::input(format!("{flag} {value:?} is not known: use {allowed}"))
+fn unknown(label: &str, value: &str, allowed: &str) -> Failure {
+    Failure::input(format!("{label} {value:?} is not known: use {allowed}"))
 }
 
 /// A bar that draws on a terminal's standard error only.
@@ -238,13 +255,14 @@ fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_position(progress.bytes);
 }
 
-fn receipt_json(receipt: &ImportReceipt) -> String {
+/// The receipt as JSON.
+pub fn receipt_value(receipt: &ImportReceipt) -> serde_json::Value {
     let rejects: Vec<_> = receipt
         .first_rejects
         .iter()
         .map(|r| json!({"source": r.source, "line": r.line, "reason": r.reason}))
         .collect();
-    let receipt = json!({
+    json!({
         "accepted": receipt.accepted,
         "without_user": receipt.without_user,
         "duplicates": receipt.duplicates,
@@ -255,8 +273,7 @@ fn receipt_json(receipt: &ImportReceipt) -> String {
         "days": receipt.days,
         "new_users": receipt.new_users,
         "warnings": receipt.warnings,
-    });
-    format!("{receipt}\n")
+    })
 }
 
 /// The receipt as sentences.

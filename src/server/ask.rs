@@ -55,7 +55,7 @@ pub async fn post(
             format!("{name:?} is not known: use format and stream; fields go into the body");
         return Err(Problem::input(message));
     }
-    let bytes = body::read(&headers, body, &server.setup.limits).await?;
+    let bytes = body::read(&headers, body, &server.setup.limits, &server.room).await?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Problem::input("the body is not UTF-8"))?;
     answer(server, queries_from_json(text)?, manner, &headers).await
 }
@@ -140,7 +140,7 @@ fn one(
 ) -> Result<String, Problem> {
     let answers = watched(server, snapshot, std::slice::from_ref(query), watch);
     let answer = answers.into_iter().next();
-    let answer = answer.unwrap_or_else(|| Ok(snapshot.query(query)?))?;
+    let answer = answer.unwrap_or_else(|| snapshot.query(query))?;
     Ok(match format {
         Format::Json => answer.to_json_string(),
         Format::Rows => answer.to_table().to_json_lines(),

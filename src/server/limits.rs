@@ -12,6 +12,27 @@ pub const HEAD_TIME: Duration = Duration::from_secs(15);
 pub const ANSWER_TIME: Duration = Duration::from_secs(60);
 /// Queries that wait for their turn; more are sent away.
 pub const WAITING_MAX: usize = 512;
+/// Bytes of all bodies held at once.
+pub const ROOM_BYTES: usize = 256 << 20;
+/// Bytes that a body is decompressed by at a time.
+pub const EXPAND_BYTES: usize = 256 << 10;
+/// How many times the time without a byte all of a body may take, imports left out.
+pub const BODY_TIMES: u32 = 4;
+/// Events of one request.
+pub const EVENTS_MAX: usize = 100_000;
+/// Batches that stand in the database's line at once: a group of them shares one sync.
+pub const WRITES_AT_ONCE: usize = 64;
+/// Batches that wait for a place in it; more are sent away.
+pub const WRITES_WAITING_MAX: usize = 256;
+/// Time that a batch waits for its place.
+pub const WRITE_WAIT: Duration = Duration::from_secs(30);
+/// Characters of a reason why a row was not taken.
+pub const REASON_CHARS_MAX: usize = 400;
+/// Bytes of an import that must come in the time that may pass without one, after the time that any
+/// body has.
+pub const IMPORT_PACE: u64 = 64 << 10;
+/// Bytes of an import once it is decompressed, for each byte that may be sent.
+pub const IMPORT_EXPANDS: u64 = 64;
 /// Users of one page of a streamed list.
 pub const STREAM_PAGE: u32 = 10_000;
 /// Time that requests at work are given when the server stops.

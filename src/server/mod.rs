@@ -11,15 +11,19 @@ mod body;
 pub mod command;
 mod data;
 mod guard;
+mod intake;
 mod limits;
 mod metrics;
 mod openapi;
 mod problem;
+mod send;
 mod shared;
 mod simple;
 mod site;
 mod stream;
 pub mod tokens;
+mod unpack;
+mod upload;
 mod work;
 
 use accept::Peer;
@@ -27,7 +31,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use daybit::Db;
 use problem::Problem;
@@ -101,6 +105,8 @@ fn router(server: Shared) -> Router {
     let api = Router::new()
         .route("/v1/query", get(ask::get).post(ask::post))
         .route("/v1/info", get(data::info))
+        .route("/v1/events", post(send::post))
+        .route("/v1/import", post(upload::post))
         .route("/healthz", get(data::health))
         .route("/metrics", get(metrics::get))
         .route("/openapi.json", get(openapi::get));

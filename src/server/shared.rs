@@ -1,6 +1,8 @@
 //! What every request shares: the database, the desk, the figures, the settings.
 
+use super::body::Room;
 use super::guard::Rules;
+use super::intake::Intake;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::tokens::{Keeper, Tokens};
@@ -47,6 +49,9 @@ pub struct Server {
     pub db: Arc<Db>,
     pub setup: Setup,
     pub desk: Desk,
+    /// Where batches and imports wait for their turn, and the memory for bodies.
+    pub intake: Intake,
+    pub room: Room,
     pub metrics: Metrics,
     /// Who may ask, by name and by token.
     pub rules: Rules,
@@ -70,6 +75,8 @@ impl Server {
         Server {
             db,
             desk: Desk::new(&setup.limits),
+            intake: Intake::new(),
+            room: Room::new(&setup.limits),
             rules: Rules::new(setup.listen, &setup.hosts, &setup.origins),
             keeper,
             setup,
