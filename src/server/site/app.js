@@ -1,7 +1,7 @@
 // The pages: what the address says is asked for and drawn.
 
 import * as api from './api.js';
-import { repaint, sweep } from './chart.js';
+import { library, repaint, sweep } from './chart.js';
 import { dayTitle, instantTitle } from './dates.js';
 import { copy, fill, h, icon } from './dom.js';
 import { counted } from './format.js';
@@ -84,7 +84,7 @@ async function answerAndDraw(page, signal) {
   await page.prepare?.(view, signal);
   signal.throwIfAborted();
   controls(page, view);
-  const answers = await api.ask(page.queries(view), signal);
+  const [answers] = await Promise.all([api.ask(page.queries(view), signal), library()]);
   signal.throwIfAborted();
   show(page, view, answers);
 }

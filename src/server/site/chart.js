@@ -7,6 +7,19 @@ import { brief, drawn, readable } from './format.js';
 const NAMED = ['new', 'retained', 'resurrected', 'churned', 'expansion', 'contraction'];
 
 const alive = new Set();
+let loaded = null;
+
+/** The chart library, read once: after the first question is on its way, for reading takes time. */
+export function library() {
+  loaded ??= new Promise((done, failed) => {
+    const wrong = () => {
+      loaded = null;
+      failed(new Error('The chart library did not load: reload the page.'));
+    };
+    document.head.append(h('script', { src: '/assets/echarts.min.js', onload: done, onerror: wrong }));
+  });
+  return loaded;
+}
 
 /** The theme's colours, as the style sheet has them. */
 export function colours() {

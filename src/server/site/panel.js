@@ -31,7 +31,7 @@ import { csv, table } from './table.js';
  */
 export function panel(what) {
   const id = `panel-${what.file}`;
-  const state = { hidden: new Set(), drawing: null };
+  const state = { hidden: new Set(), drawing: null, mount: null };
   const chart = what.plot ? plot(what.plot, state) : null;
   return h(
     'section',
@@ -54,19 +54,26 @@ export function panel(what) {
 function plot(of, state) {
   const element = h('div', { class: 'chart', role: 'img', 'aria-label': of.label });
   element.style.height = `${of.height ?? 280}px`;
-  // The library measures its place, so the place must be on the page first.
   const box = of.broad ? h('div', { class: 'broad' }, element) : element;
-  queueMicrotask(() =>
-    whenPlaced(element, () => {
-      state.drawing = mount(element, (theme) => of.option(theme, state.hidden));
-    }),
-  );
+  state.mount = () => {
+    state.drawing ??= mount(element, (theme) => of.option(theme, state.hidden));
+    return state.drawing;
+  };
+  soon(element, state.mount);
   return box;
 }
 
-function whenPlaced(element, then, tries = 20) {
-  if (element.isConnected && element.clientWidth > 0) then();
-  else if (tries > 0) requestAnimationFrame(() => whenPlaced(element, then, tries - 1));
+/** Draws when the place is seen, or when there is nothing else to do. */
+function soon(element, draw) {
+  const observer = new IntersectionObserver((seen) => {
+    if (seen.some((one) => one.isIntersecting)) once();
+  });
+  const once = () => {
+    observer.disconnect();
+    if (element.isConnected) draw();
+  };
+  observer.observe(element);
+  setTimeout(() => (window.requestIdleCallback ?? setTimeout)(once), 300);
 }
 
 function legend(of, state) {
@@ -100,7 +107,7 @@ function toggle(button, at, state) {
   if (hide) state.hidden.add(at);
   else state.hidden.delete(at);
   button.setAttribute('aria-pressed', String(!hide));
-  state.drawing?.draw();
+  state.mount().draw();
 }
 
 function tools(what, state) {
@@ -134,9 +141,8 @@ async function saveCsv(what) {
 }
 
 async function savePicture(what, state) {
-  if (what.plot && !state.drawing) return;
   const made = what.plot
-    ? picture(state.drawing, what.title, what.range ?? '', shownLegend(what.plot, state))
+    ? picture(state.mount(), what.title, what.range ?? '', shownLegend(what.plot, state))
     : tablePicture(what.picture, what.title, what.range ?? '');
   const blob = await made;
   if (blob) download(`${what.file}.png`, blob);
