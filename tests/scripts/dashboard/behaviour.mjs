@@ -1,0 +1,227 @@
+// What pages do besides telling figures: names, files, keyboard, phones, trouble.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  browse,
+  column,
+  daybit,
+  doing,
+  equal,
+  folder,
+  ready,
+  run,
+  serve,
+  sheet,
+  shop,
+  truth,
+} from './harness.mjs';
+import { COUNTRIES, oracle } from './shop.mjs';
+
+const PAGES = [
+  'growth',
+  'retention',
+  'funnels',
+  'paths',
+  'revenue',
+  'frequency',
+  'explore',
+  'data',
+];
+
+/** Names that would be markup, on every page that can show them. */
+export async function hostileNames(page) {
+  for (const name of PAGES) {
+    const event = encodeURIComponent(COUNTRIES[1]);
+    const shown = name === 'revenue' ? 'purchase' : event;
+    const steps = `step=visit&step=${event}`;
+    await page.open(`/${name}?range=all&breakdown=country&top=10&by=week&event=${shown}&${steps}`);
+    await page.waitForTimeout(500);
+    equal(await page.locator('img, #content script, #content b').count(), 0, `markup on ${name}`);
+  }
+  await page.open('/growth?range=all&breakdown=country&top=10&by=week');
+  equal(
+    await page.evaluate(() => ({}).polluted ?? Object.keys(Object.prototype).length),
+    0,
+    'nothing on the prototype',
+  );
+  const heads = (await sheet(page, 'active-users')).heads;
+  for (const country of COUNTRIES)
+    truth(heads.includes(country), `${country.slice(0, 20)} is a name`);
+}
+
+export async function tooltips(page) {
+  await page.open('/growth?range=all&by=week&breakdown=country&top=10');
+  const chart = page.locator('[data-panel="active-users"] .chart');
+  await chart.locator('canvas').waitFor();
+  const box = await chart.boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.locator('.tip').first().waitFor();
+  const text = await page.locator('.tip').first().innerText();
+  truth(text.includes('Week of') && text.includes(COUNTRIES[1]), `the figures on hover: ${text}`);
+}
+
+export async function downloads(page) {
+  await page.open('/growth?range=all&by=week');
+  const save = async (name) => {
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name }).click(),
+    ]);
+    return readFileSync(await file.path());
+  };
+  const lines = (await save('Download Active users as CSV')).toString().trim().split('\r\n');
+  equal(
+    lines.slice(1).map((line) => line.split(',').slice(0, 2)),
+    oracle.weekly().map((users, at) => [oracle.weekStarts[at], String(users)]),
+    'CSV',
+  );
+  for (const panel of ['Growth accounting', 'Stickiness']) {
+    const png = await save(`Download ${panel} as PNG`);
+    equal(png.subarray(1, 4).toString(), 'PNG');
+    truth(png.readUInt32BE(16) > 600 && png.length > 5000, `a picture of ${png.length} bytes`);
+  }
+  await page.open('/retention?range=all&by=week');
+  truth((await save('Download Cohorts as PNG')).length > 5000, 'the triangle as a picture');
+  await page.open(
+    '/explore?report=value&range=all&by=month&f.measure=sum&f.property=price&f.event=purchase',
+  );
+  equal(
+    (await save('Download Answer as CSV')).toString(),
+    run(['query', shop, '-', '--format', 'csv'], await page.locator('#query').textContent()),
+    'as the command says it',
+  );
+}
+
+export async function keyboard(page) {
+  await page.open('/growth?range=all&by=week');
+  await page.keyboard.press('Tab');
+  equal(
+    await page.evaluate(() => document.activeElement.textContent),
+    'Skip to the figures',
+    'the skip link comes first',
+  );
+  await page.keyboard.press('Enter');
+  equal(await page.evaluate(() => document.activeElement.id), 'main', 'and skips');
+  await page.locator('[id="c-by"]').focus();
+  const outline = await page
+    .locator('[id="c-by"]')
+    .evaluate((one) => getComputedStyle(one).outlineStyle);
+  equal(outline, 'solid', 'focus is seen');
+  await doing(page, () => page.keyboard.press('m'));
+  equal(await page.evaluate(() => document.activeElement.id), 'c-by', 'the focus stays');
+  equal(new URL(page.url()).searchParams.get('by'), 'month');
+  await page.locator('#c-where').focus();
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('country');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('DE');
+  await doing(page, () => page.keyboard.press('Enter'));
+  truth(page.url().includes('DE'), 'a filter without the mouse');
+  await page.getByRole('link', { name: 'Retention' }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.title.startsWith('Retention'));
+  await ready(page);
+  truth((await page.locator('#status').textContent()).includes('Retention'), 'the status says it');
+}
+
+export async function labels(page) {
+  for (const name of PAGES) {
+    await page.open(`/${name}`);
+    const bare = await page.evaluate(() =>
+      [...document.querySelectorAll('select, input, button, a')]
+        .filter(
+          (one) =>
+            !(one.labels?.length || one.textContent.trim() || one.getAttribute('aria-label')),
+        )
+        .map((one) => one.outerHTML),
+    );
+    equal(bare, [], `without a label on ${name}`);
+    const uncaptioned = await page.locator('table:not(:has(caption))').count();
+    equal(uncaptioned, 0, `tables without a caption on ${name}`);
+  }
+}
+
+export async function phone(page) {
+  for (const name of PAGES) {
+    await page.open(`/${name}?breakdown=country&range=all`);
+    const [wide, room] = await page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      innerWidth,
+    ]);
+    truth(wide <= room, `${name} is ${wide} wide`);
+  }
+}
+
+export async function dark(page) {
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.open('/growth');
+  equal(await background(), 'rgb(16, 20, 27)', 'as the system says');
+  await page.locator('#theme').click();
+  equal(await background(), 'rgb(246, 247, 249)', 'switched');
+  await page.reload();
+  await ready(page);
+  equal(await background(), 'rgb(246, 247, 249)', 'kept');
+}
+
+/** An older answer that comes late does not take the place of a newer one. */
+export async function races(page) {
+  await page.open('/growth?range=all&by=week');
+  let late = true;
+  await page.route('**/v1/query*', async (route) => {
+    const slow = late;
+    late = false;
+    if (slow) await new Promise((done) => setTimeout(done, 1500));
+    await route.continue().catch(() => {});
+  });
+  await page.locator('[id="c-by"]').selectOption('month');
+  await page.locator('[id="c-by"]').selectOption('quarter');
+  await page.waitForTimeout(2500);
+  await ready(page);
+  equal(column(await sheet(page, 'active-users'), 0), ['2024-01-01'], 'the newer one');
+  await page.unroute('**/v1/query*');
+}
+
+export async function emptyDatabase(browser) {
+  const db = join(folder, 'empty.db');
+  run(['create', db]);
+  const { at } = await serve(db);
+  const page = await browse(browser, at);
+  for (const name of PAGES) {
+    await page.open(`/${name}`);
+    const text = await page.locator('#content').innerText();
+    truth(
+      name === 'data' ? text.includes('None is saved') : text.includes('daybit import'),
+      `${name}: ${text.slice(0, 80)}`,
+    );
+  }
+  await page.context().close();
+}
+
+export async function nothingFound(page) {
+  await page.open('/funnels?range=all&step=never&step=purchase');
+  truth(
+    (await page.locator('.state').innerText()).includes('Nobody'),
+    'nobody took the first step',
+  );
+  truth(
+    (await page.locator('.warnings').innerText()).includes('never'),
+    'the warning names the event',
+  );
+}
+
+export async function serverGone(browser) {
+  const { at, server } = await serve(shop, '--read-only');
+  const page = await browse(browser, at);
+  await page.open('/growth');
+  server.kill('SIGTERM');
+  await new Promise((done) => {
+    server.on('exit', done);
+  });
+  page.errorsExpected = true;
+  await doing(page, () => page.locator('[id="c-range"]').selectOption('all'));
+  const text = await page.locator('.state.error').innerText();
+  truth(text.includes('does not answer') && text.includes('daybit serve'), text);
+  await page.context().close();
+}
