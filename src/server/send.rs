@@ -90,6 +90,8 @@ fn form(headers: &HeaderMap) -> Result<Form, Problem> {
         ("application/x-ndjson" | "application/ndjson" | "application/jsonl", None) => {
             Ok(Form::Lines)
         }
+        // What curl says of a body unless it is told otherwise.
+        ("application/x-www-form-urlencoded", None) => Ok(Form::Unsaid),
         _ => Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported",

@@ -2,8 +2,8 @@
 //! named as the flags there.
 //!
 //! The body goes to a file without a name first, and is imported from there: while an import is at
-//! work all other writes wait for it, and none should wait for a slow sender. Until the body is whole
-//! nothing has happened.
+//! work all other writes wait for it, and none should wait for a slow sender. Until the body is
+//! whole nothing has happened.
 
 use super::body::{self, Encoding};
 use super::limits::{BODY_TIMES, IMPORT_EXPANDS, IMPORT_PACE, Limits};

@@ -15,6 +15,8 @@ mod events;
 mod expected;
 mod golden;
 mod house;
+#[cfg(feature = "server")]
+mod http;
 mod kill;
 mod laws;
 mod model;

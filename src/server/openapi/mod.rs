@@ -1,4 +1,5 @@
-//! `/openapi.json`: what the server takes and answers, made from the names that the library reads by.
+//! `/openapi.json`: what the server takes and answers, made from the names that the library reads
+//! by.
 
 mod answer;
 mod query;
