@@ -121,7 +121,7 @@ fn rows(body: &[u8], form: Form) -> Result<Vec<(u64, &str)>, Problem> {
     let first = text.trim_ascii_start().bytes().next();
     let rows: Vec<(u64, &str)> = match (form, first) {
         (_, None) => return Err(Problem::input("the body is empty: send an array of events")),
-        (Form::Array, Some(b'{')) => vec![(0, text)],
+        (Form::Array, Some(b'{')) => vec![(0, single(text)?)],
         (Form::Array | Form::Unsaid, Some(b'[')) => elements(text)?,
         (Form::Lines | Form::Unsaid, Some(b'{')) => {
             let lines = (0..).zip(text.lines());
@@ -141,6 +141,16 @@ fn rows(body: &[u8], form: Form) -> Result<Vec<(u64, &str)>, Problem> {
 fn too_many() -> Problem {
     let message = format!("more than {EVENTS_MAX} events: send them in parts");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "limit", message)
+}
+
+/// An event alone.
+fn single(text: &str) -> Result<&str, Problem> {
+    serde_json::from_str(text).map(RawValue::get).map_err(|cause| {
+        Problem::input(format!(
+            "the body is not one JSON object ({cause}): send an array of events, or an event a line \
+             as application/x-ndjson"
+        ))
+    })
 }
 
 fn elements(text: &str) -> Result<Vec<(u64, &str)>, Problem> {
@@ -255,6 +265,7 @@ mod tests {
         assert_eq!(numbers("{}\r\n\n  \n{\n", Form::Lines), Ok(vec![0, 3]));
         assert_eq!(numbers("{}\n{}", Form::Unsaid), Ok(vec![0, 1]));
         assert_eq!(numbers("{\n}\n", Form::Array), Ok(vec![0]));
+        assert_eq!(numbers("{}\n{}\n", Form::Array), Err(400));
         for body in ["", "  \n", "x", "user,activity\n", "[1", "[1] 2", "[1,]", "null"] {
             assert_eq!(numbers(body, Form::Array), Err(400), "{body}");
             assert_eq!(numbers(body, Form::Unsaid), Err(400), "{body}");
