@@ -24,6 +24,8 @@ mod oracle;
 mod questions;
 mod same;
 mod segments;
+#[cfg(feature = "server")]
+mod server;
 mod size;
 mod small_disk;
 mod support;
