@@ -55,6 +55,7 @@
 //! - `import`: bulk import of CSV and NDJSON.
 //! - `parquet` (default): Parquet in bulk imports.
 //! - `sled` (default): the writer's index in sled.
+//! - `server`: `daybit serve`, HTTP and a dashboard, in the command.
 //!
 //! Without default features the library is lean: what an application embeds.
 
