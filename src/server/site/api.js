@@ -40,7 +40,7 @@ async function failure(response) {
   const said = await response.json().catch(() => ({}));
   const message =
     typeof said.error === 'string' ? said.error : `The server answered ${response.status}.`;
-  if (response.status === 401) return new Failure(message, 'token');
+  if (response.status === 401 || said.kind === 'scope') return new Failure(message, 'token');
   return new Failure(message, response.status < 500 ? 'input' : 'server');
 }
 

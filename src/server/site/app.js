@@ -3,7 +3,7 @@
 import * as api from './api.js';
 import { library, repaint, sweep } from './chart.js';
 import { dayTitle, instantTitle } from './dates.js';
-import { copy, fill, h, icon } from './dom.js';
+import { copy, fill, h, icon, remember } from './dom.js';
 import { counted } from './format.js';
 import { ICONS } from './icons.js';
 import { state } from './panel.js';
@@ -111,10 +111,17 @@ function head(page) {
   const kept = carried(new URLSearchParams(location.search));
   for (const link of document.querySelectorAll('[data-page]')) {
     link.setAttribute('href', address(link.dataset.page, kept));
-    if (link.dataset.page === page.name && link.closest('nav'))
-      link.setAttribute('aria-current', 'page');
-    else link.removeAttribute('aria-current');
+    mark(link, link.dataset.page === page.name && link.closest('nav') !== null);
   }
+}
+
+/** Marks the link of the page that is shown, and brings it into sight where links scroll. */
+function mark(link, current) {
+  if (!current) return link.removeAttribute('aria-current');
+  link.setAttribute('aria-current', 'page');
+  const list = link.closest('nav');
+  list.scrollLeft = link.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
+  return undefined;
 }
 
 function loading(page) {
@@ -165,7 +172,7 @@ function tokenForm(error) {
   });
   const form = h(
     'form',
-    { class: 'token' },
+    { class: 'token-form' },
     h('div', { class: 'control' }, h('label', { for: 'token' }, 'Token'), field),
     h('button', { type: 'submit', class: 'primary' }, 'Open'),
   );
@@ -183,7 +190,7 @@ function tokenForm(error) {
       'p',
       { id: 'token-help', class: 'note' },
       'Make one where the database is: ',
-      h('code', {}, 'daybit token create DB --read'),
+      h('code', {}, 'daybit token create DB --name me --scope read'),
       '. It is kept until this tab is closed.',
     ),
   );
@@ -303,7 +310,7 @@ function dark() {
 function switchTheme() {
   const theme = dark() ? 'light' : 'dark';
   document.documentElement.dataset.theme = theme;
-  localStorage.setItem('daybit.theme', theme);
+  remember('daybit.theme', theme);
   repaint();
 }
 

@@ -16,7 +16,9 @@ export function library() {
       loaded = null;
       failed(new Error('The chart library did not load: reload the page.'));
     };
-    document.head.append(h('script', { src: '/assets/echarts.min.js', onload: done, onerror: wrong }));
+    document.head.append(
+      h('script', { src: '/assets/echarts.min.js', onload: done, onerror: wrong }),
+    );
   });
   return loaded;
 }

@@ -166,7 +166,7 @@ export function breakdown(view) {
       const all = [...chosen];
       if (next === '') all.splice(at, 1);
       else all[at] = next;
-      view.change({ breakdown: all });
+      view.change({ breakdown: all, group: null });
     });
   });
   return chosen.length === 0 ? fields.slice(0, 1) : [...fields, top(view)];

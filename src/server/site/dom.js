@@ -86,3 +86,21 @@ async function written(text) {
     return false;
   }
 }
+
+/** Keeps a choice of this browser; where nothing can be kept it is forgotten. */
+export function remember(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // A browser that keeps nothing shows what is usual the next time.
+  }
+}
+
+/** A choice of this browser, or what is usual. */
+export function recall(key, usual) {
+  try {
+    return localStorage.getItem(key) ?? usual;
+  } catch {
+    return usual;
+  }
+}

@@ -1,7 +1,7 @@
 // A panel: a title, a chart with its legend, the table under it, and both as files.
 
 import { colourOf, colours, mount, picture, swatch, tablePicture } from './chart.js';
-import { download, h, icon, name as named } from './dom.js';
+import { download, h, icon, name as named, recall, remember } from './dom.js';
 import { csv, table } from './table.js';
 
 /**
@@ -159,14 +159,19 @@ function shownLegend(of, state) {
 }
 
 function sheet(what) {
+  const key = `daybit.table.${what.file}`;
+  const open = recall(key, what.open ? 'open' : 'closed') === 'open';
   const details = h(
     'details',
-    { class: 'sheet', open: what.open ?? false },
+    { class: 'sheet', open },
     h('summary', {}, 'Table', h('span', { class: 'count' }, ` ${what.sheet.rows.length} rows`)),
   );
   const made = () => details.children.length === 1 && details.append(table(what.sheet));
-  if (what.open) made();
-  details.addEventListener('toggle', made);
+  if (open) made();
+  details.addEventListener('toggle', () => {
+    made();
+    remember(key, details.open ? 'open' : 'closed');
+  });
   return details;
 }
 

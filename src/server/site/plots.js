@@ -78,7 +78,7 @@ function drawnSeries(series, hidden, theme, open, how) {
     const colour = colourOf(one, at, theme);
     return one.type === 'bar'
       ? [bars(one, colour, open, how)]
-      : lines(one, colour, open, series.length);
+      : lines(one, colour, open, { many: series.length, theme });
   });
   if (how.level !== undefined && made.length > 0) made[0].markLine = level(how.level, theme);
   return made;
@@ -112,7 +112,7 @@ function bars(one, colour, open, how) {
 }
 
 /** A solid line of what is over, and a dashed one from its end on. */
-function lines(one, colour, open, many) {
+function lines(one, colour, open, { many, theme }) {
   const few = one.values.length <= 40 && many <= 4;
   const common = {
     type: 'line',
@@ -134,10 +134,17 @@ function lines(one, colour, open, many) {
     ...common,
     showSymbol: few,
     lineStyle: { color: colour, width: 2, type: [4, 4] },
-    symbol: 'emptyCircle',
-    data: one.values.map((value, at) => (open[at] || open[at + 1] ? value : null)),
+    data: one.values.map((value, at) => dot(value, open[at], open[at + 1], colour, theme)),
   };
   return [solid, dashed];
+}
+
+/** A hollow dot for what is not over; the line begins at the figure before, which has its own. */
+function dot(value, open, next, colour, theme) {
+  if (open) {
+    return { value, itemStyle: { color: theme.surface, borderColor: colour, borderWidth: 1.5 } };
+  }
+  return next ? { value, symbol: 'none' } : null;
 }
 
 /** Whether a figure stands between gaps, where no line would show it. */

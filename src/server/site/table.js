@@ -1,9 +1,10 @@
 // Tables: every figure in full, and the same as CSV.
 
-import { h, name as named, fill } from './dom.js';
+import { h, name as named } from './dom.js';
 import { full } from './format.js';
 
 const SHOWN = 300;
+const MORE = 2000;
 
 /**
  * @typedef {Object} Column
@@ -49,18 +50,24 @@ export function table(sheet) {
     made,
   );
   const hidden = sheet.rows.length - SHOWN;
-  return hidden > 0 ? h('div', {}, box, more(sheet, body, hidden)) : box;
+  return hidden > 0 ? h('div', {}, box, more(sheet, body)) : box;
 }
 
-function more(sheet, body, hidden) {
-  const button = h('button', { type: 'button', class: 'quiet' }, `Show ${hidden} more rows`);
+/** A button for the next rows: a browser is slow with very many. */
+function more(sheet, body) {
+  const button = h('button', { type: 'button', class: 'quiet' });
+  const say = () => {
+    const hidden = sheet.rows.length - body.children.length;
+    button.textContent = `Show ${Math.min(hidden, MORE)} more of ${hidden} rows`;
+    if (hidden === 0) button.remove();
+  };
   button.addEventListener('click', () => {
-    fill(
-      body,
-      sheet.rows.map((row, at) => line(sheet, row, at)),
-    );
-    button.remove();
+    const from = body.children.length;
+    const next = sheet.rows.slice(from, from + MORE);
+    body.append(...next.map((row, at) => line(sheet, row, from + at)));
+    say();
   });
+  say();
   return button;
 }
 

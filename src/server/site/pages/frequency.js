@@ -116,7 +116,6 @@ function histogram(answer, interval) {
     title: `Users by ${plural(interval)}`,
     file: 'frequency',
     wide: true,
-    open: true,
     range: rangeOf(answer),
     note: `Users active on exactly so many ${plural(interval)} of the range.`,
     plot: barPlot(labels, series, {

@@ -116,7 +116,6 @@ function actives(active, trailing, by, range) {
     title: 'Active users',
     file: 'active-users',
     wide: true,
-    open: true,
     range,
     note: several
       ? 'Distinct users per bucket; a user may be in several groups.'

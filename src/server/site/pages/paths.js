@@ -90,10 +90,9 @@ function draw(view, [answer]) {
         title: direction(view) === 'start' ? `After ${name}` : `Before ${name}`,
         file: 'paths',
         wide: true,
-        open: true,
         tools,
         range: rangeOf(answer),
-        note: 'Users who went from one event to the next; the narrow ends are where a path stops.',
+        note: 'Users who went from one event to the next; grey is where a path ends.',
         plot: {
           option: (theme) => sankey(flow, theme),
           height: Math.max(320, 42 * flow.tallest),

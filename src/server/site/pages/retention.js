@@ -144,7 +144,7 @@ function kpis(series, by, money) {
           label: money ? `Per person, ${by} ${column}` : `Back in ${by} ${column}`,
           value: at(column).rate,
           kind: money ? 'amount' : 'rate',
-          note: `of ${full(at(column).size)} people, cohorts of which it is over`,
+          note: `of ${full(at(column).size)} people`,
         };
   return [
     {

@@ -177,7 +177,6 @@ function totals(sum, by, property) {
     title: 'Revenue',
     file: 'revenue',
     wide: true,
-    open: true,
     range: rangeOf(sum),
     note: `Sum of ${property} per ${by}.`,
     plot: timePlot(sum.buckets, by, series, {
