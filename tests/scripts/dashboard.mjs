@@ -94,6 +94,7 @@ async function all() {
     ['a phone does not scroll sideways', () => behaviour.phone(small)],
     ['dark and light', () => behaviour.dark(night)],
     ['an empty database', () => behaviour.emptyDatabase(browser)],
+    ['a token is asked for', () => behaviour.tokens(browser)],
     ['the server is gone', () => behaviour.serverGone(browser)],
   ];
   for (const [name, body] of more) if (wanted(name)) await check(name, body);

@@ -1,6 +1,6 @@
 // What pages do besides telling figures: names, files, keyboard, phones, trouble.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   browse,
@@ -223,5 +223,38 @@ export async function serverGone(browser) {
   await doing(page, () => page.locator('[id="c-range"]').selectOption('all'));
   const text = await page.locator('.state.error').innerText();
   truth(text.includes('does not answer') && text.includes('daybit serve'), text);
+  await page.context().close();
+}
+
+/** A server that asks for a token: a wrong one is refused with a reason, a right one is kept. */
+export async function tokens(browser) {
+  const db = join(folder, 'tokens.db');
+  run(['create', db]);
+  const file = join(folder, 'one.csv');
+  writeFileSync(file, 'user,activity,time\nanna,visit,2024-03-04T09:00:00Z\n');
+  run(['import', db, file]);
+  const made = (scope) =>
+    run(['token', 'create', db, '--name', scope, '--scope', scope]).match(/\S{30,}/)[0];
+  const [reading, writing] = [made('read'), made('write')];
+  const { at } = await serve(db, '--require-token');
+  const page = await browse(browser, at);
+  page.errorsExpected = true;
+  await page.open('/growth?by=day');
+  const enter = (token) =>
+    doing(page, async () => {
+      await page.getByLabel('Token').fill(token);
+      await page.getByRole('button', { name: 'Open' }).click();
+    });
+  await enter('wrong');
+  truth((await page.locator('.state.token').innerText()).includes('refused'), 'a wrong one');
+  await enter(writing);
+  truth(
+    (await page.locator('.state.token').innerText()).includes('refused'),
+    'one that only writes',
+  );
+  await enter(reading);
+  equal(column(await sheet(page, 'active-users'), 1), ['1'], 'the figures');
+  await page.open('/data');
+  equal(await page.locator('.state.token').count(), 0, 'the token is kept');
   await page.context().close();
 }
