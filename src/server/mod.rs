@@ -28,7 +28,7 @@ mod work;
 
 use accept::Peer;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -139,7 +139,6 @@ fn panicked(_cause: Box<dyn Any + Send + 'static>) -> Response {
 /// Only those may pass whom the guard lets, and every answer says where it belongs.
 async fn guarded(State(server): State<Shared>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_string();
-    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let checked = server.rules.check(request.method(), request.uri(), request.headers());
     let (passed, mut response) = match checked {
         Err(problem) => (guard::Passed::default(), problem.into_response()),
@@ -150,11 +149,6 @@ async fn guarded(State(server): State<Shared>, request: Request, next: Next) -> 
     };
     let status = response.status();
     guard::dress(&path, &passed, status, response.headers_mut());
-    if is_chunked {
-        // A length beside it is gone by now: whoever stands between may have gone by that one, and
-        // take a part of this body for the next request.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
     response
 }
 

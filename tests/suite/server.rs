@@ -2,6 +2,7 @@
 
 mod client;
 mod events;
+mod full;
 mod guard;
 mod heads;
 mod imports;

@@ -16,13 +16,13 @@ const EVENTS_PER_BATCH: u64 = 50;
 const BALLAST_BYTES: usize = 12 << 20;
 
 /// A small disk in a folder, unmounted when dropped.
-struct SmallDisk {
+pub struct SmallDisk {
     folder: tempfile::TempDir,
 }
 
 impl SmallDisk {
     /// Why there is none.
-    fn mount() -> Result<SmallDisk, String> {
+    pub fn mount() -> Result<SmallDisk, String> {
         let folder = folder();
         let size = format!("size={DISK_BYTES}");
         let mount = Command::new("mount")
@@ -36,7 +36,7 @@ impl SmallDisk {
         }
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 }

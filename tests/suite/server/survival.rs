@@ -1,7 +1,7 @@
 //! Everything at once, and a kill now and then: nothing that was acknowledged is lost, nothing is
 //! there twice, and memory does not grow.
 //!
-//! `SERVER_SOAK=n` sets the seconds; there is a kill in each sixth of them.
+//! `SERVER_SOAK=n` sets the seconds; each sixth of them but the last ends with a kill.
 
 use super::client::{Answer, Request, read, rest};
 use super::{Place, Served, some_events};
@@ -11,7 +11,8 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-const KILLS: u32 = 6;
+/// Starts of the server, each but the first after a kill.
+const LIVES: u32 = 6;
 const WRITERS: u64 = 4;
 const EVENTS_PER_BATCH: usize = 20;
 /// How often a batch is sent before something must be wrong.
@@ -158,8 +159,9 @@ fn nothing_acknowledged_is_lost_and_memory_stays() {
     let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
     let (batches, imports) = (count(&world.batches), count(&world.imports));
     println!(
-        "server: {seconds} s, {KILLS} kills, {batches} batches, {imports} imports, {} answers, {} \
+        "server: {seconds} s, {} kills, {batches} batches, {imports} imports, {} answers, {} \
          sent away, peaks of memory {peaks:?}",
+        LIVES - 1,
         count(&world.answers),
         count(&world.sent_away)
     );
@@ -180,9 +182,9 @@ fn kill_now_and_then(
     mut server: Served,
     seconds: u64,
 ) -> (Served, Vec<u64>) {
-    let life = Duration::from_secs(seconds) / KILLS;
+    let life = Duration::from_secs(seconds) / LIVES;
     let mut peaks = Vec::new();
-    for left in (0..KILLS).rev() {
+    for left in (0..LIVES).rev() {
         let (end, mut peak) = (Instant::now() + life, 0);
         while Instant::now() < end {
             std::thread::sleep(Duration::from_millis(100));
