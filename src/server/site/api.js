@@ -1,5 +1,7 @@
 // The server's answers: queries, and what the database holds.
 
+import { parse } from './exact.js';
+
 const TOKEN = 'daybit.token';
 
 /** What went wrong, and what kind of thing it is. */
@@ -57,7 +59,7 @@ export async function info(signal) {
 export async function ask(queries, signal) {
   if (queries.length === 0) return [];
   const response = await call('/v1/query', post(queries, signal));
-  const answers = await response.json();
+  const answers = parse(await response.text());
   return Array.isArray(answers) ? answers : [answers];
 }
 

@@ -1,5 +1,7 @@
 // Figures as people read them. `null` is a gap, never a zero.
 
+import { Exact } from './exact.js';
+
 const GAP = '–';
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const exact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 20 });
@@ -30,11 +32,19 @@ const isGap = (value) => value === null || value === undefined || Number.isNaN(v
 /** Every digit of it: for tables. */
 export function full(value, kind = 'count') {
   if (isGap(value)) return GAP;
+  if (value instanceof Exact) return written(value, kind);
   if (typeof value !== 'number') return String(value);
   if (kind === 'rate') return percent.format(value);
   if (kind === 'duration') return duration(value);
   if (kind === 'ratio' || kind === 'mean') return two.format(value);
   return kind === 'amount' ? cents.format(value) : exact.format(value);
+}
+
+/** All digits that came; rates and times are rounded as all of them are. */
+function written(value, kind) {
+  if (kind === 'amount') return cents.format(value.source);
+  if (kind === 'count') return exact.format(value.source);
+  return full(value.valueOf(), kind);
 }
 
 /** For tiles and tooltips: rounded where nobody reads more. */

@@ -2,6 +2,7 @@
 
 import { categories, colourOf, figures, frame, hatch, tip } from './chart.js';
 import { bucketLabel, bucketTitle } from './dates.js';
+import { nearest } from './exact.js';
 import { drawn } from './format.js';
 
 /**
@@ -105,9 +106,11 @@ function bars(one, colour, open, how) {
     yAxisIndex: one.axis ?? 0,
     itemStyle: { color: colour },
     emphasis: { focus: 'none' },
-    data: one.values.map((figure, at) =>
-      open[at] ? { value: value(figure), itemStyle: { color: pattern } } : value(figure),
-    ),
+    data: one.values
+      .map(nearest)
+      .map((figure, at) =>
+        open[at] ? { value: value(figure), itemStyle: { color: pattern } } : value(figure),
+      ),
   };
 }
 
@@ -127,14 +130,14 @@ function lines(one, colour, open, { many, theme }) {
     ...common,
     showSymbol: few || alone(one.values),
     lineStyle: { color: colour, width: 2 },
-    data: one.values.map((value, at) => (open[at] ? null : value)),
+    data: one.values.map((value, at) => (open[at] ? null : nearest(value))),
   };
   if (!open.some(Boolean)) return [solid];
   const dashed = {
     ...common,
     showSymbol: few,
     lineStyle: { color: colour, width: 2, type: [4, 4] },
-    data: one.values.map((value, at) => dot(value, open[at], open[at + 1], colour, theme)),
+    data: one.values.map((value, at) => dot(nearest(value), open[at], open[at + 1], colour, theme)),
   };
   return [solid, dashed];
 }
@@ -218,7 +221,7 @@ function barSeries(series, hidden, theme, how) {
         symbolSize: 5,
         yAxisIndex: one.axis ?? 0,
         emphasis: { focus: 'none' },
-        data: one.values,
+        data: one.values.map(nearest),
       };
     });
 }

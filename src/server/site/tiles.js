@@ -1,6 +1,7 @@
 // Tiles: one figure each, the latest that is over against the one before.
 
 import { svg, h } from './dom.js';
+import { nearest } from './exact.js';
 import { change, readable, signed } from './format.js';
 
 /**
@@ -52,7 +53,8 @@ function points(of, kind) {
   return h('span', { class: `delta ${Math.abs(moved) < 0.05 ? '' : good ? 'up' : 'down'}` }, text);
 }
 
-function sparkline(values) {
+function sparkline(figures) {
+  const values = figures.map(nearest);
   const known = values.filter((value) => typeof value === 'number');
   const most = Math.max(...known);
   const least = Math.min(...known, most);

@@ -3,6 +3,7 @@
 import * as controls from '../controls.js';
 import { bucketTitle, plural } from '../dates.js';
 import { h } from '../dom.js';
+import { nearest } from '../exact.js';
 import { brief, full, roundRate } from '../format.js';
 import { panel, refused } from '../panel.js';
 import { byGroup, chosenGroup, rangeOf } from '../parts.js';
@@ -226,7 +227,7 @@ function strongest(series) {
 }
 
 function share(cohort, value) {
-  return cohort.size > 0 && typeof value === 'number' ? value / cohort.size : 0;
+  return cohort.size > 0 && value !== null ? nearest(value) / cohort.size : 0;
 }
 
 function heat(cohort, at, text, most, by) {

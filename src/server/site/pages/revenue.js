@@ -4,6 +4,7 @@ import { ask } from '../api.js';
 import * as controls from '../controls.js';
 import { bucketTitle } from '../dates.js';
 import { h } from '../dom.js';
+import { nearest } from '../exact.js';
 import { panel, refused, state } from '../panel.js';
 import { byGroup, chosenGroup, grouped, overBuckets, rangeOf, ungrouped } from '../parts.js';
 import { timePlot } from '../plots.js';
@@ -74,7 +75,7 @@ async function prepare(view, signal) {
   });
   const answers = await ask(likely.map(probe), signal);
   const numeric = likely.filter(
-    (_, at) => typeof answers[at]?.series?.[0]?.value?.[0] === 'number',
+    (_, at) => typeof nearest(answers[at]?.series?.[0]?.value?.[0]) === 'number',
   );
   found.key = key;
   found.property = numeric.find((name) => rank(name) < AMOUNTS.length) ?? null;
