@@ -94,6 +94,7 @@ async function all() {
     ['a phone does not scroll sideways', () => behaviour.phone(small)],
     ['dark and light', () => behaviour.dark(night)],
     ['an empty database', () => behaviour.emptyDatabase(browser)],
+    ['amounts keep their digits', () => behaviour.digits(browser)],
     ['a token is asked for', () => behaviour.tokens(browser)],
     ['the server is gone', () => behaviour.serverGone(browser)],
   ];

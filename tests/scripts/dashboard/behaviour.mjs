@@ -258,3 +258,23 @@ export async function tokens(browser) {
   equal(await page.locator('.state.token').count(), 0, 'the token is kept');
   await page.context().close();
 }
+
+/** Sums of more digits than the browser's numbers carry. */
+export async function digits(browser) {
+  const db = join(folder, 'digits.db');
+  run(['create', db]);
+  const file = join(folder, 'digits.csv');
+  const rows = ['12345678901234567.89', '0.02'].map(
+    (price, at) => `u${at},buy,2024-03-0${at + 1}T09:00:00Z,${price}`,
+  );
+  writeFileSync(file, ['user,activity,time,price', ...rows, ''].join('\n'));
+  run(['import', db, file]);
+  const { at } = await serve(db);
+  const page = await browse(browser, at);
+  await page.open('/revenue?by=month');
+  equal(column(await sheet(page, 'revenue'), 1), ['12,345,678,901,234,567.91'], 'every digit');
+  await page.open('/explore?report=value&by=day&f.measure=sum&f.property=price');
+  equal(column(await sheet(page, 'value'), 1), ['12,345,678,901,234,567.89', '0.02'], 'here too');
+  await page.locator('[data-panel="value-chart"] canvas').waitFor();
+  await page.context().close();
+}
