@@ -3,12 +3,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+const TALL = { viewport: { width: 1280, height: 1180 } };
+
 const SHOTS = [
-  ['growth', 'demo', '/growth', {}],
-  ['growth-dark', 'demo', '/growth', { colorScheme: 'dark' }],
+  ['growth', 'demo', '/growth', TALL],
+  ['growth-dark', 'demo', '/growth', { ...TALL, colorScheme: 'dark' }],
   ['retention', 'demo', '/retention', {}],
-  ['revenue', 'demo', '/revenue', {}],
-  ['funnels', 'app', '/funnels?step=visit&step=view&step=add_to_cart&step=purchase', {}],
+  ['revenue', 'demo', '/revenue', TALL],
+  ['funnels', 'app', '/funnels?step=visit&step=view&step=add_to_cart&step=purchase', TALL],
   ['paths', 'app', '/paths?event=visit&depth=5', {}],
   ['frequency-phone', 'app', '/frequency?interval=week', { viewport: { width: 390, height: 844 } }],
   ['explore', 'app', '/explore?report=active&by=week&f.trailing=28&breakdown=platform', {}],
