@@ -220,7 +220,8 @@ fn check_block(
     if !kinds_agree || (any && rows > 0) || (!any && rows < users) {
         return Err(format!("{users} users and {rows} rows of kind {kind} in chunk {chunk}"));
     }
-    if any && chunk == CHUNK_PACKED && record.head.length.get() + record.pages_length.get() > 0 {
+    let is_bare = record.head.length.get() == 0 && record.pages_length.get() == 0;
+    if any && chunk == CHUNK_PACKED && !is_bare {
         return Err("properties of everyone in small chunks".to_string());
     }
     let counted = record.counts.length.get() > 0;

@@ -166,7 +166,7 @@ impl Section {
         let head = self.checked(&record.head, "head")?;
         let data = self.data();
         let place = PartRecord {
-            offset: (record.head.offset.get() + record.head.length.get()).into(),
+            offset: record.head.offset.get().saturating_add(record.head.length.get()).into(),
             length: record.pages_length,
             crc: 0.into(),
         };
@@ -189,7 +189,7 @@ impl Section {
         part: &PartPlace,
         what: String,
     ) -> Error {
-        let pages_at = record.head.offset.get() + record.head.length.get();
+        let pages_at = record.head.offset.get().saturating_add(record.head.length.get());
         self.damage(pages_at.saturating_add(part.offset as u64), "page", what)
     }
 
@@ -268,7 +268,7 @@ impl Section {
         let PartList(mut parts) = [footer.names, footer.texts, footer.insert_ids].into();
         parts.extend(PartList::from([footer.blocks, footer.index, footer.amounts]).0);
         for record in self.blocks()? {
-            let pages = record.head.length.get() + record.pages_length.get();
+            let pages = record.head.length.get().saturating_add(record.pages_length.get());
             parts.extend(PartList::from([record.presence, record.counts]).0);
             parts.push((record.head.offset.get(), pages));
         }
