@@ -1,5 +1,7 @@
 // Building the page: every text goes in as text, so that no name can become markup.
 
+import { visible } from './format.js';
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**
@@ -29,14 +31,19 @@ function dress(element, props) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
     else if (name === 'value' || name === 'checked' || name === 'selected') element[name] = value;
-    else element.setAttribute(name === 'className' ? 'class' : name, value === true ? '' : value);
+    else element.setAttribute(name, attribute(name, value));
   }
+}
+
+function attribute(name, value) {
+  if (value === true) return '';
+  return name === 'title' || name === 'aria-label' ? visible(String(value)) : value;
 }
 
 function append(element, children) {
   for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false || child === '') continue;
-    element.append(child instanceof Node ? child : String(child));
+    element.append(child instanceof Node ? child : visible(String(child)));
   }
 }
 

@@ -111,11 +111,18 @@ export function counted(count, noun) {
 }
 
 const LONGEST = 48;
-const controls = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** Marks that no name needs and that hide or turn the text around them. */
+const MARKS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
-/** A name for a canvas: no marks that turn the text around it, and not endless. */
+/** A text of the data as it may be shown: marks that would turn it around are seen. */
+export function visible(text) {
+  const named = (mark) => mark.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
+  return text.replace(MARKS, (mark) => `⟨U+${named(mark)}⟩`);
+}
+
+/** A name for a canvas: isolated from the text around it, and not endless. */
 export function drawn(text, longest = LONGEST) {
-  const plain = [...String(text).replace(controls, '')];
-  const kept = plain.length > longest ? [...plain.slice(0, longest - 1), '…'] : plain;
+  const letters = [...visible(String(text))];
+  const kept = letters.length > longest ? [...letters.slice(0, longest - 1), '…'] : letters;
   return `\u2068${kept.join('')}\u2069`;
 }

@@ -1,7 +1,8 @@
 // A panel: a title, a chart with its legend, the table under it, and both as files.
 
-import { colourOf, colours, mount, picture, swatch, tablePicture } from './chart.js';
+import { colourOf, colours, mount, PALETTE, swatch } from './chart.js';
 import { download, h, icon, name as named, recall, remember } from './dom.js';
+import { picture, tablePicture } from './picture.js';
 import { csv, table } from './table.js';
 
 /**
@@ -39,7 +40,7 @@ export function panel(what) {
     h(
       'header',
       { class: 'panel-head' },
-      h('h2', { id }, what.title),
+      h('h2', { id }, named(what.title)),
       what.tools,
       tools(what, state),
     ),
@@ -99,7 +100,7 @@ function legend(of, state) {
 function variable(series, at) {
   if (typeof series.colour === 'string') return `--${series.colour}`;
   if (series.colour === undefined && series.other) return '--other';
-  return `--series-${((series.colour ?? at) % 8) + 1}`;
+  return `--series-${((series.colour ?? at) % PALETTE) + 1}`;
 }
 
 function toggle(button, at, state) {

@@ -223,6 +223,9 @@ function beside(view, query) {
 }
 
 function snippet(title, id, text) {
+  const pre = h('pre', { id, tabindex: '0' });
+  // As it is, for it may be selected and used.
+  pre.textContent = text;
   const button = h('button', { type: 'button', class: 'tool' }, 'Copy');
   button.addEventListener('click', () => copy(button, text));
   return h(
@@ -234,7 +237,7 @@ function snippet(title, id, text) {
       h('h2', { id: `${id}-title` }, title),
       h('div', { class: 'tools' }, button),
     ),
-    h('pre', { id, tabindex: '0' }, text),
+    pre,
   );
 }
 
