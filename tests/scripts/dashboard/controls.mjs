@@ -1,7 +1,7 @@
 // Controls, links and the browser's history.
 
-import { ask, choose, column, doing, equal, ready, said, say, sheet } from './harness.mjs';
-import { COUNTRIES, days, oracle } from './shop.mjs';
+import { ask, choose, column, doing, equal, ready, said, say, seen, sheet } from './harness.mjs';
+import { COUNTRIES, oracle } from './shop.mjs';
 
 export async function controlsOfGrowth(page) {
   await page.open('/growth');
@@ -91,7 +91,7 @@ export async function breakdowns(page) {
   const [answer] = ask([{ report: 'active', by: 'month', breakdown: ['country'], top: 5 }]);
   equal(
     table.heads.slice(1),
-    answer.series.map((one) => (one.other ? 'All others' : one.key.country)),
+    answer.series.map((one) => (one.other ? 'All others' : seen(one.key.country))),
     'groups',
   );
   equal(

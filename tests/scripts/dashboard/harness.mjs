@@ -150,3 +150,6 @@ export const column = (table, at) => table.rows.map((row) => row[at]);
 
 /** Expected columns of one answer, as the page would say them. */
 export const said = (values, format) => values.map((value) => say(value, format));
+
+/** A name as pages show it: what would turn it around is named. */
+export const seen = (name) => name.replaceAll('\u202e', '⟨U+202E⟩');
