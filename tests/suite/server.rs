@@ -8,6 +8,7 @@ mod heads;
 mod imports;
 mod survival;
 mod tokens;
+mod worst;
 
 use crate::support::folder;
 use client::{Answer, Request};
