@@ -223,7 +223,8 @@ fn main() {
     ));
     page.line("");
     page.line(
-        "| writers | readers | batch | events/s | receipt p50, ms | p99, ms | most, ms | sent away | answers/s | answer p50, ms | p99, ms | peak, MiB |",
+        "| writers | readers | batch | events/s | receipt p50, ms | p99, ms | most, ms | sent away \
+         | answers/s | answer p50, ms | p99, ms | peak, MiB |",
     );
     page.line("|---|---|---|---|---|---|---|---|---|---|---|---|");
     let served = Served::new(&db);
