@@ -117,10 +117,10 @@ impl Served {
         (one("events"), one("users"))
     }
 
-    /// The resident memory in bytes.
+    /// The memory of its own in bytes: mapped files are not among it.
     pub fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 

@@ -86,9 +86,11 @@ fn who_asks_for_little_is_served_beside_the_worst() {
                 scope.spawn(move || ask(server, n))
             })
             .collect();
-        let failed = askers.into_iter().filter_map(|asker| asker.join().err()).next();
+        let failed = askers.into_iter().find_map(|asker| asker.join().err());
         over.store(true, Ordering::Relaxed);
-        failed.into_iter().for_each(|cause| std::panic::resume_unwind(cause));
+        if let Some(cause) = failed {
+            std::panic::resume_unwind(cause);
+        }
         honest.join().unwrap()
     });
     assert!(served > 0);
