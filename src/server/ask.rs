@@ -157,7 +157,7 @@ fn watched(
 ) -> Vec<daybit::Result<Answer>> {
     let started = Instant::now();
     let answers = snapshot.query_many_watched(queries, &|_, _| watch.goes_on());
-    server.metrics.answered(&answers, started.elapsed());
+    server.metrics.answered(queries, &answers, started.elapsed());
     answers
 }
 

@@ -6,7 +6,7 @@ use super::work::memory_bytes;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use daybit::{Answer, DbInfo};
+use daybit::{Answer, DbInfo, Query};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -100,13 +100,11 @@ impl Metrics {
     }
 
     /// Queries were answered, or could not be.
-    pub fn answered(&self, answers: &[daybit::Result<Answer>], took: Duration) {
-        for answer in answers {
-            let (report, outcome) = match answer {
-                Ok(answer) => (answer.report, "answered"),
-                Err(_) => ("unknown", "failed"),
-            };
-            let labels = [("report", report.to_string()), ("outcome", outcome.to_string())];
+    pub fn answered(&self, queries: &[Query], answers: &[daybit::Result<Answer>], took: Duration) {
+        for (query, answer) in queries.iter().zip(answers) {
+            let report = query.to_json()["report"].as_str().unwrap_or_default().to_string();
+            let outcome = if answer.is_ok() { "answered" } else { "failed" };
+            let labels = [("report", report), ("outcome", outcome.to_string())];
             self.queries.get_or_create(&labels).inc();
         }
         self.query_seconds.observe(took.as_secs_f64());
