@@ -7,7 +7,7 @@ import { copy, fill, h, icon, remember } from './dom.js';
 import { counted } from './format.js';
 import { ICONS } from './icons.js';
 import { state } from './panel.js';
-import { beginGroups } from './parts.js';
+import { barren, beginGroups, nothingFound, withGroups } from './parts.js';
 import { address, carried, patched } from './state.js';
 import { data } from './pages/data.js';
 import { explore } from './pages/explore.js';
@@ -26,6 +26,7 @@ import { revenue } from './pages/revenue.js';
  * @property {(view: import('./state.js').View) => Node[]} controls
  * @property {(view: import('./state.js').View) => object[]} queries
  * @property {(view: import('./state.js').View, answers: object[]) => Node[]} draw
+ * @property {boolean} [ownEmpty] it draws what has no figures itself
  * @property {(view: import('./state.js').View, signal: AbortSignal) => Promise<void>} [prepare]
  */
 
@@ -93,9 +94,19 @@ function show(page, view, answers) {
   const info = answers.find((answer) => answer.info?.from)?.info;
   view.shown = info ?? null;
   beginGroups();
-  fill(place('content'), warnings(answers), page.draw(view, answers), source(info, view));
+  const nothing = !page.ownEmpty && barren(answers);
+  fill(
+    place('content'),
+    warnings(answers),
+    nothing ? nothingFound(view) : page.draw(view, page.ownEmpty ? answers : withGroups(answers)),
+    source(info, view),
+  );
   sweep();
-  say(info ? `${page.title}: ${info.from} to ${info.to} drawn.` : `${page.title} drawn.`);
+  say(nothing ? 'Nothing was found.' : drawnSentence(page, info));
+}
+
+function drawnSentence(page, info) {
+  return info ? `${page.title}: ${info.from} to ${info.to} drawn.` : `${page.title} drawn.`;
 }
 
 function controls(page, view) {

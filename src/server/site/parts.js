@@ -1,6 +1,8 @@
 // Parts that several pages share.
 
 import * as controls from './controls.js';
+import { h } from './dom.js';
+import { state } from './panel.js';
 import { groupLabel } from './query.js';
 import { get } from './state.js';
 
@@ -77,3 +79,39 @@ export function rangeOf(answer) {
     ? `${answer.info.from} to ${answer.info.to} (${answer.info.time_zone})`
     : '';
 }
+
+/** Whether answers have no figure but zeros, or the first one no group at all. */
+export function barren(answers) {
+  if (answers.length === 0) return false;
+  if (answers[0].series?.length === 0) return true;
+  const none = ({ series }) => series !== undefined && !series.some((one) => counts(one, FIGURES));
+  return answers.every(none);
+}
+
+/** The answers; one that found no group says so, in its place. */
+export function withGroups(answers) {
+  const none = { error: 'None of the groups has figures of this kind.' };
+  return answers.map((answer) => (answer.series?.length === 0 ? none : answer));
+}
+
+/** Columns of which one tells that there is something. */
+const FIGURES = ['users', 'value', 'cohorts', 'size'];
+
+function counts(value, names) {
+  if (Array.isArray(value)) return value.some((one) => counts(one, names));
+  if (value !== null && typeof value === 'object' && !(value instanceof Number)) {
+    return names.some((name) => counts(value[name], names));
+  }
+  return value !== undefined && value !== null && Number(value) !== 0;
+}
+
+/** What to do where nothing was found. */
+export function nothingFound(view, title = 'Nothing in this range') {
+  const text = 'No event matches. Choose a wider range, another event, or fewer filters.';
+  const all = { range: 'all', from: null, to: null, where: null, cohort: null, breakdown: null };
+  const click = () => view.change(all);
+  const button = h('button', { type: 'button', class: 'primary', onclick: click }, WIDEST);
+  return state('empty', title, text, button);
+}
+
+const WIDEST = 'All time, everyone, without filters';

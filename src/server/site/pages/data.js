@@ -42,6 +42,7 @@ export const data = {
             ...groups(view),
           },
         ],
+  ownEmpty: true,
   draw,
 };
 

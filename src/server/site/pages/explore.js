@@ -6,7 +6,7 @@ import { commandLine } from '../cli.js';
 import { copy, h } from '../dom.js';
 import { COMMON, NO_BUCKETS, NO_GROUPS, REPORTS } from '../fields.js';
 import { panel, refused } from '../panel.js';
-import { byGroup, rangeOf } from '../parts.js';
+import { byGroup, nothingFound, rangeOf } from '../parts.js';
 import { barPlot, timePlot } from '../plots.js';
 import { common, groups, narrowed, selector, spoken } from '../query.js';
 import { bucket, BUCKETS, conditions, get, getOne } from '../state.js';
@@ -22,6 +22,7 @@ export const explore = {
   about: 'Any report, its fields as a form; the query beside it asks the same anywhere.',
   controls: fields,
   queries: (view) => [queryOf(view)],
+  ownEmpty: true,
   draw,
 };
 
@@ -163,10 +164,18 @@ function withoutRange(view, query) {
   return rest;
 }
 
+/** A list of people reads events only for its columns. */
+function readsEvents(view) {
+  return (
+    reportOf(view) !== 'users' || ['f.with', 'f.order_by'].some((name) => get(view, name) !== '')
+  );
+}
+
 function valueOf(view, field) {
   const where = conditions(view);
   const text = (view.params.get(key(field)) ?? '').trim();
   if (field.is === 'event') {
+    if (!readsEvents(view)) return undefined;
     const chosen = shownEvent(view, field);
     const named =
       chosen !== '' || (where.length > 0 && (field.name === 'event' || field.name === 'start'));
@@ -205,6 +214,7 @@ function draw(view, [answer]) {
   const query = queryOf(view);
   const asked = beside(view, query);
   if (answer.error) return [asked, refused('Answer', answer.error, 'answer')];
+  if (answer.series.length === 0) return [asked, nothingFound(view, 'No groups')];
   return [
     asked,
     summary(answer),

@@ -4,8 +4,8 @@ import * as controls from '../controls.js';
 import { conditionDialog } from '../dialog.js';
 import { h, icon, name as named } from '../dom.js';
 import { duration, full } from '../format.js';
-import { panel, refused, state } from '../panel.js';
-import { byGroup, chosenGroup, grouped, overBuckets, rangeOf } from '../parts.js';
+import { panel, refused } from '../panel.js';
+import { byGroup, chosenGroup, grouped, nothingFound, overBuckets, rangeOf } from '../parts.js';
 import { barPlot, SHARE, timePlot } from '../plots.js';
 import { address, common, groupLabel, groups, narrowed, selector, spoken } from '../query.js';
 import { bucket, conditions, get, getOne } from '../state.js';
@@ -35,6 +35,7 @@ export const funnels = {
   about: 'Where people are lost on the way, and how long it takes them.',
   controls: fields,
   queries,
+  ownEmpty: true,
   draw,
 };
 
@@ -239,7 +240,8 @@ function draw(view, [whole, trend]) {
   if (whole.error) return [refused('Funnel', whole.error, 'funnel')];
   const labels = steps(view).map((step) => spoken(selector(step)));
   const { series, tools } = chosenGroup(view, whole);
-  if (whole.series.every((one) => one.steps[0].users === 0)) return [nobody(view)];
+  if (whole.series.every((one) => one.steps[0].users === 0))
+    return [nothingFound(view, 'Nobody took the first step')];
   return [
     tiles(kpis(series, labels)),
     h(
@@ -250,24 +252,6 @@ function draw(view, [whole, trend]) {
       overTime(trend, labels, bucketOf(view)),
     ),
   ];
-}
-
-function nobody(view) {
-  const all = h(
-    'button',
-    {
-      type: 'button',
-      class: 'primary',
-      onclick: () => view.change({ range: 'all', from: null, to: null, where: null, cohort: null }),
-    },
-    'All time, without filters',
-  );
-  return state(
-    'empty',
-    'Nobody took the first step',
-    'Choose a wider range, another first step, or fewer filters.',
-    all,
-  );
 }
 
 function kpis(series, labels) {

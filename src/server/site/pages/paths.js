@@ -4,8 +4,8 @@ import * as controls from '../controls.js';
 import { frame, tip } from '../chart.js';
 import { h } from '../dom.js';
 import { brief, drawn, full } from '../format.js';
-import { panel, refused, state } from '../panel.js';
-import { chosenGroup, rangeOf } from '../parts.js';
+import { panel, refused } from '../panel.js';
+import { chosenGroup, nothingFound, rangeOf } from '../parts.js';
 import { address, common, event, groupLabel, groups, selector, spoken } from '../query.js';
 import { get, getNumber, getOne } from '../state.js';
 import { tiles } from '../tiles.js';
@@ -55,6 +55,7 @@ export const paths = {
       top: links(view),
     },
   ],
+  ownEmpty: true,
   draw,
 };
 
@@ -78,7 +79,7 @@ function anchor(view) {
 function draw(view, [answer]) {
   if (answer.error) return [refused('Paths', answer.error, 'paths')];
   const { series, tools } = chosenGroup(view, answer);
-  if (!series || series.links.length === 0) return [nothing(view)];
+  if (!series || series.links.length === 0) return [nothingFound(view, 'No paths')];
   const flow = flowOf(series.links, direction(view));
   const name = spoken(selector(anchor(view)));
   return [
@@ -103,24 +104,6 @@ function draw(view, [answer]) {
       }),
     ),
   ];
-}
-
-function nothing(view) {
-  const all = h(
-    'button',
-    {
-      type: 'button',
-      class: 'primary',
-      onclick: () => view.change({ range: 'all', from: null, to: null, where: null, cohort: null }),
-    },
-    'All time, without filters',
-  );
-  return state(
-    'empty',
-    'No paths',
-    'Nobody did this in the range. Choose another event, a wider range, or fewer filters.',
-    all,
-  );
 }
 
 function kpis(all, name, way) {

@@ -8,7 +8,7 @@ import { nearest } from '../exact.js';
 import { panel, refused, state } from '../panel.js';
 import { byGroup, chosenGroup, grouped, overBuckets, rangeOf, ungrouped } from '../parts.js';
 import { timePlot } from '../plots.js';
-import { common, event, groups, narrowed } from '../query.js';
+import { common, event, groups, narrowed, selector, spoken } from '../query.js';
 import { bucket, get } from '../state.js';
 import { lastOver, latest, tiles } from '../tiles.js';
 
@@ -18,12 +18,18 @@ const AMOUNTS = [
   /^(value|revenue|amount|total|mrr|price)$/i,
   /(revenue|amount|total|price|value|mrr|paid|cost|fee)/i,
 ];
-const SALES =
-  /^(purchase|buy|order|payment|pay|checkout|subscribe|invoice|charge|sale|transaction)/i;
+/** Names that sales tend to have, the likelier ones first. */
+const SALES = [
+  /^(purchase|buy|bought|order|sale)/i,
+  /^(payment|paid|pay|invoice|charge|transaction|subscri)/i,
+  /^(checkout|renew)/i,
+];
+const EVENTS_MAX = 6;
+const PROPERTIES_MAX = 12;
 
 const bucketOf = (view) => bucket(view, BUCKETS, [0, 45, 150, Infinity]);
 /** What the pages found out by themselves, so that it is asked once. */
-const found = { key: null, property: null };
+const found = { key: null, event: null, property: null };
 
 export const revenue = {
   name: 'revenue',
@@ -52,38 +58,41 @@ function propertyOf(view) {
   return get(view, 'property') || (found.property ?? '');
 }
 
-/** The event of the address, or the most frequent one that sounds like a sale. */
+/** The event of the address, or the one found. */
 function eventOf(view) {
-  const chosen = get(view, 'event');
-  if (chosen !== '') return chosen;
-  const sale = controls.eventOptions(view.info).find(([one]) => SALES.test(one));
-  return sale?.[0] ?? '*';
+  return get(view, 'event') || (found.event ?? '*');
 }
 
-/** Finds the property that holds money, if the address names none. */
+/** Finds the event and the property that hold money, where the address does not name them. */
 async function prepare(view, signal) {
+  const chosen = [get(view, 'event'), get(view, 'property')];
   const names = controls.properties(view).map(([one]) => one);
-  const key = JSON.stringify([names, eventOf(view)]);
-  if (get(view, 'property') !== '' || found.key === key) return;
-  const likely = [...names].sort((a, b) => rank(a) - rank(b));
-  const probe = (property) => ({
-    report: 'value',
-    event: eventOf(view),
-    measure: 'max',
-    property,
-    by: 'all',
-  });
-  const answers = await ask(likely.map(probe), signal);
-  const numeric = likely.filter(
-    (_, at) => typeof nearest(answers[at]?.series?.[0]?.value?.[0]) === 'number',
-  );
-  found.key = key;
-  found.property = numeric.find((name) => rank(name) < AMOUNTS.length) ?? null;
+  const key = JSON.stringify([names, chosen]);
+  if ((chosen[0] !== '' && chosen[1] !== '') || found.key === key) return;
+  const likely = chosen[1] === '' ? likeliest(names, AMOUNTS, PROPERTIES_MAX) : [chosen[1]];
+  const pairs = sales(view, chosen[0]).flatMap((one) => likely.map((property) => [one, property]));
+  const answers = await ask(pairs.map(probe), signal);
+  const numeric = (answer) => typeof nearest(answer?.series?.[0]?.value?.[0]) === 'number';
+  const pair = pairs.find((_, at) => numeric(answers[at]));
+  Object.assign(found, { key, event: pair?.[0] ?? null, property: pair?.[1] ?? null });
 }
 
-function rank(name) {
-  const at = AMOUNTS.findIndex((pattern) => pattern.test(name));
-  return at === -1 ? AMOUNTS.length : at;
+function probe([one, property]) {
+  return { report: 'value', event: selector(one), measure: 'max', property, by: 'all' };
+}
+
+/** Events that may be sales; any event at last. */
+function sales(view, chosen) {
+  if (chosen !== '') return [chosen];
+  const names = controls.eventOptions(view.info).map(([one]) => one);
+  return [...likeliest(names, SALES, EVENTS_MAX), '*'];
+}
+
+/** The names that one of the patterns finds, those of earlier patterns first. */
+function likeliest(names, patterns, most) {
+  const rank = (name) => patterns.findIndex((pattern) => pattern.test(name));
+  const known = names.filter((name) => rank(name) >= 0);
+  return known.sort((a, b) => rank(a) - rank(b)).slice(0, most);
 }
 
 function queries(view) {
@@ -137,19 +146,17 @@ function choose(view) {
       'Revenue needs a property that holds numbers. Send events with one, then refresh.',
     );
   }
-  const field = controls.select(
-    'property-first',
-    'Property',
-    [['', 'Choose …'], ...names],
-    '',
-    (property) => view.change({ property }),
-  );
-  return state(
-    'empty',
-    'Which property holds the amount?',
-    'None of the names says it. Choose the one that holds money, or another number to add up.',
-    field,
-  );
+  const chosen = (property) => view.change({ property });
+  const options = [['', 'Choose …'], ...names];
+  const field = controls.select('property-first', 'Property', options, '', chosen);
+  if (get(view, 'event') === '') {
+    const text = 'None of the names says it. Choose the one that holds money.';
+    return state('empty', 'Which property holds the amount?', text, field);
+  }
+  const text = 'Choose the property that holds it, or look at the events that have one.';
+  const any = () => view.change({ event: null });
+  const button = h('button', { type: 'button', class: 'primary', onclick: any }, 'Find the sales');
+  return state('empty', `No amount was found on ${spoken(eventOf(view))}`, text, field, button);
 }
 
 function kpis([sum, payers, each, moves, , mean], by) {
