@@ -209,6 +209,20 @@ export async function nothingFound(page) {
     (await page.locator('.warnings').innerText()).includes('never'),
     'the warning names the event',
   );
+  for (const name of ['growth', 'retention', 'revenue', 'frequency']) {
+    const never = encodeURIComponent(JSON.stringify({ property: 'country', is: 'nowhere' }));
+    await page.open(`/${name}?range=all&breakdown=country&event=purchase&where=${never}`);
+    const text = await page.locator('.state').innerText();
+    truth(text.includes('Nothing in this range'), `${name}: ${text}`);
+    await doing(page, () => page.getByRole('button', { name: /without filters/ }).click());
+    equal(await page.locator('.state').count(), 0, `${name} has figures again`);
+  }
+  await page.open('/explore?report=growth&by=week&breakdown=country&event=never');
+  truth((await page.locator('.state').innerText()).includes('No groups'), 'explore says so');
+  await page.open('/revenue?event=search');
+  truth((await page.locator('.state').innerText()).includes('search'), 'no amount on a search');
+  await doing(page, () => page.getByRole('button', { name: 'Find the sales' }).click());
+  equal(await page.locator('[id="c-event"]').inputValue(), 'purchase', 'the sales are found');
 }
 
 export async function serverGone(browser) {
