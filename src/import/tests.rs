@@ -1,6 +1,7 @@
 //! Imports into real databases, and what can be wrong with them.
 #![allow(clippy::unwrap_used)]
 
+mod doors;
 mod laws;
 #[cfg(feature = "parquet")]
 mod table;
