@@ -123,6 +123,7 @@ function lines(one, colour, open, { many, theme }) {
     symbol: 'circle',
     symbolSize: 5,
     connectNulls: false,
+    sampling: one.values.length > 4000 ? 'lttb' : undefined,
     emphasis: { focus: 'none' },
     itemStyle: { color: colour },
   };

@@ -28,6 +28,8 @@ const WINDOWS = [
   ['calendar', 'Calendar'],
   ['elapsed', 'Since the start'],
 ];
+/** Cells that a browser lays out at once. */
+const CELLS_MAX = 8000;
 const COLUMNS = { hour: 24, day: 14, week: 12, month: 12 };
 
 const bucketOf = (view) => bucket(view, BUCKETS, [3, 30, 150, Infinity]);
@@ -170,35 +172,19 @@ function cellText(cohort, value, money, show) {
 
 function triangle(view, answer, series, tools, by) {
   const money = get(view, 'property');
-  const show = get(view, 'show', 'rate');
-  const most = strongest(series);
-  const columns = series.average.map((_, at) => at);
-  const head = h(
-    'tr',
-    {},
-    h('th', { scope: 'col' }, 'Cohort'),
-    h('th', { scope: 'col' }, 'People'),
-    columns.map((at) => h('th', { scope: 'col' }, String(at))),
-  );
-  const rows = series.cohorts.map((cohort) =>
-    h(
-      'tr',
-      {},
-      h('th', { scope: 'row' }, bucketTitle(cohort.start, by)),
-      h('td', { class: 'size' }, full(cohort.size)),
-      columns.map((at) =>
-        heat(cohort, at, cellText(cohort, cohort.returned[at], money, show), most, by),
-      ),
-    ),
-  );
   const caption = `Retention by ${by}: ${money ? `sum of ${money}` : 'people who came back'}`;
+  const shown = series.cohorts.slice(-Math.max(1, Math.floor(CELLS_MAX / series.average.length)));
   const made = h(
     'table',
     { class: 'heat' },
     h('caption', {}, caption),
-    h('thead', {}, head),
-    h('tbody', {}, rows, averageRow(series, money)),
+    h('thead', {}, heatHead(series)),
+    h('tbody', {}, heatRows(view, series, shown, by), averageRow(series, money)),
   );
+  const all = series.cohorts.length;
+  const part =
+    shown.length < all ? ` The newest ${full(shown.length)} of ${full(all)} cohorts.` : '';
+  const region = { class: 'heat-box', tabindex: '0', role: 'region', 'aria-label': caption };
   return panel({
     title: 'Cohorts',
     file: 'retention',
@@ -208,14 +194,38 @@ function triangle(view, answer, series, tools, by) {
     range: rangeOf(answer),
     note:
       `A row is the people of one ${by}, a column the ${plural(by)} since. ` +
-      'Cells with a dashed edge are not over yet.',
-    body: h(
-      'div',
-      { class: 'heat-box', tabindex: '0', role: 'region', 'aria-label': caption },
-      made,
-    ),
+      `Cells with a dashed edge are not over yet.${part}`,
+    body: h('div', region, made),
     sheet: sheet(series, by, money),
   });
+}
+
+function heatHead(series) {
+  const column = (text) => h('th', { scope: 'col' }, text);
+  return h(
+    'tr',
+    {},
+    column('Cohort'),
+    column('People'),
+    series.average.map((_, at) => column(String(at))),
+  );
+}
+
+function heatRows(view, series, cohorts, by) {
+  const money = get(view, 'property');
+  const show = get(view, 'show', 'rate');
+  const most = strongest(series);
+  return cohorts.map((cohort) =>
+    h(
+      'tr',
+      {},
+      h('th', { scope: 'row' }, bucketTitle(cohort.start, by)),
+      h('td', { class: 'size' }, full(cohort.size)),
+      series.average.map((_, at) =>
+        heat(cohort, at, cellText(cohort, cohort.returned[at], money, show), most, by),
+      ),
+    ),
+  );
 }
 
 /** The largest share after column 0, which would outshine all others. */
