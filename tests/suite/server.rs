@@ -1,5 +1,6 @@
 //! The server as its callers meet it: the real command, through a real socket.
 
+mod asks;
 mod client;
 mod events;
 mod full;

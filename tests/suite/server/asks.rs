@@ -1,0 +1,225 @@
+//! Asking: each route and format, good and bad, and what is told of the server itself.
+
+use super::client::{Answer, Request};
+use super::{Place, Served};
+use serde_json::{Value as Json, json};
+
+/// People who each did one thing on one of three days.
+fn served_with(people: usize) -> (Place, Served) {
+    let place = Place::new();
+    let served = place.serve(&["--quiet"]);
+    let event = |n: usize| {
+        json!({"user": format!("u{n:05}"), "activity": "visit", "price": n,
+               "time": format!("2024-03-0{}T10:00:00Z", 1 + n % 3)})
+    };
+    let sent = served.events(&(0..people).map(event).collect::<Vec<_>>().into());
+    assert_eq!(sent.json()["accepted"], people);
+    (place, served)
+}
+
+fn ask(served: &Served, query: &Json) -> Answer {
+    served.send(Request::json("/v1/query", query))
+}
+
+/// An answer without the time that it took.
+fn timeless(mut answer: Json) -> Json {
+    answer["info"]["elapsed_ms"] = Json::Null;
+    answer
+}
+
+#[test]
+fn every_door_and_format_gives_the_same_figures() {
+    let (place, served) = served_with(30);
+    let query = json!({"report": "active", "event": "visit", "by": "day"});
+    let posted = ask(&served, &query);
+    assert_eq!((posted.status, posted.header("content-type")), (200, Some("application/json")));
+    assert_eq!(posted.json()["series"][0]["users"], json!([10, 10, 10]));
+    let simple = "/v1/query?report=active&event=visit&by=day";
+    assert_eq!(timeless(served.get(simple).json()), timeless(posted.json()));
+    // The figures of the command, byte for byte.
+    served.stop();
+    let flags = ["active", "db", "--event", "visit", "--by", "day", "--format"];
+    let of_command = |format| place.run(&[&flags[..], &[format]].concat());
+    let (csv, rows) = (of_command("csv"), of_command("rows"));
+    let served = place.serve(&["--quiet"]);
+    for (format, text, media) in
+        [("csv", csv, "text/csv; charset=utf-8"), ("rows", rows, "application/x-ndjson")]
+    {
+        let got = served.get(&format!("{simple}&format={format}"));
+        assert_eq!((got.text(), got.header("content-type")), (text.clone(), Some(media)));
+        let posted = served.send(Request::json(&format!("/v1/query?format={format}"), &query));
+        assert_eq!(posted.text(), text);
+    }
+}
+
+#[test]
+fn several_are_answered_in_order_each_bad_one_in_its_place() {
+    let (_place, served) = served_with(3);
+    let count = json!({"report": "count", "users": {"did": "visit"}});
+    let answer = ask(&served, &json!([count, {"report": "visits"}, count])).json();
+    assert_eq!(answer[0]["series"][0]["count"], 3);
+    assert_eq!(answer[1]["kind"], "input");
+    assert_eq!(timeless(answer[2].clone())["series"], timeless(answer[0].clone())["series"]);
+    assert_eq!(ask(&served, &json!([])).json(), json!([]));
+    let csv = served.send(Request::json("/v1/query?format=csv", &json!([count])));
+    assert_eq!(csv.status, 400);
+}
+
+#[test]
+fn what_cannot_be_asked_is_told_by_name() {
+    let (_place, served) = served_with(1);
+    let post = |body: &str| served.send(Request::post("/v1/query", body)).problem();
+    for (body, word) in [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("[1", "not JSON"),
+        ("7", "a query is an object"),
+        (r#"{"report": "active", "evnt": "a"}"#, "`evnt` is no field"),
+        (r#"{"report": "active", "report": "growth"}"#, "report"),
+        (r#"{"report": "retention", "by": "all"}"#, "later bucket"),
+    ] {
+        let (status, message) = post(body);
+        assert!(status == 400 && message.contains(word), "{body}: {status} {message}");
+    }
+    // However deep: within an array it is one bad query.
+    assert_eq!(post(&"{\"a\":".repeat(100_000)).0, 400);
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    let answer = served.send(Request::post("/v1/query", deep)).json();
+    assert!(answer[0]["error"].as_str().unwrap().contains("recursion limit"), "{answer}");
+    assert_eq!(served.send(Request::post("/v1/query", vec![0xff_u8, 0xfe])).status, 400);
+    for (path, status) in [
+        ("/v1/query", 400),
+        ("/v1/query?report=active&by=fortnight", 400),
+        ("/v1/query?report=active&format=xml", 400),
+        ("/v1/query?report=active&stream=true", 400),
+        ("/v1/query?report=users&stream=true", 400),
+        ("/v1/query?report=active&report=active", 400),
+        ("/v1/queries", 404),
+        ("/assets/../mod.rs", 404),
+        ("/assets/%2e%2e/mod.rs", 404),
+        ("/assets/", 404),
+    ] {
+        let answer = served.get(path);
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert!(answer.json()["error"].is_string(), "{path}");
+    }
+    let other = served.send(Request::new("DELETE", "/v1/query"));
+    assert_eq!((other.status, other.header("allow")), (405, Some("GET,HEAD,POST")));
+}
+
+#[test]
+fn an_answer_that_is_known_is_not_sent_again() {
+    let (_place, served) = served_with(3);
+    let path = "/v1/query?report=active&by=day";
+    let tag = served.get(path).header("etag").unwrap().to_string();
+    let again =
+        |path: &str, tag: &str| served.send(Request::get(path).header("If-None-Match", tag));
+    let known = again(path, &tag);
+    assert_eq!((known.status, known.body.len()), (304, 0));
+    assert_eq!(again(path, &format!("W/\"0\", {tag}")).status, 304);
+    assert_eq!(again(path, "W/\"0000000000000000\"").status, 200);
+    // Another query, another format, and the same after another event.
+    assert_eq!(again("/v1/query?report=active&by=week", &tag).status, 200);
+    assert_eq!(again(&format!("{path}&format=csv"), &tag).status, 200);
+    let event = json!([{"user": "x", "activity": "visit", "time": "2024-03-01"}]);
+    assert_eq!(served.events(&event).status, 200);
+    let changed = again(path, &tag);
+    assert_eq!((changed.status, &changed.json()["series"][0]["users"][0]), (200, &json!(2)));
+}
+
+#[test]
+fn all_of_a_long_list_is_sent_page_by_page() {
+    let (_place, served) = served_with(25_000);
+    for order in ["", "&order_by=events&descending=true"] {
+        let path = format!("/v1/query?report=users&with=events{order}&format=csv&stream=true");
+        let answer = served.get(&path);
+        let text = answer.text();
+        let mut ids: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!((text.lines().next(), ids.len()), (Some("id,events"), 25_000), "{path}");
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 25_000);
+    }
+    let rows = served.get("/v1/query?report=users&format=rows&stream=true").text();
+    assert_eq!(rows.lines().count(), 25_000);
+}
+
+#[test]
+fn queries_have_their_time_and_their_memory() {
+    let (place, served) = served_with(300);
+    served.stop();
+    let served = place.serve(&["--quiet", "--query-seconds", "0"]);
+    let late = served.get("/v1/query?report=active");
+    assert!([422, 429].contains(&late.status), "{}", late.text());
+    served.stop();
+    let served = place.serve(&["--quiet", "--query-memory", "0"]);
+    let (status, message) = served.get("/v1/query?report=active&by=day").problem();
+    assert!(status == 422 && message.contains("--query-memory"), "{status} {message}");
+    assert_eq!(served.get("/healthz").status, 200);
+}
+
+#[test]
+fn the_server_tells_of_itself_and_of_what_it_holds() {
+    let (_place, served) = served_with(6);
+    assert_eq!(served.get("/healthz").json(), json!({"status": "ok"}));
+    let rejected = served.events(&json!([{"user": "a"}]));
+    assert_eq!(rejected.json()["rejected"][0]["row"], 0);
+    let info = served.get("/v1/info").json();
+    assert_eq!((&info["database"], &info["users"]), (&json!("db"), &json!(6)));
+    assert_eq!(info["properties"], json!(["price"]));
+    assert_eq!(info["activities"][0]["events"], 6);
+    assert_eq!(info["server"]["rejected"], 1);
+    assert!(info["server"]["last_rejects"][0]["reason"].as_str().unwrap().contains("activity"));
+    assert_eq!(ask(&served, &json!({"report": "active"})).status, 200);
+    let metrics = served.get("/metrics");
+    assert!(metrics.header("content-type").unwrap().starts_with("application/openmetrics-text"));
+    let text = metrics.text();
+    for line in [
+        "daybit_queries_total{report=\"active\",outcome=\"answered\"} 1",
+        "daybit_events_total{outcome=\"accepted\"} 6",
+        "daybit_events_total{outcome=\"rejected\"} 1",
+        "daybit_users 6",
+        "daybit_stored_events 6",
+        "# EOF",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line} is not in\n{text}");
+    }
+    let described = served.get("/openapi.json").json();
+    assert_eq!(described["openapi"], "3.1.0");
+    for page in ["/", "/growth", "/explore", "/api", "/robots.txt", "/assets/app.js"] {
+        let answer = served.get(page);
+        assert_eq!(answer.status, 200, "{page}");
+        let again = Request::get(page).header("If-None-Match", answer.header("etag").unwrap());
+        assert_eq!(served.send(again).status, 304, "{page}");
+    }
+    let small = served.send(Request::get("/assets/app.js").header("Accept-Encoding", "gzip"));
+    assert_eq!(
+        (small.header("content-encoding"), &small.body[..2]),
+        (Some("gzip"), &[0x1f, 0x8b][..])
+    );
+}
+
+#[test]
+fn a_reader_follows_another_process() {
+    let (place, served) = served_with(3);
+    let reader = place.serve(&["--quiet", "--read-only"]);
+    assert_eq!(reader.get("/v1/info").json()["read_only"], true);
+    let event = json!([{"user": "later", "activity": "visit", "time": "2024-03-02"}]);
+    assert_eq!(served.events(&event).status, 200);
+    // The writer publishes every few seconds.
+    for _ in 0..600 {
+        if reader.counts("visit") == (4, 4) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("the reader saw {:?} after a minute", reader.counts("visit"));
+}
+
+#[test]
+fn told_to_end_it_ends_in_order() {
+    let (place, served) = served_with(5);
+    assert!(served.stop().success());
+    let info: Json = serde_json::from_str(&place.run(&["info", "db", "--json"])).unwrap();
+    assert_eq!(info["events"], 5);
+}
