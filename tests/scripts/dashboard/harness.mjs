@@ -18,6 +18,9 @@ export const run = (args, input) =>
 export const shop = join(folder, 'shop.db');
 export const ask = (query, db = shop) => JSON.parse(run(['query', db, '-'], JSON.stringify(query)));
 export const servers = [];
+// However the script ends, no server stays.
+process.on('exit', () => servers.forEach((server) => server.kill('SIGTERM')));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 export const counts = { passed: 0, failed: 0 };
 
 export function makeShop() {
