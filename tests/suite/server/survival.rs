@@ -6,7 +6,7 @@
 use super::client::{Answer, Request, read, rest};
 use super::{Place, Served, some_events};
 use crate::support::{Random, setting};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +17,8 @@ const WRITERS: u64 = 4;
 const EVENTS_PER_BATCH: usize = 20;
 /// How often a batch is sent before something must be wrong.
 const TRIES: u32 = 6_000;
+/// Batches of each writer, and imports, that fall on one day.
+const NUMBERS_PER_DAY: u64 = 50;
 const ROWS_PER_IMPORT: u64 = 500;
 /// Memory that comes and goes with whatever is at work.
 const SLACK_BYTES: u64 = 256 << 20;
@@ -72,12 +74,26 @@ impl World {
     }
 }
 
+/// The day of a batch or an import: days stay small, for work on one takes memory as it is large.
+fn day(number: u64) -> String {
+    let seconds = 946_684_800 + i64::try_from(number / NUMBERS_PER_DAY).unwrap() * 86_400;
+    chrono::DateTime::from_timestamp(seconds, 0).unwrap().format("%Y-%m-%d").to_string()
+}
+
+fn events(number: u64) -> Json {
+    let mut events = some_events("live", EVENTS_PER_BATCH);
+    for (n, event) in events.as_array_mut().unwrap().iter_mut().enumerate() {
+        event["time"] = json!(format!("{}T09:30:{n:02}Z", day(number)));
+    }
+    events
+}
+
 /// Batches under keys; each until it is acknowledged.
 fn write(world: &World, writer: u64) {
     let mut number = 0;
     while world.goes_on() {
         let key = format!("{writer}-{number}");
-        let events = some_events("live", EVENTS_PER_BATCH);
+        let events = events(number);
         let answer =
             world.send(|| Request::json("/v1/events", &events).header("Idempotency-Key", &key));
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -91,7 +107,7 @@ fn import(world: &World) {
     let mut number = 0;
     while world.goes_on() {
         let key = format!("import-{number}");
-        let row = |n| format!("u{n},bulk,2024-03-0{}T00:00:00Z\n", n % 9 + 1);
+        let row = |n| format!("u{n},bulk,{}T{:02}:00:00Z\n", day(number), n % 24);
         let csv: String = (0..ROWS_PER_IMPORT).map(row).collect();
         let csv = format!("user,activity,time\n{csv}");
         let answer = world
