@@ -184,3 +184,45 @@ async fn told(
     tracing::info!(%method, route, status, took_ms, peer, "request");
     response
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use axum::body::{Body, to_bytes};
+    use tower_service::Service;
+    use work::Desk;
+
+    /// Panics where queries are answered.
+    async fn breaks(State(desk): State<Arc<Desk>>) -> Result<String, Problem> {
+        desk.take(|_| panic!("a mistake made by hand")).await
+    }
+
+    #[test]
+    fn a_panic_costs_one_answer() {
+        let limits = limits::Limits {
+            connections: 1,
+            body_bytes: 1,
+            expanded_bytes: 1,
+            import_bytes: 1,
+            body_time: Duration::from_secs(1),
+            query_time: Duration::from_secs(1),
+            query_bytes: 1 << 30,
+            queries_at_once: 1,
+        };
+        let router = Router::new()
+            .route("/", get(breaks))
+            .layer(CatchPanicLayer::custom(panicked))
+            .with_state(Arc::new(Desk::new(&limits)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // The desk's one turn is given back, or the second request would wait for it.
+        for _ in 0..2 {
+            let request = Request::new(Body::empty());
+            let answer = runtime.block_on(router.clone().call(request)).unwrap();
+            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            let body = runtime.block_on(to_bytes(answer.into_body(), 1_000)).unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["kind"], "panic");
+        }
+    }
+}
