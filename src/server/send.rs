@@ -297,7 +297,8 @@ mod tests {
         assert_eq!(of(&["application/json; charset=utf-8"]), Ok(Form::Array));
         assert_eq!(of(&["Application/X-NDJSON"]), Ok(Form::Lines));
         assert_eq!(of(&["application/jsonl"]), Ok(Form::Lines));
-        for other in ["", "text/csv", "application/x-www-form-urlencoded", "text/plain"] {
+        assert_eq!(of(&["application/x-www-form-urlencoded"]), Ok(Form::Unsaid));
+        for other in ["", "text/csv", "multipart/form-data", "text/plain"] {
             assert_eq!(of(&[other]), Err(415), "{other}");
         }
         assert_eq!(of(&["application/json", "application/json"]), Err(415));
