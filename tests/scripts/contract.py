@@ -2,7 +2,7 @@
 
     python3 tests/scripts/contract.py target/debug/daybit
 
-CONTRACT=n asks n times in place of 15 for each operation. Without schemathesis it says that it was skipped.
+CONTRACT=n asks n times in place of 15 for each operation, SEED=n asks otherwise. Without schemathesis it says that it was skipped.
 """
 
 import importlib.util
@@ -16,13 +16,14 @@ import tempfile
 CHECKS = ["--exclude-checks", "positive_data_acceptance"]
 # It runs elsewhere, and must still be found.
 os.environ["PYTHONPATH"] = os.path.abspath(os.environ.get("PYTHONPATH", "."))
+SEED = os.environ.get("SEED", "1")
 EXAMPLES = os.environ.get("CONTRACT", "15")
 RUN = [sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run"]
 
 
 def ask(address, folder, more):
     """Runs the tester; its words are shown where it found something. What it keeps goes away."""
-    command = RUN + [f"{address}/openapi.json", "--max-examples", EXAMPLES] + CHECKS + more
+    command = RUN + [f"{address}/openapi.json", "--seed", SEED, "--max-examples", EXAMPLES] + CHECKS + more
     done = subprocess.run(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -186,7 +186,7 @@ fn events() -> Value {
             "required": true,
             "content": {
                 "application/json": {"schema": body},
-                "application/x-ndjson": {"schema": {"type": "string"}},
+                "application/x-ndjson": {},
             },
         },
         "responses": responses(good, &BODY_PROBLEMS),
@@ -214,9 +214,9 @@ fn import() -> Value {
         "requestBody": {
             "required": true,
             "content": {
-                "text/csv": {"schema": {"type": "string"}},
-                "application/x-ndjson": {"schema": {"type": "string"}},
-                "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+                "text/csv": {},
+                "application/x-ndjson": {},
+                "application/vnd.apache.parquet": {},
             },
         },
         "responses": responses(good, &BODY_PROBLEMS),
