@@ -95,6 +95,7 @@ async function all() {
     ['dark and light', () => behaviour.dark(night)],
     ['an empty database', () => behaviour.emptyDatabase(browser)],
     ['amounts keep their digits', () => behaviour.digits(browser)],
+    ['figures without the chart library', () => behaviour.withoutCharts(browser, at)],
     ['a token is asked for', () => behaviour.tokens(browser)],
     ['the server is gone', () => behaviour.serverGone(browser)],
   ];

@@ -6,37 +6,17 @@ import { dayTitle, instantTitle } from './dates.js';
 import { copy, fill, h, icon, remember } from './dom.js';
 import { counted } from './format.js';
 import { ICONS } from './icons.js';
+import { drawer, PAGES, readAhead } from './pages.js';
 import { state } from './panel.js';
 import { barren, beginGroups, nothingFound, withGroups } from './parts.js';
 import { address, carried, patched } from './state.js';
-import { data } from './pages/data.js';
-import { explore } from './pages/explore.js';
-import { frequency } from './pages/frequency.js';
-import { funnels } from './pages/funnels.js';
-import { growth } from './pages/growth.js';
-import { paths } from './pages/paths.js';
-import { retention } from './pages/retention.js';
-import { revenue } from './pages/revenue.js';
 
-/**
- * @typedef {Object} Page
- * @property {string} name
- * @property {string} title
- * @property {string} about
- * @property {(view: import('./state.js').View) => Node[]} controls
- * @property {(view: import('./state.js').View) => object[]} queries
- * @property {(view: import('./state.js').View, answers: object[]) => Node[]} draw
- * @property {boolean} [ownEmpty] it draws what has no figures itself
- * @property {(view: import('./state.js').View, signal: AbortSignal) => Promise<void>} [prepare]
- */
-
-const PAGES = [growth, retention, funnels, paths, revenue, frequency, explore, data];
 const place = (id) => document.getElementById(id);
 const shown = { info: null, running: null, page: null };
 
 function pageOf(path) {
   const name = path.split('/')[1] || 'growth';
-  return PAGES.find((page) => page.name === name) ?? growth;
+  return PAGES.find((page) => page.name === name) ?? PAGES[0];
 }
 
 function viewOf(page) {
@@ -77,28 +57,33 @@ async function draw() {
 }
 
 async function answerAndDraw(page, signal) {
+  const reading = drawer(page);
   shown.info ??= await api.info(signal);
+  const drawn = await reading;
   signal.throwIfAborted();
   foot();
   const view = viewOf(page);
-  if (shown.info.events === 0 && page !== data) return empty();
-  await page.prepare?.(view, signal);
+  if (shown.info.events === 0 && page.name !== 'data') return empty();
+  await drawn.prepare?.(view, signal);
   signal.throwIfAborted();
-  controls(page, view);
-  const [answers] = await Promise.all([api.ask(page.queries(view), signal), library()]);
+  controls(drawn, view);
+  const asked = api.ask(drawn.queries(view), signal);
+  library().catch(() => null);
+  const answers = await asked;
   signal.throwIfAborted();
-  show(page, view, answers);
+  show(page, drawn, view, answers);
+  readAhead();
 }
 
-function show(page, view, answers) {
+function show(page, drawn, view, answers) {
   const info = answers.find((answer) => answer.info?.from)?.info;
   view.shown = info ?? null;
   beginGroups();
-  const nothing = !page.ownEmpty && barren(answers);
+  const nothing = !drawn.ownEmpty && barren(answers);
   fill(
     place('content'),
     warnings(answers),
-    nothing ? nothingFound(view) : page.draw(view, page.ownEmpty ? answers : withGroups(answers)),
+    nothing ? nothingFound(view) : drawn.draw(view, drawn.ownEmpty ? answers : withGroups(answers)),
     source(info, view),
   );
   sweep();
@@ -109,9 +94,9 @@ function drawnSentence(page, info) {
   return info ? `${page.title}: ${info.from} to ${info.to} drawn.` : `${page.title} drawn.`;
 }
 
-function controls(page, view) {
+function controls(drawn, view) {
   const focused = document.activeElement?.id ?? '';
-  fill(place('controls'), page.controls(view));
+  fill(place('controls'), drawn.controls(view));
   if (focused.startsWith('c-')) place(focused)?.focus();
 }
 
@@ -131,7 +116,9 @@ function mark(link, current) {
   if (!current) return link.removeAttribute('aria-current');
   link.setAttribute('aria-current', 'page');
   const list = link.closest('nav');
-  list.scrollLeft = link.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
+  requestAnimationFrame(() => {
+    list.scrollLeft = link.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
+  });
   return undefined;
 }
 

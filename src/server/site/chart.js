@@ -14,14 +14,9 @@ let loaded = null;
 
 /** The chart library, read once: after the first question is on its way, for reading takes time. */
 export function library() {
-  loaded ??= new Promise((done, failed) => {
-    const wrong = () => {
-      loaded = null;
-      failed(new Error('The chart library did not load: reload the page.'));
-    };
-    document.head.append(
-      h('script', { src: '/assets/echarts.min.js', onload: done, onerror: wrong }),
-    );
+  loaded ??= import('./echarts.js').catch(() => {
+    loaded = null;
+    throw new Error('The chart library did not load: reload the page.');
   });
   return loaded;
 }
@@ -51,14 +46,22 @@ export function colourOf(series, at, theme) {
   return series.other ? theme.other : theme.series[at % theme.series.length];
 }
 
-/** Draws a chart into an element, and again when the theme or the width changes. */
-export function mount(element, build) {
-  const chart = window.echarts.init(element, null, { renderer: 'canvas' });
+/**
+ * Draws a chart into an element, and again when the theme or the width changes; `null` where the
+ * element has left the page.
+ */
+export async function mount(element, build) {
+  const { init } = await library();
+  if (!element.isConnected) return null;
+  const chart = init(element, null, { renderer: 'canvas' });
   const drawing = {
     chart,
     draw: () => chart.setOption(build(colours()), { notMerge: true }),
   };
-  const observer = new ResizeObserver(() => chart.resize());
+  const observer = new ResizeObserver(() => {
+    const same = chart.getWidth() === element.clientWidth;
+    if (!same || chart.getHeight() !== element.clientHeight) chart.resize();
+  });
   observer.observe(element);
   drawing.end = () => {
     observer.disconnect();

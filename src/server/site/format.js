@@ -3,24 +3,35 @@
 import { Exact } from './exact.js';
 
 const GAP = '–';
-const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
-const exact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 20 });
-const cents = new Intl.NumberFormat(undefined, {
+/** How figures are written; made when the first is, for making takes milliseconds. */
+function figures(options) {
+  let made = null;
+  return {
+    format: (value) => {
+      made ??= new Intl.NumberFormat(undefined, options);
+      return made.format(value);
+    },
+  };
+}
+
+const whole = figures({ maximumFractionDigits: 0 });
+const exact = figures({ maximumFractionDigits: 20 });
+const cents = figures({
   minimumFractionDigits: 2,
   maximumFractionDigits: 20,
 });
-const two = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
-const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
-const money = new Intl.NumberFormat(undefined, {
+const two = figures({ maximumFractionDigits: 2 });
+const compact = figures({ notation: 'compact', maximumFractionDigits: 1 });
+const money = figures({
   minimumFractionDigits: 2,
   maximumFractionDigits: 2,
 });
-const percent = new Intl.NumberFormat(undefined, {
+const percent = figures({
   style: 'percent',
   minimumFractionDigits: 1,
   maximumFractionDigits: 1,
 });
-const percentShort = new Intl.NumberFormat(undefined, {
+const percentShort = figures({
   style: 'percent',
   maximumFractionDigits: 0,
 });

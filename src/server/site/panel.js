@@ -1,7 +1,7 @@
 // A panel: a title, a chart with its legend, the table under it, and both as files.
 
 import { colourOf, colours, mount, PALETTE, swatch } from './chart.js';
-import { download, h, icon, name as named, recall, remember } from './dom.js';
+import { download, fill, h, icon, name as named, recall, remember } from './dom.js';
 import { picture, tablePicture } from './picture.js';
 import { csv, table } from './table.js';
 
@@ -60,7 +60,7 @@ function plot(of, state) {
     state.drawing ??= mount(element, (theme) => of.option(theme, state.hidden));
     return state.drawing;
   };
-  soon(element, state.mount);
+  soon(element, () => state.mount().catch((error) => fill(element, error.message)));
   return box;
 }
 
@@ -108,7 +108,7 @@ function toggle(button, at, state) {
   if (hide) state.hidden.add(at);
   else state.hidden.delete(at);
   button.setAttribute('aria-pressed', String(!hide));
-  state.mount().draw();
+  state.mount().then((drawing) => drawing?.draw());
 }
 
 function tools(what, state) {
@@ -142,12 +142,17 @@ async function saveCsv(what) {
 }
 
 async function savePicture(what, state) {
-  const made = what.plot
-    ? picture(state.mount(), what.title, what.range ?? '', shownLegend(what.plot, state))
-    : tablePicture(what.picture, what.title, what.range ?? '');
-  const blob = await made;
+  const blob = await (what.plot ? chartPicture(what, state) : tableOf(what));
   if (blob) download(`${what.file}.png`, blob);
 }
+
+async function chartPicture(what, state) {
+  const drawing = await state.mount();
+  if (drawing === null) return null;
+  return picture(drawing, what.title, what.range ?? '', shownLegend(what.plot, state));
+}
+
+const tableOf = (what) => tablePicture(what.picture, what.title, what.range ?? '');
 
 function shownLegend(of, state) {
   const theme = colours();

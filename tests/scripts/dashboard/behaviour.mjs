@@ -229,14 +229,33 @@ export async function serverGone(browser) {
   const { at, server } = await serve(shop, '--read-only');
   const page = await browse(browser, at);
   await page.open('/growth');
+  page.errorsExpected = true;
   server.kill('SIGTERM');
   await new Promise((done) => {
     server.on('exit', done);
   });
-  page.errorsExpected = true;
   await doing(page, () => page.locator('[id="c-range"]').selectOption('all'));
   const text = await page.locator('.state.error').innerText();
   truth(text.includes('does not answer') && text.includes('daybit serve'), text);
+  await page.context().close();
+}
+
+/** Tiles and tables do not wait for charts; a page that could not be read is read when tried again. */
+export async function withoutCharts(browser, at) {
+  const page = await browse(browser, at);
+  page.errorsExpected = true;
+  const lost = /echarts\.js|pages\/retention\.js/;
+  await page.route(lost, (route) => route.abort());
+  await page.open('/growth');
+  truth((await page.locator('.tile .figure').count()) >= 4, 'tiles without charts');
+  truth((await sheet(page, 'active-users')).rows.length > 0, 'a table without its chart');
+  const chart = page.locator('[data-panel="active-users"] .chart');
+  await chart.getByText('did not load').waitFor();
+  await doing(page, () => page.locator('nav [data-page="retention"]').click());
+  await page.getByRole('heading', { name: 'The server does not answer' }).waitFor();
+  await page.unroute(lost);
+  await doing(page, () => page.getByRole('button', { name: 'Try again' }).click());
+  await page.locator('.heat').first().waitFor();
   await page.context().close();
 }
 

@@ -15,9 +15,6 @@ const BUCKETS = ['hour', 'day', 'week', 'month', 'quarter', 'year'];
 const bucketOf = (view) => bucket(view, BUCKETS, [3, 120, Infinity, Infinity]);
 
 export const data = {
-  name: 'data',
-  title: 'Data',
-  about: 'What the database holds, and what it turned away.',
   controls: (view) =>
     view.info.events === 0
       ? []

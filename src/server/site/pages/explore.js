@@ -17,9 +17,6 @@ const reportOf = (view) => getOne(view, 'report', Object.keys(REPORTS), 'active'
 const key = (field) => `f.${field.name}`;
 
 export const explore = {
-  name: 'explore',
-  title: 'Explore',
-  about: 'Any report, its fields as a form; the query beside it asks the same anywhere.',
   controls: fields,
   queries: (view) => [queryOf(view)],
   ownEmpty: true,

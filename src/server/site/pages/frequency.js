@@ -15,9 +15,6 @@ const INTERVALS = ['hour', 'day', 'week', 'month'];
 const intervalOf = (view) => getOne(view, 'interval', INTERVALS, 'day');
 
 export const frequency = {
-  name: 'frequency',
-  title: 'Frequency',
-  about: 'On how many days, weeks or months people are active.',
   controls: (view) => [
     controls.range(view, rangeBucket(view)),
     controls.choice(

@@ -30,9 +30,6 @@ const WITHIN = [
 const STEPS_MAX = 30;
 
 export const funnels = {
-  name: 'funnels',
-  title: 'Funnels',
-  about: 'Where people are lost on the way, and how long it takes them.',
   controls: fields,
   queries,
   ownEmpty: true,

@@ -14,9 +14,6 @@ import { lastOver, latest, tiles } from '../tiles.js';
 const TRAILING = { hour: [], day: [7, 28], week: [28], month: [7], quarter: [28], year: [28] };
 
 export const growth = {
-  name: 'growth',
-  title: 'Growth',
-  about: 'Active users, and where they come from and go to.',
   controls: (view) => [
     controls.range(view, bucket(view)),
     controls.by(view, ['hour', 'day', 'week', 'month', 'quarter', 'year'], bucket(view)),

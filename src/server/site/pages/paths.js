@@ -21,9 +21,6 @@ const WITHIN = [
 const direction = (view) => getOne(view, 'direction', ['start', 'end'], 'start');
 
 export const paths = {
-  name: 'paths',
-  title: 'Paths',
-  about: 'What people do after an event, or before it.',
   controls: (view) => [
     controls.range(view, 'day'),
     controls.choice(

@@ -36,9 +36,6 @@ const bucketOf = (view) => bucket(view, BUCKETS, [3, 30, 150, Infinity]);
 const columnsOf = (view, by) => getNumber(view, 'columns', COLUMNS[by]);
 
 export const retention = {
-  name: 'retention',
-  title: 'Retention',
-  about: 'How many of each cohort come back, or what they pay.',
   controls: fields,
   queries: (view) => [query(view)],
   draw,

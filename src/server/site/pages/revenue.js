@@ -32,9 +32,6 @@ const bucketOf = (view) => bucket(view, BUCKETS, [0, 45, 150, Infinity]);
 const found = { key: null, event: null, property: null };
 
 export const revenue = {
-  name: 'revenue',
-  title: 'Revenue',
-  about: 'What was taken, by whom, and how it moves.',
   controls: (view) => [
     controls.range(view, bucketOf(view)),
     controls.by(view, BUCKETS, bucketOf(view)),
