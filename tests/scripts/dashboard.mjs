@@ -54,6 +54,7 @@ const CHECKS = [
   ['steps are added, moved, removed', pages.funnelSteps],
   ['one step has a filter', pages.funnelFilter],
   ['paths', pages.pathsPage],
+  ['paths hang on their event', pages.pathsRest],
   ['revenue is what loops tell', pages.revenuePage],
   ['frequency is what loops tell', pages.frequencyPage],
   ['data', pages.dataPage],

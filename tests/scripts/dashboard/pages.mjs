@@ -203,6 +203,33 @@ export async function pathsPage(page) {
   );
 }
 
+/** What is left out of the first step hangs on the event as well: nothing else is there. */
+export async function pathsRest(page) {
+  for (const [way, near, event] of [
+    ['start', 1, 'visit'],
+    ['end', 2, 'purchase'],
+  ]) {
+    await page.open(`/paths?range=all&event=${event}&depth=2&links=1&direction=${way}`);
+    const first = (await sheet(page, 'paths')).rows.filter((row) => row[0] === '1');
+    equal(
+      first.map((row) => row[near]),
+      [event, event],
+      `the near ends, ${way}`,
+    );
+    equal(first[1][3 - near], 'others', 'the far end of what is left out');
+    const [answer] = ask([{ report: 'paths', [way]: event, depth: 2, top: 1 }]);
+    const roots = await page.evaluate(
+      async ([links, direction, name]) => {
+        const { flowOf } = await import('/assets/pages/paths.js');
+        const { nodes } = flowOf(links, direction, name);
+        return nodes.filter((one) => one.at === 0).map((one) => one.label);
+      },
+      [answer.series[0].links, way, event],
+    );
+    equal(roots, [event], 'one root is drawn');
+  }
+}
+
 export async function revenuePage(page) {
   await page.open('/revenue?range=all&by=month');
   equal(await page.locator('[id="c-property"]').inputValue(), 'price', 'the amount is found');

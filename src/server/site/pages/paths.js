@@ -77,8 +77,8 @@ function draw(view, [answer]) {
   if (answer.error) return [refused('Paths', answer.error, 'paths')];
   const { series, tools } = chosenGroup(view, answer);
   if (!series || series.links.length === 0) return [nothingFound(view, 'No paths')];
-  const flow = flowOf(series.links, direction(view));
   const name = spoken(selector(anchor(view)));
+  const flow = flowOf(series.links, direction(view), name);
   return [
     tiles(kpis(series.links, name, direction(view))),
     h(
@@ -97,7 +97,7 @@ function draw(view, [answer]) {
           broad: true,
           label: `Paths ${direction(view) === 'start' ? 'after' : 'before'} ${name}`,
         },
-        sheet: sheet(answer),
+        sheet: sheet(answer, direction(view), name),
       }),
     ),
   ];
@@ -134,14 +134,32 @@ const outer = (link, way) => (way === 'start' ? link.to : link.from);
 const END = ' end';
 const REST = ' rest';
 
+/**
+ * The two names of a link. What is left out of a step has none, but all paths hang on the event:
+ * the near end of a link of the first step is never unknown.
+ */
+function endsOf(link, all, way, anchored) {
+  if (!link.other) return [link.from, link.to];
+  if (link.step > 1) return [REST, REST];
+  const near = nearEnd(all, way) ?? anchored;
+  return way === 'start' ? [near, REST] : [REST, near];
+}
+
+/** The event that all named links of the first step have in common. */
+function nearEnd(all, way) {
+  const first = all.filter((link) => link.step === 1 && !link.other);
+  const names = new Set(first.map((link) => (way === 'start' ? link.from : link.to)));
+  return names.size === 1 ? [...names][0] : null;
+}
+
 /** Nodes and links of the drawing; a node is an event at a distance from where paths hang. */
-function flowOf(all, way) {
+export function flowOf(all, way, anchored) {
   const nodes = new Map();
   const drawnLinks = all
     .filter((link) => link.users > 0)
     .map((link) => {
       const near = link.step - 1;
-      const ends = link.other ? [REST, REST] : [link.from ?? END, link.to ?? END];
+      const ends = endsOf(link, all, way, anchored).map((name) => name ?? END);
       const [source, target] = way === 'start' ? [near, near + 1] : [-near - 1, -near];
       return {
         source: node(nodes, source, ends[0], way),
@@ -259,17 +277,20 @@ function said(item, byId, flow, theme) {
   ]);
 }
 
-function sheet(answer) {
+function sheet(answer, way, anchored) {
   const several = answer.series.length > 1;
-  const end = (name, link, none) => (link.other ? 'others' : (name ?? none));
+  const end = (name, none) => (name === REST ? 'others' : (name ?? none));
   const rows = answer.series.flatMap((one) =>
-    one.links.map((link) => [
-      String(link.step),
-      ...(several ? [groupLabel(one)] : []),
-      end(link.from, link, '(start)'),
-      end(link.to, link, '(end)'),
-      link.users,
-    ]),
+    one.links.map((link) => {
+      const [from, to] = endsOf(link, one.links, way, anchored);
+      return [
+        String(link.step),
+        ...(several ? [groupLabel(one)] : []),
+        end(from, '(start)'),
+        end(to, '(end)'),
+        link.users,
+      ];
+    }),
   );
   return {
     caption: 'Links of the paths',
