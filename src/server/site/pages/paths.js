@@ -38,7 +38,7 @@ export const paths = {
     controls.number(view, 'links', 'Links a step', links(view), 1, 100),
     controls.choice(view, 'within', 'Silence ends it', WITHIN, get(view, 'within', '30m')),
     controls.cohort(view),
-    controls.breakdown(view).slice(0, 2),
+    controls.breakdown(view),
     controls.conditions(view),
   ],
   queries: (view) => [
