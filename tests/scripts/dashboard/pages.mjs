@@ -1,16 +1,22 @@
 // The figures of the pages against those that loops tell.
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   ask,
+  browse,
   choose,
   column,
   doing,
   equal,
   exact,
+  folder,
   money,
   percent,
+  run,
   said,
   say,
+  serve,
   sheet,
   truth,
 } from './harness.mjs';
@@ -244,6 +250,31 @@ export async function revenuePage(page) {
   const table = await sheet(page, 'movements');
   equal(column(table, 7), said(moves.series[0].churned, money), 'churned');
   equal(column(table, 1), said(moves.series[0].total, money), 'total');
+}
+
+/** Amounts that are texts have no payers: the sum is that of the payers times their mean. */
+export async function payers(browser) {
+  const db = join(folder, 'texts.db');
+  run(['create', db]);
+  const file = join(folder, 'texts.csv');
+  const prices = ['1', '2.5', 'free', '-3', '0', 'unknown'];
+  const rows = prices.map((price, at) => `u${at},buy,2024-03-04T09:00:00Z,${price},DE`);
+  writeFileSync(file, ['user,activity,time,price,country', ...rows, ''].join('\n'));
+  run(['import', db, file]);
+  const { at } = await serve(db);
+  const page = await browse(browser, at);
+  await page.open('/revenue?by=month&range=all');
+  equal(column(await sheet(page, 'revenue'), 1), ['0.50'], 'the sum');
+  equal((await sheet(page, 'payers')).rows[0].slice(1), ['4', '4'], 'those with a number');
+  equal(column(await sheet(page, 'per-payer'), 1), ['0.125'], 'each');
+  await page.open('/revenue?by=month&range=all&property=country');
+  truth(
+    (await page.locator('.state').innerText()).includes('never held a number'),
+    'no payers without a number',
+  );
+  await choose(page, 'property-first', 'price');
+  equal(column(await sheet(page, 'revenue'), 1), ['0.50'], 'another is chosen');
+  await page.context().close();
 }
 
 export async function frequencyPage(page) {

@@ -69,8 +69,8 @@ async function prepare(view, signal) {
   const likely = chosen[1] === '' ? likeliest(names, AMOUNTS, PROPERTIES_MAX) : [chosen[1]];
   const pairs = sales(view, chosen[0]).flatMap((one) => likely.map((property) => [one, property]));
   const answers = await ask(pairs.map(probe), signal);
-  const numeric = (answer) => typeof nearest(answer?.series?.[0]?.value?.[0]) === 'number';
-  const pair = pairs.find((_, at) => numeric(answers[at]));
+  const summed = (answer) => typeof nearest(answer?.series?.[0]?.value?.[0]) === 'number';
+  const pair = pairs.find((_, at) => summed(answers[at]));
   Object.assign(found, { key, event: pair?.[0] ?? null, property: pair?.[1] ?? null });
 }
 
@@ -92,13 +92,23 @@ function likeliest(names, patterns, most) {
   return known.sort((a, b) => rank(a) - rank(b)).slice(0, most);
 }
 
+/** Met by every number and by nothing else: those whom a sum per person is divided by. */
+function numeric(property) {
+  return {
+    any_of: [
+      { property, gte: 0 },
+      { property, lt: 0 },
+    ],
+  };
+}
+
 function queries(view) {
   const property = propertyOf(view);
   if (property === '') return [];
   const by = bucketOf(view);
   const base = { ...common(view, by), by, ...groups(view) };
   const sale = event(view, 'event', eventOf(view));
-  const paid = narrowed(sale, [{ property, exists: true }]);
+  const paid = narrowed(sale, [numeric(property)]);
   const value = (measure, of) => ({ report: 'value', ...base, event: paid, measure, ...of });
   const asked = [
     value('sum', { property }),
@@ -113,6 +123,8 @@ function draw(view, answers) {
   if (answers.length === 0) return [choose(view)];
   const [sum, payers, each, moves, ...whole] = answers;
   const [, , , , events, mean] = whole;
+  // Only where the property never held a number are sums refused that movements are not.
+  if (sum.error && !moves.error) return [noNumbers(view)];
   if (sum.error) return [refused('Revenue', sum.error, 'revenue')];
   const by = bucketOf(view);
   const property = propertyOf(view);
@@ -123,7 +135,7 @@ function draw(view, answers) {
       { class: 'panels' },
       totals(sum, by, property),
       movements(view, moves, by),
-      lines('Payers', 'payers', payers, by, 'count', 'Distinct users with an amount.', [
+      lines('Payers', 'payers', payers, by, 'count', 'Distinct users with a number there.', [
         ['Events', events, 'count'],
       ]),
       lines('Per payer', 'per-payer', each, by, 'amount', `Sum of ${property} over its payers.`, [
@@ -154,6 +166,19 @@ function choose(view) {
   const any = () => view.change({ event: null });
   const button = h('button', { type: 'button', class: 'primary', onclick: any }, 'Find the sales');
   return state('empty', `No amount was found on ${spoken(eventOf(view))}`, text, field, button);
+}
+
+function noNumbers(view) {
+  const chosen = (property) => view.change({ property });
+  const title = `“${propertyOf(view)}” never held a number`;
+  const names = controls.properties(view);
+  const field = controls.select('property-first', 'Property', names, propertyOf(view), chosen);
+  return state(
+    'empty',
+    title,
+    'Revenue adds up numbers: choose the property that has them.',
+    field,
+  );
 }
 
 function kpis([sum, payers, each, moves, , mean], by) {
