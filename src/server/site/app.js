@@ -205,13 +205,14 @@ function empty() {
   fill(place('controls'));
   shown.page = null;
   const lines =
-    'daybit import DB events.csv\n' +
     `curl ${location.origin}/v1/events -H 'Content-Type: application/json' \\\n` +
-    `  -d '[{"user": "anna", "activity": "visit"}]'`;
+    `  -d '[{"user": "anna", "activity": "visit"}]'\n` +
+    `curl '${location.origin}/v1/import?format=csv' --data-binary @events.csv\n` +
+    'daybit import DB events.csv    # only while the server is stopped';
   const box = state(
     'empty',
     'No events yet',
-    'Load a file, or send events; then refresh. The figures appear here.',
+    'Send events or a file to the server; then refresh. The figures appear here.',
     h('button', { type: 'button', class: 'primary', onclick: again }, 'Refresh'),
   );
   box.insertBefore(h('pre', {}, lines), box.lastChild);

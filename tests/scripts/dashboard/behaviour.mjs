@@ -1,5 +1,6 @@
 // What pages do besides telling figures: names, files, keyboard, phones, trouble.
 
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -195,7 +196,19 @@ export async function emptyDatabase(browser) {
       name === 'data' ? text.includes('None is saved') : text.includes('daybit import'),
       `${name}: ${text.slice(0, 80)}`,
     );
+    truth(text.includes('while the server is stopped'), `${name} says when the command can write`);
   }
+  await page.open('/growth?by=month&range=all');
+  writeFileSync(
+    join(folder, 'events.csv'),
+    'user,activity,time\nbert,visit,2024-03-04T09:00:00Z\n',
+  );
+  const said = await page.locator('.state pre').textContent();
+  const sends = said.slice(0, said.indexOf('daybit import'));
+  execFileSync('/bin/sh', ['-ec', sends], { cwd: folder, stdio: 'pipe' });
+  await doing(page, () => page.getByRole('button', { name: 'Refresh' }).last().click());
+  const { rows } = await sheet(page, 'active-users');
+  equal([rows[0].slice(0, 2), rows.at(-1)[1]], [['2024-03-01', '1'], '1'], 'both were taken');
   await page.context().close();
 }
 

@@ -68,7 +68,8 @@ function draw(view, [answer]) {
           'cohorts',
           (info.cohorts ?? []).map((one) => one.name ?? one),
           'Sets of users that queries name.',
-          'None is saved. Save one: daybit cohort save DB regulars \'{"did": "*", "at_least": 3}\'',
+          'None is saved. Save one while the server is stopped: ' +
+            'daybit cohort save DB regulars \'{"did": "*", "at_least": 3}\'',
         ),
         rejects(info),
       ),
