@@ -73,6 +73,7 @@ const CHECKS = [
   ['figures on hover', behaviour.tooltips],
   ['CSV and PNG', behaviour.downloads],
   ['by keyboard', behaviour.keyboard],
+  ['the focus stays', behaviour.focusStays],
   ['labels and captions', behaviour.labels],
   ['older answers stay away', behaviour.races],
   ['nothing found', behaviour.nothingFound],

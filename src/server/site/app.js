@@ -80,12 +80,11 @@ function show(page, drawn, view, answers) {
   view.shown = info ?? null;
   beginGroups();
   const nothing = !drawn.ownEmpty && barren(answers);
-  fill(
-    place('content'),
-    warnings(answers),
-    nothing ? nothingFound(view) : drawn.draw(view, drawn.ownEmpty ? answers : withGroups(answers)),
-    source(info, view),
-  );
+  const body = nothing
+    ? nothingFound(view)
+    : drawn.draw(view, drawn.ownEmpty ? answers : withGroups(answers));
+  const parts = [warnings(answers, view), body, source(info, view)];
+  keepingFocus(place('content'), () => fill(place('content'), parts));
   sweep();
   say(nothing ? 'Nothing was found.' : drawnSentence(page, info));
 }
@@ -95,9 +94,18 @@ function drawnSentence(page, info) {
 }
 
 function controls(drawn, view) {
-  const focused = document.activeElement?.id ?? '';
-  fill(place('controls'), drawn.controls(view));
-  if (focused.startsWith('c-')) place(focused)?.focus();
+  keepingFocus(place('controls'), () => fill(place('controls'), drawn.controls(view)));
+}
+
+/** Fills a place anew; the focus goes to what is there in the place of what had it. */
+function keepingFocus(within, filling) {
+  const focused = document.activeElement;
+  const lost = within.contains(focused);
+  filling();
+  if (!lost) return;
+  const next = [focused.id, ...(focused.dataset.next ?? '').split(' '), 'main'];
+  const found = next.map((id) => id !== '' && place(id)).find((one) => one && !one.disabled);
+  found?.focus({ preventScroll: found.id === 'main' });
 }
 
 function head(page) {

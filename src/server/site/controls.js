@@ -217,6 +217,8 @@ export function conditions(view, key = 'where') {
         'button',
         {
           type: 'button',
+          id: `c-${key}-${at}`,
+          'data-next': `c-${key}`,
           'aria-label': `Remove the filter ${said}`,
           onclick: remove,
         },

@@ -127,6 +127,34 @@ export async function keyboard(page) {
   truth((await page.locator('#status').textContent()).includes('Retention'), 'the status says it');
 }
 
+/** What had the focus and is gone hands it on. */
+export async function focusStays(page) {
+  const focused = () => page.evaluate(() => document.activeElement.id);
+  const press = async (id) => {
+    await page.locator(`[id="${id}"]`).focus();
+    await doing(page, () => page.keyboard.press('Enter'));
+  };
+  const where = ['DE', COUNTRIES[1]].map((one) => JSON.stringify({ property: 'country', is: one }));
+  const filters = where.map((one) => `where=${encodeURIComponent(one)}`).join('&');
+  await page.open(`/growth?range=all&by=week&${filters}`);
+  await press('c-where-0');
+  equal(await focused(), 'c-where-0', 'the next chip');
+  equal(await page.locator('.chip').count(), 1, 'one is gone');
+  await press('c-where-0');
+  equal(await focused(), 'c-where', 'the button that adds one');
+  const steps = 'step=visit&step=search&step=purchase';
+  await page.open(`/funnels?range=all&breakdown=country&${steps}`);
+  await press('c-remove-2');
+  equal(await focused(), 'c-remove-1', 'the step before');
+  await press('c-remove-1');
+  equal(await focused(), 'c-add-step', 'the button that adds a step');
+  await page.open('/growth?range=all&by=month&breakdown=country');
+  await page.locator('[id="c-group"]').focus();
+  await doing(page, () => page.keyboard.press('ArrowDown'));
+  equal(await focused(), 'c-group', 'the same of the new panel');
+  truth(page.url().includes('group='), 'another group');
+}
+
 export async function labels(page) {
   for (const name of PAGES) {
     await page.open(`/${name}`);

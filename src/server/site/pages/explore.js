@@ -33,12 +33,12 @@ function fields(view) {
   const report = reportOf(view);
   const all = [...BUCKETS, 'all'];
   return [
-    controls.choice(
-      view,
+    controls.select(
       'report',
       'Report',
       Object.keys(REPORTS).map((name) => [name, name]),
       report,
+      (chosen) => view.change({ report: chosen, column: null }),
     ),
     controls.range(view, bucketOf(view)),
     NO_BUCKETS.includes(report)
@@ -260,7 +260,12 @@ function result(view, query, answer) {
       ? null
       : h(
           'button',
-          { type: 'button', class: 'quiet', onclick: () => view.change({ 'f.after': next }) },
+          {
+            type: 'button',
+            class: 'quiet',
+            id: 'c-next-page',
+            onclick: () => view.change({ 'f.after': next }),
+          },
           'Next page',
         );
   return panel({

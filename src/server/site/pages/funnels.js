@@ -123,9 +123,8 @@ function stepRow(view, list, step, at, put) {
     { class: 'step' },
     h('span', { class: 'number-mark', 'aria-hidden': 'true' }, String(at + 1)),
     field,
-    where.map((_, place) => chip(plain, where, place, replaced)),
+    where.map((_, place) => chip(plain, where, place, { step: at, replaced })),
     action(
-      'Filter',
       `Add a filter to step ${at + 1}`,
       `c-filter-${at}`,
       'M4 6h16l-6 7v5l-4 2v-7z',
@@ -137,16 +136,10 @@ function stepRow(view, list, step, at, put) {
           filter,
         ),
     ),
-    action(
-      'Up',
-      `Move step ${at + 1} up`,
-      `c-up-${at}`,
-      'M12 19V5m0 0l-5 5m5-5l5 5',
-      at === 0,
-      () => put(moved(list, at, -1)),
+    action(`Move step ${at + 1} up`, `c-up-${at}`, 'M12 19V5m0 0l-5 5m5-5l5 5', at === 0, () =>
+      put(moved(list, at, -1)),
     ),
     action(
-      'Down',
       `Move step ${at + 1} down`,
       `c-down-${at}`,
       'M12 5v14m0 0l-5-5m5 5l5-5',
@@ -154,12 +147,12 @@ function stepRow(view, list, step, at, put) {
       () => put(moved(list, at, 1)),
     ),
     action(
-      'Remove',
       `Remove step ${at + 1}`,
       `c-remove-${at}`,
       'M6 6l12 12M18 6L6 18',
       list.length === 1,
       () => put(list.filter((_, place) => place !== at)),
+      `c-remove-${at - 1} c-add-step`,
     ),
   );
 }
@@ -177,7 +170,7 @@ function withConditions(plain, where) {
   return where.length === 0 ? plain : JSON.stringify(narrowed(selector(plain), where));
 }
 
-function chip(plain, where, place, replaced) {
+function chip(plain, where, place, { step, replaced }) {
   const said = spoken({ event: '', where: [where[place]] }).replace(/^, /, '');
   const remove = () =>
     replaced(
@@ -192,16 +185,31 @@ function chip(plain, where, place, replaced) {
     named(said),
     h(
       'button',
-      { type: 'button', 'aria-label': `Remove the filter ${said}`, onclick: remove },
+      {
+        type: 'button',
+        id: `c-where-${step}-${place}`,
+        'data-next': `c-filter-${step}`,
+        'aria-label': `Remove the filter ${said}`,
+        onclick: remove,
+      },
       icon('M6 6l12 12M18 6L6 18'),
     ),
   );
 }
 
-function action(text, label, id, drawing, disabled, click) {
+/** A button of a step; `next` are ids of what has the focus where the button is gone. */
+function action(label, id, drawing, disabled, click, next = '') {
   return h(
     'button',
-    { type: 'button', id, 'aria-label': label, title: label, disabled, onclick: click },
+    {
+      type: 'button',
+      id,
+      'data-next': next,
+      'aria-label': label,
+      title: label,
+      disabled,
+      onclick: click,
+    },
     icon(drawing),
   );
 }
