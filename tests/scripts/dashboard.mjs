@@ -41,6 +41,7 @@ const { browse, check, counts, equal, folder, makeShop, run, serve, servers, sho
 const pages = await import('./dashboard/pages.mjs');
 const explore = await import('./dashboard/explore.mjs');
 const controls = await import('./dashboard/controls.mjs');
+const links = await import('./dashboard/links.mjs');
 const behaviour = await import('./dashboard/behaviour.mjs');
 const { screenshots } = await import('./dashboard/screenshots.mjs');
 
@@ -69,6 +70,7 @@ const CHECKS = [
   ['a range of days', controls.customRange],
   ['back and forward', controls.history],
   ['breakdowns', controls.breakdowns],
+  ['what cannot be read is told', links.unreadable],
   ['names are text only', behaviour.hostileNames],
   ['figures on hover', behaviour.tooltips],
   ['CSV and PNG', behaviour.downloads],

@@ -26,6 +26,7 @@ function viewOf(page) {
     info: shown.info,
     change,
     shown: null,
+    unread: new Map(),
   };
 }
 
@@ -228,8 +229,9 @@ function empty() {
   say('The database holds no events yet.');
 }
 
-function warnings(answers) {
-  const all = new Set(answers.flatMap((answer) => answer.info?.warnings ?? []));
+function warnings(answers, view) {
+  const told = answers.flatMap((answer) => answer.info?.warnings ?? []);
+  const all = new Set([...view.unread.values(), ...told]);
   const partial = answers.find((answer) => answer.info?.partial)?.info.partial;
   if (partial) all.add(`Damaged days are left out: ${partial.days.join(', ')}`);
   if (all.size === 0) return null;

@@ -155,7 +155,7 @@ export function event(view, id, label, value, more = [['*', 'Any event']]) {
 /** The properties of a breakdown: those chosen, and a place for one more. */
 export function breakdown(view) {
   const chosen = state.breakdown(view);
-  const places = chosen.length < 4 ? [...chosen, ''] : chosen;
+  const places = chosen.length < state.GROUPED_MAX ? [...chosen, ''] : chosen;
   const fields = places.map((value, at) => {
     const label = at === 0 ? 'Break down by' : 'and by';
     const none = [['', at === 0 ? 'Nothing' : '…']];
@@ -204,11 +204,10 @@ export function cohort(view) {
 
 /** Conditions that hold together, each with a button that takes it away. */
 export function conditions(view, key = 'where') {
-  const raw = view.params.getAll(key);
+  const held = view.params.getAll(key).filter((text) => state.parsed(text) !== null);
   const chip = (text, at) => {
-    const one = state.parsed(text);
-    const said = one === null ? text : condition(one);
-    const remove = () => view.change({ [key]: raw.filter((_, place) => place !== at) });
+    const said = condition(state.parsed(text));
+    const remove = () => view.change({ [key]: held.filter((_, place) => place !== at) });
     return h(
       'span',
       { class: 'chip' },
@@ -236,7 +235,7 @@ export function conditions(view, key = 'where') {
         conditionDialog(
           view,
           properties(view).map(([one]) => one),
-          (one) => view.change({ [key]: [...raw, JSON.stringify(one)] }),
+          (one) => view.change({ [key]: [...held, JSON.stringify(one)] }),
         ),
     },
     icon('M12 5v14M5 12h14'),
@@ -245,7 +244,7 @@ export function conditions(view, key = 'where') {
   return h(
     'div',
     { class: 'chips', role: 'group', 'aria-label': 'Filters on events' },
-    raw.map(chip),
+    held.map(chip),
     add,
   );
 }

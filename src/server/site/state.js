@@ -35,7 +35,18 @@ const RANGE_OF = {
  * @property {URLSearchParams} params
  * @property {object} info what the database holds
  * @property {(patch: Object<string, string|string[]|null>) => void} change
+ * @property {Map<string, string>} unread what the address says and nothing was made of
  */
+
+/** Remembers a choice of the address that cannot be followed, and what is done in its place. */
+export function unread(view, key, value, instead) {
+  const letters = [...value];
+  const shown = letters.length > LONGEST ? `${letters.slice(0, LONGEST).join('')}…` : value;
+  const said = `“${key}” of the address: “${shown}” was not understood; ${instead}.`;
+  view.unread.set(JSON.stringify([key, value]), said);
+}
+
+const LONGEST = 60;
 
 /** @returns {string} a parameter, or what stands for it */
 export function get(view, key, fallback = '') {
@@ -45,14 +56,20 @@ export function get(view, key, fallback = '') {
 /** A whole number of at least `least`, or what stands for it. */
 export function getNumber(view, key, fallback, least = 1) {
   const text = view.params.get(key);
-  if (text === null || !/^\d{1,9}$/.test(text)) return fallback;
-  return Math.max(least, Number(text));
+  if (text === null) return fallback;
+  const usable = /^\d{1,9}$/.test(text);
+  const value = usable ? Math.max(least, Number(text)) : fallback;
+  if (!usable || Number(text) < least) unread(view, key, text, `${value} is used`);
+  return value;
 }
 
 /** One of several, or what stands for it. */
 export function getOne(view, key, allowed, fallback) {
   const value = view.params.get(key);
-  return allowed.includes(value) ? value : fallback;
+  if (allowed.includes(value)) return value;
+  if (value === null || value === '') return fallback;
+  unread(view, key, value, `“${fallback}” is used`);
+  return fallback;
 }
 
 /** The address's parameters with some replaced; `null` leaves one out. */
@@ -80,21 +97,18 @@ export function carried(params) {
 
 /** The bucket chosen, or the one that fits what the database holds. */
 export function bucket(view, allowed = BUCKETS, steps = [3, 70, Infinity, Infinity]) {
-  const chosen = view.params.get('by');
-  if (allowed.includes(chosen)) return chosen;
   const days = span(view.info);
   const fitting = BUCKETS[steps.findIndex((most) => days <= most)] ?? 'month';
-  return allowed.includes(fitting) ? fitting : allowed[0];
+  return getOne(view, 'by', allowed, allowed.includes(fitting) ? fitting : allowed[0]);
 }
 
 /** The range's name: a preset, `all` or `custom`. */
 export function range(view, by) {
   if (view.params.has('from') || view.params.has('to')) return 'custom';
-  const chosen = view.params.get('range');
-  if (chosen === 'all' || RANGES.some(([name]) => name === chosen)) return chosen;
   const fitting = RANGE_OF[by] ?? '90d';
   const days = RANGES.find(([name]) => name === fitting)?.[2] ?? Infinity;
-  return span(view.info) > days ? fitting : 'all';
+  const names = ['all', ...RANGES.map(([name]) => name)];
+  return getOne(view, 'range', names, span(view.info) > days ? fitting : 'all');
 }
 
 /** `from` and `to` of the query. */
@@ -105,17 +119,23 @@ export function bounds(view, by) {
   const fields = {};
   for (const key of ['from', 'to']) {
     const date = view.params.get(key);
-    if (date !== null && isDate(date)) fields[key] = date;
+    if (date === null || date === '') continue;
+    if (isDate(date)) fields[key] = date;
+    else unread(view, key, date, 'it is left out, and the range is open there');
   }
   return fields;
 }
 
-/** What is chosen as JSON; what is none is left out. */
+/** What is chosen as JSON; what is none is left out, and told. */
 export function conditions(view, key = 'where') {
   return view.params
     .getAll(key)
-    .map(parsed)
-    .filter((one) => one !== null);
+    .map((text) => [text, parsed(text)])
+    .filter(([text, one]) => {
+      if (one === null) unread(view, key, text, 'it is left out');
+      return one !== null;
+    })
+    .map(([, one]) => one);
 }
 
 /** An object of a text, or `null`. */
@@ -128,7 +148,13 @@ export function parsed(text) {
   }
 }
 
+/** Properties that groups are made of at most. */
+export const GROUPED_MAX = 4;
+
 /** Properties of the breakdown, each once. */
 export function breakdown(view) {
-  return [...new Set(view.params.getAll('breakdown').filter((one) => one !== ''))].slice(0, 4);
+  const chosen = [...new Set(view.params.getAll('breakdown').filter((one) => one !== ''))];
+  for (const one of chosen.slice(GROUPED_MAX))
+    unread(view, 'breakdown', one, `only the first ${GROUPED_MAX} are used`);
+  return chosen.slice(0, GROUPED_MAX);
 }

@@ -35,6 +35,8 @@ const COLUMNS = { hour: 24, day: 14, week: 12, month: 12 };
 const bucketOf = (view) => bucket(view, BUCKETS, [3, 30, 150, Infinity]);
 const columnsOf = (view, by) => getNumber(view, 'columns', COLUMNS[by]);
 
+const showOf = (view) => getOne(view, 'show', ['rate', 'count'], 'rate');
+
 export const retention = {
   controls: fields,
   queries: (view) => [query(view)],
@@ -72,7 +74,7 @@ function fields(view) {
             ['rate', 'Per cent'],
             ['count', 'People'],
           ],
-          get(view, 'show', 'rate'),
+          showOf(view),
         )
       : null,
     controls.choice(
@@ -210,7 +212,7 @@ function heatHead(series) {
 
 function heatRows(view, series, cohorts, by) {
   const money = get(view, 'property');
-  const show = get(view, 'show', 'rate');
+  const show = showOf(view);
   const most = strongest(series);
   return cohorts.map((cohort) =>
     h(
