@@ -70,6 +70,8 @@ const CHECKS = [
   ['a range of days', controls.customRange],
   ['back and forward', controls.history],
   ['breakdowns', controls.breakdowns],
+  ['a chosen group stays', links.groupStays],
+  ['a group that is none', links.unknownGroups],
   ['what cannot be read is told', links.unreadable],
   ['names are text only', behaviour.hostileNames],
   ['figures on hover', behaviour.tooltips],

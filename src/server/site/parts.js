@@ -2,9 +2,10 @@
 
 import * as controls from './controls.js';
 import { h } from './dom.js';
+import { Exact } from './exact.js';
 import { state } from './panel.js';
 import { groupLabel } from './query.js';
-import { get } from './state.js';
+import { get, unread } from './state.js';
 
 /** A row per bucket, a column per series. */
 export function overBuckets(caption, buckets, series, kind = 'count') {
@@ -22,15 +23,30 @@ export function overBuckets(caption, buckets, series, kind = 'count') {
   };
 }
 
-/** The group that a panel shows, and a select for it where there are several. */
+/**
+ * The group that a panel shows, and a select for it where there are several. The address names it
+ * by its values, so that another question never shows another group under the same link.
+ */
 export function chosenGroup(view, answer) {
-  const at = Math.min(Number(get(view, 'group', '0')) || 0, answer.series.length - 1);
-  if (answer.series.length < 2) return { series: answer.series[0], tools: null };
-  const options = answer.series.map((one, place) => [String(place), groupLabel(one)]);
-  const tools = controls.select('group', 'Group', options, String(at), (group) =>
+  const [first] = answer.series;
+  const wanted = get(view, 'group');
+  const found = answer.series.find((one) => groupKey(one) === wanted);
+  if (first && wanted !== '' && !found)
+    unread(view, 'group', wanted, `“${groupLabel(first)}” is shown`);
+  if (answer.series.length < 2) return { series: first, tools: null };
+  const options = answer.series.map((one) => [groupKey(one), groupLabel(one)]);
+  const series = found ?? first;
+  const tools = controls.select('group', 'Group', options, groupKey(series), (group) =>
     view.change({ group }),
   );
-  return { series: answer.series[at], tools };
+  return { series, tools };
+}
+
+/** A group in an address: its values as JSON, figures with all their digits. */
+function groupKey(series) {
+  if (series.other) return 'others';
+  const written = (value) => (value instanceof Exact ? value.source : JSON.stringify(value));
+  return `[${Object.values(series.key).map(written).join(',')}]`;
 }
 
 const slots = new Map();
