@@ -52,6 +52,7 @@ const CHECKS = [
   ['retention is what loops tell', pages.retentionPage],
   ['retention in money', pages.retentionMoney],
   ['funnels are what loops tell', pages.funnelPage],
+  ['a funnel has one range', pages.funnelRange],
   ['steps are added, moved, removed', pages.funnelSteps],
   ['one step has a filter', pages.funnelFilter],
   ['paths', pages.pathsPage],

@@ -70,8 +70,11 @@ async function answerAndDraw(page, signal) {
   controls(drawn, view);
   const asked = api.ask(drawn.queries(view), signal);
   library().catch(() => null);
-  const answers = await asked;
+  const first = await asked;
   signal.throwIfAborted();
+  const more = drawn.more ? await api.ask(drawn.more(view, first), signal) : [];
+  signal.throwIfAborted();
+  const answers = [...first, ...more];
   show(page, drawn, view, answers);
   readAhead();
 }

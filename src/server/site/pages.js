@@ -59,6 +59,8 @@ export const PAGES = [
  * @property {(view: import('./state.js').View) => Node[]} controls
  * @property {(view: import('./state.js').View) => object[]} queries
  * @property {(view: import('./state.js').View, answers: object[]) => Node[]} draw
+ * @property {(view: import('./state.js').View, answers: object[]) => object[]} [more] queries that
+ *   need the answers of the first ones
  * @property {boolean} [ownEmpty] it draws what has no figures itself
  * @property {(view: import('./state.js').View, signal: AbortSignal) => Promise<void>} [prepare]
  */

@@ -149,6 +149,20 @@ export async function funnelPage(page) {
   );
 }
 
+/** Steps and trend are over the same days, those of whole buckets. */
+export async function funnelRange(page) {
+  const rest = 'by=month&step=visit&step=purchase';
+  await page.open(`/funnels?from=2024-01-17&to=2024-02-10&${rest}`);
+  const [answer] = ask([
+    { report: 'funnel', steps: ['visit', 'purchase'], from: '2024-01-01', to: '2024-03-01' },
+  ]);
+  const { steps } = answer.series[0];
+  equal(column(await sheet(page, 'funnel'), 1), said(steps.map((one) => one.users)), 'steps');
+  equal(column(await sheet(page, 'conversion-trend'), 0), ['2024-01-01', '2024-02-01'], 'buckets');
+  const told = await page.locator('.source').innerText();
+  truth(told.includes('Jan 1, 2024 up to Mar 1, 2024'), told);
+}
+
 export async function funnelSteps(page) {
   await page.open('/funnels?range=all&step=visit&step=search');
   await doing(page, () => page.getByRole('button', { name: 'Step', exact: true }).click());

@@ -1,6 +1,7 @@
 // Funnels: where people are lost on the way, and how long it takes.
 
 import * as controls from '../controls.js';
+import { plural } from '../dates.js';
 import { conditionDialog } from '../dialog.js';
 import { h, icon, name as named } from '../dom.js';
 import { duration, full } from '../format.js';
@@ -32,6 +33,7 @@ const STEPS_MAX = 30;
 export const funnels = {
   controls: fields,
   queries,
+  more: whole,
   ownEmpty: true,
   draw,
 };
@@ -238,10 +240,17 @@ function queries(view) {
     ),
     ...groups(view),
   };
-  return [asked, { ...asked, by }];
+  return [{ ...asked, by }];
 }
 
-function draw(view, [whole, trend]) {
+/** The steps, over the whole buckets that the trend is over: one page shows one range. */
+function whole(view, [trend]) {
+  const [{ by, ...asked }] = queries(view);
+  const range = trend?.info ? { from: trend.info.from, to: trend.info.to } : {};
+  return [{ ...asked, ...range }];
+}
+
+function draw(view, [trend, whole]) {
   if (whole.error) return [refused('Funnel', whole.error, 'funnel')];
   const labels = steps(view).map((step) => spoken(selector(step)));
   const { series, tools } = chosenGroup(view, whole);
@@ -252,7 +261,7 @@ function draw(view, [whole, trend]) {
     h(
       'div',
       { class: 'panels' },
-      conversion(whole, labels),
+      conversion(whole, labels, bucketOf(view)),
       times(whole, series, tools, labels),
       overTime(trend, labels, bucketOf(view)),
     ),
@@ -282,12 +291,16 @@ function kpis(series, labels) {
   ];
 }
 
-function conversion(answer, labels) {
+function conversion(answer, labels, by) {
   const several = grouped(answer);
   const series = byGroup(answer, 'Users', (one) =>
     one.steps.map((step) => (several ? step.rate_from_first : step.users)),
   );
   const rate = (group, at) => full(answer.series[group].steps[at].rate_from_first, 'rate');
+  const open =
+    answer.buckets[0]?.complete === false
+      ? ' Some of those who entered last still have time to go on: the figures may rise.'
+      : '';
   const numbered = labels.map((label, at) => `${at + 1}. ${label}`);
   return panel({
     title: 'Conversion',
@@ -295,10 +308,7 @@ function conversion(answer, labels) {
     wide: true,
     open: true,
     range: rangeOf(answer),
-    note:
-      answer.buckets[0]?.complete === false
-        ? 'Some of those who entered last still have time to go on: the figures may rise.'
-        : undefined,
+    note: `Of those who entered in whole ${plural(by)}.${open}`,
     plot: barPlot(numbered, series, {
       kind: several ? 'rate' : 'count',
       every: labels.length <= 12,
@@ -397,7 +407,7 @@ function overTime(answer, labels, by) {
     file: 'conversion-trend',
     range: rangeOf(answer),
     wide: labels.length < 2,
-    note: `By the ${by} of entry.`,
+    note: `By the ${by} of entry; a user counts once in each.`,
     plot: timePlot(answer.buckets, by, series, {
       kind: 'rate',
       label: `Conversion per ${by}`,
