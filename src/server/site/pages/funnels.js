@@ -9,7 +9,7 @@ import { panel, refused } from '../panel.js';
 import { byGroup, chosenGroup, grouped, nothingFound, overBuckets, rangeOf } from '../parts.js';
 import { barPlot, SHARE, timePlot } from '../plots.js';
 import { address, common, groupLabel, groups, narrowed, selector, spoken } from '../query.js';
-import { bucket, conditions, get, getOne } from '../state.js';
+import { bucket, conditions, get, getOne, unread } from '../state.js';
 import { tiles } from '../tiles.js';
 
 const BUCKETS = ['day', 'week', 'month', 'quarter', 'year'];
@@ -40,14 +40,19 @@ export const funnels = {
 
 const bucketOf = (view) => bucket(view, BUCKETS, [0, 70, Infinity, Infinity]);
 
-/** The steps of the address, or the most frequent events. */
+/** The steps of the address, or the most frequent events that people do. */
 function steps(view) {
   const chosen = view.params.getAll('step');
+  for (const one of chosen.slice(STEPS_MAX))
+    unread(view, 'step', one, `only the first ${STEPS_MAX} are used`);
   if (chosen.length > 0) return chosen.slice(0, STEPS_MAX);
-  return controls
-    .eventOptions(view.info)
-    .slice(0, 3)
-    .map(([one]) => one);
+  return walked(view).slice(0, 3);
+}
+
+/** Events that users have, the most frequent first; those without a user enter no funnel. */
+function walked(view) {
+  const activities = (view.info.activities ?? []).filter((one) => one.user_days > 0);
+  return controls.eventOptions({ activities }).map(([one]) => one);
 }
 
 function fields(view) {
@@ -104,7 +109,7 @@ function editor(view) {
 
 /** An event that is no step yet, the most frequent first. */
 function unused(view, list) {
-  const events = controls.eventOptions(view.info).map(([one]) => one);
+  const events = walked(view);
   return events.find((one) => !list.includes(one)) ?? events[0] ?? '*';
 }
 
@@ -362,8 +367,8 @@ function times(answer, series, tools, labels) {
     classes.findIndex((one) => one.users > 0),
     classes.findLastIndex((one) => one.users > 0) + 1,
   );
-  const shown = used.length > 0 ? used : classes;
-  const titles = shown.map((one) =>
+  if (used.length === 0) return nobody(labels, tools);
+  const titles = used.map((one) =>
     one.to_s === null
       ? `${duration(one.from_s)} and more`
       : `${duration(one.from_s)} to ${duration(one.to_s)}`,
@@ -375,17 +380,27 @@ function times(answer, series, tools, labels) {
     range: rangeOf(answer),
     note: `From step 1 to step ${labels.length}, of those who got there.`,
     plot: barPlot(
-      shown.map((one) =>
+      used.map((one) =>
         one.to_s === null ? `≥ ${duration(one.from_s)}` : `< ${duration(one.to_s)}`,
       ),
-      [{ label: 'Users', values: shown.map((one) => one.users) }],
+      [{ label: 'Users', values: used.map((one) => one.users) }],
       { titles, label: 'Users by time to convert', height: 250 },
     ),
     sheet: {
       caption: 'Time to convert',
       columns: [{ label: 'Time', kind: 'text' }, { label: 'Users' }],
-      rows: shown.map((one, at) => [titles[at], one.users]),
+      rows: used.map((one, at) => [titles[at], one.users]),
     },
+  });
+}
+
+/** What stands in the place of times where nobody took the last step. */
+function nobody(labels, tools) {
+  return panel({
+    title: 'Time to convert',
+    file: 'time-to-convert',
+    tools,
+    body: h('p', { class: 'note' }, `Nobody got from step 1 to step ${labels.length}.`),
   });
 }
 
