@@ -2,6 +2,7 @@
 
 import { colourOf, colours, mount, PALETTE, swatch } from './chart.js';
 import { download, fill, h, icon, name as named, recall, remember } from './dom.js';
+import { counted } from './format.js';
 import { picture, tablePicture } from './picture.js';
 import { csv, table } from './table.js';
 
@@ -170,7 +171,12 @@ function sheet(what) {
   const details = h(
     'details',
     { class: 'sheet', open },
-    h('summary', {}, 'Table', h('span', { class: 'count' }, ` ${what.sheet.rows.length} rows`)),
+    h(
+      'summary',
+      {},
+      'Table',
+      h('span', { class: 'count' }, ` ${counted(what.sheet.rows.length, 'row')}`),
+    ),
   );
   const made = () => details.children.length === 1 && details.append(table(what.sheet));
   if (open) made();
