@@ -101,6 +101,7 @@ async function all() {
     ['a phone does not scroll sideways', () => behaviour.phone(small)],
     ['dark and light', () => behaviour.dark(night)],
     ['an empty database', () => behaviour.emptyDatabase(browser)],
+    ['files hold no formulas', () => behaviour.files(browser)],
     ['payers are those with a number', () => pages.payers(browser)],
     ['amounts keep their digits', () => behaviour.digits(browser)],
     ['figures without the chart library', () => behaviour.withoutCharts(browser, at)],

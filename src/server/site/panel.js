@@ -4,7 +4,7 @@ import { colourOf, colours, mount, PALETTE, swatch } from './chart.js';
 import { download, fill, h, icon, name as named, recall, remember } from './dom.js';
 import { counted } from './format.js';
 import { picture, tablePicture } from './picture.js';
-import { csv, table } from './table.js';
+import { csv, harmless, table } from './table.js';
 
 /**
  * @typedef {Object} Plot
@@ -138,7 +138,8 @@ function tool(text, label, click) {
 }
 
 async function saveCsv(what) {
-  const text = what.exact ? await what.exact().catch(() => csv(what.sheet)) : csv(what.sheet);
+  const own = () => csv(what.sheet);
+  const text = what.exact ? await what.exact().then(harmless).catch(own) : own();
   download(`${what.file}.csv`, new Blob([text], { type: 'text/csv' }));
 }
 

@@ -98,20 +98,41 @@ function shown(column, value) {
     : full(value, column.kind);
 }
 
-/** The sheet as CSV, figures as they came. */
+/** The sheet as CSV, figures as they came; where buckets may not be over, a column says it. */
 export function csv(sheet) {
-  const lines = [sheet.columns.map((column) => column.label), ...sheet.rows];
+  const open = sheet.open ?? null;
+  const heads = sheet.columns.map((column) => column.label);
+  const lines = [
+    open ? [...heads, 'complete'] : heads,
+    ...sheet.rows.map((row, at) => (open ? [...row, !open[at]] : row)),
+  ];
   return `${lines.map((row) => row.map(field).join(',')).join('\r\n')}\r\n`;
 }
 
-/** A field; a text that a spreadsheet would take for a formula begins with an apostrophe. */
 function field(value) {
   if (value === null || value === undefined) return '';
-  if (value instanceof Node) return quoted(value.textContent);
-  if (typeof value !== 'string') return String(value);
-  return quoted(/^[=+\-@\t\r]/.test(value) ? `'${value}` : value);
+  if (value instanceof Node) return quoted(plain(value.textContent));
+  return typeof value === 'string' ? quoted(plain(value)) : String(value);
+}
+
+/** A text that a spreadsheet would take for a formula begins with an apostrophe. */
+function plain(text) {
+  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
 }
 
 function quoted(text) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+const FIELDS = /"(?:[^"]|"")*"|[^",\r\n]+/g;
+const FIGURE = /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i;
+
+/** The CSV of the server without formulas; what reads as a figure is one, and stays. */
+export function harmless(text) {
+  return text.replace(FIELDS, (written) => {
+    if (FIGURE.test(written)) return written;
+    if (!written.startsWith('"')) return plain(written);
+    const read = written.slice(1, -1).replaceAll('""', '"');
+    return plain(read) === read ? written : `"${plain(read).replaceAll('"', '""')}"`;
+  });
 }

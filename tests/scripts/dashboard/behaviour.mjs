@@ -127,6 +127,36 @@ export async function keyboard(page) {
   truth((await page.locator('#status').textContent()).includes('Retention'), 'the status says it');
 }
 
+/** Saved files: nothing in them is a formula, and what is not over yet is marked. */
+export async function files(browser) {
+  const db = join(folder, 'formulas.db');
+  run(['create', db]);
+  const countries = ["=cmd|' /C calc'!A0", '-1', '-2.5', '"+1,""2"""', '@x', 'plain'];
+  const rows = countries.map((one, at) => `u${at},=visit,2024-03-0${at + 1}T09:00:00Z,${one}`);
+  const file = join(folder, 'formulas.csv');
+  writeFileSync(file, ['user,activity,time,country', ...rows, ''].join('\n'));
+  run(['import', db, file]);
+  const { at } = await serve(db);
+  const page = await browse(browser, at);
+  const save = async (name) => {
+    const button = page.getByRole('button', { name: `Download ${name} as CSV` });
+    const [saved] = await Promise.all([page.waitForEvent('download'), button.click()]);
+    const text = readFileSync(await saved.path(), 'utf8');
+    return text.trim().split(/\r?\n/);
+  };
+  const asked = '?report=value&by=month&range=all&f.measure=events&breakdown=country&top=10';
+  await page.open(`/explore${asked}`);
+  const groups = (await save('Answer')).slice(1).map((line) => line.split(',false,')[0]);
+  const safe = [`"'+1,""2"""`, '-1', '-2.5', `'=cmd|' /C calc'!A0`, `'@x`, 'plain'];
+  equal(groups.sort(), safe.sort(), 'of the server');
+  await page.open('/data');
+  equal((await save('Activities'))[1].split(',')[0], "'=visit", "the page's own");
+  await page.open('/growth?by=week&range=all');
+  const lines = await save('Active users');
+  equal([lines[0].split(',').at(-1), lines.at(-1).split(',').at(-1)], ['complete', 'false']);
+  await page.context().close();
+}
+
 /** What had the focus and is gone hands it on. */
 export async function focusStays(page) {
   const focused = () => page.evaluate(() => document.activeElement.id);
