@@ -256,6 +256,7 @@ export async function emptyDatabase(browser) {
     );
     truth(text.includes('while the server is stopped'), `${name} says when the command can write`);
   }
+  equal(await page.locator('[data-panel="activities"] table').count(), 0, 'no bare headings');
   await page.open('/growth?by=month&range=all');
   writeFileSync(
     join(folder, 'events.csv'),

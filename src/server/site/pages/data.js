@@ -78,7 +78,7 @@ function draw(view, [answer]) {
 }
 
 function kpis(info) {
-  const newest = info.watermark ? instantTitle(info.watermark, info.time_zone) : '–';
+  const newest = info.watermark ? instantTitle(info.watermark, info.time_zone) : '';
   return [
     {
       label: 'Events',
@@ -96,7 +96,7 @@ function kpis(info) {
       label: 'Newest event',
       value: info.last_day ? dayTitle(info.last_day) : '–',
       kind: 'text',
-      note: `${newest} (${info.time_zone})`,
+      note: info.watermark ? `${newest} (${info.time_zone})` : '',
     },
   ];
 }
@@ -119,6 +119,7 @@ function volume(answer, by) {
 }
 
 function activities(info) {
+  if (info.events === 0) return noActivities();
   const sorted = [...(info.activities ?? [])].sort((a, b) => b.events - a.events);
   const rows = sorted.map((one) => [
     one.name,
@@ -145,6 +146,12 @@ function activities(info) {
       ],
     },
   });
+}
+
+function noActivities() {
+  const said = 'None yet: send events or a file to the server.';
+  const body = h('p', { class: 'note' }, said);
+  return panel({ title: 'Activities', file: 'activities', wide: true, body });
 }
 
 function settings(info) {
