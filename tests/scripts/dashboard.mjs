@@ -43,6 +43,7 @@ const explore = await import('./dashboard/explore.mjs');
 const controls = await import('./dashboard/controls.mjs');
 const links = await import('./dashboard/links.mjs');
 const behaviour = await import('./dashboard/behaviour.mjs');
+const small = await import('./dashboard/small.mjs');
 const { screenshots } = await import('./dashboard/screenshots.mjs');
 
 const CHECKS = [
@@ -82,6 +83,7 @@ const CHECKS = [
   ['labels and captions', behaviour.labels],
   ['older answers stay away', behaviour.races],
   ['nothing found', behaviour.nothingFound],
+  ['shares end at the whole', small.shares],
 ];
 
 async function all() {
@@ -92,13 +94,13 @@ async function all() {
   const only = process.env.ONLY;
   const wanted = (name) => !only || name.includes(only);
   for (const [name, body] of CHECKS) if (wanted(name)) await check(name, () => body(page));
-  const small = await browse(browser, at, {
+  const phone = await browse(browser, at, {
     viewport: { width: 360, height: 740 },
     hasTouch: true,
   });
   const night = await browse(browser, at, { colorScheme: 'dark' });
   const more = [
-    ['a phone does not scroll sideways', () => behaviour.phone(small)],
+    ['a phone does not scroll sideways', () => behaviour.phone(phone)],
     ['dark and light', () => behaviour.dark(night)],
     ['an empty database', () => behaviour.emptyDatabase(browser)],
     ['files hold no formulas', () => behaviour.files(browser)],

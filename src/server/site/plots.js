@@ -38,7 +38,7 @@ export function timePlot(buckets, by, series, how) {
     ...frame(theme),
     grid: { left: 8, right: how.second ? 8 : 16, top: 16, bottom: 4, containLabel: true },
     xAxis: categories(theme, labels, { boundaryGap: series.some((one) => one.type === 'bar') }),
-    yAxis: axes(theme, how),
+    yAxis: axes(theme, how, series),
     series: drawnSeries(series, hidden, theme, open, how),
     tooltip: {
       ...frame(theme).tooltip,
@@ -49,10 +49,17 @@ export function timePlot(buckets, by, series, how) {
   return { option, legend: series, height: how.height, label: how.label };
 }
 
-function axes(theme, how) {
-  const first = figures(theme, how.kind ?? 'count');
+function axes(theme, how, series) {
+  const first = figures(theme, how.kind ?? 'count', shareOf(how.kind, series));
   if (!how.second) return first;
   return [first, figures(theme, how.second, { splitLine: { show: false }, position: 'right' })];
+}
+
+/** Shares of which some are near the whole have an axis that ends there. */
+export function shareOf(kind, series) {
+  const known = series.flatMap((one) => one.values.map(nearest)).filter((one) => one !== null);
+  const shares = kind === 'rate' && known.every((one) => one >= 0 && one <= 1);
+  return shares && known.some((one) => one > SHARE.max - SHARE.interval) ? SHARE : {};
 }
 
 function reader(series, hidden, theme, { titles, open, how }) {
@@ -183,7 +190,7 @@ export function barPlot(labels, series, how) {
         },
       },
     ),
-    yAxis: figures(theme, how.kind ?? 'count', how.axis ?? {}),
+    yAxis: figures(theme, how.kind ?? 'count', how.axis ?? shareOf(how.kind, series)),
     series: barSeries(series, hidden, theme, how),
     tooltip: {
       ...frame(theme).tooltip,

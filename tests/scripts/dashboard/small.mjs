@@ -1,0 +1,14 @@
+// Small things that mislead: axes, labels, suggestions, the same sentence told again.
+
+import { equal } from './harness.mjs';
+
+/** Shares near the whole have an axis to 100 %; those far from it or above it have not. */
+export async function shares(page) {
+  await page.open('/growth?range=all&by=week');
+  const most = await page.evaluate(async () => {
+    const { shareOf } = await import('/assets/plots.js');
+    const of = (kind, ...values) => shareOf(kind, [{ values }]).max ?? null;
+    return [of('rate', 0.5, 0.98, null), of('rate', 0.2), of('rate', 0.9, 1.1), of('count', 1)];
+  });
+  equal(most, [1, null, null, null]);
+}
