@@ -84,6 +84,7 @@ const CHECKS = [
   ['older answers stay away', behaviour.races],
   ['nothing found', behaviour.nothingFound],
   ['shares end at the whole', small.shares],
+  ['names that mislead', small.names],
 ];
 
 async function all() {

@@ -133,7 +133,8 @@ export function visible(text) {
 
 /** A name for a canvas: isolated from the text around it, and not endless. */
 export function drawn(text, longest = LONGEST) {
-  const letters = [...visible(String(text))];
+  const broken = (mark) => (mark === '\n' ? '⟨U+000A⟩' : ' ');
+  const letters = [...visible(String(text)).replace(/[\t\n]/g, broken)];
   const kept = letters.length > longest ? [...letters.slice(0, longest - 1), '…'] : letters;
   return `\u2068${kept.join('')}\u2069`;
 }

@@ -80,8 +80,12 @@ export function condition(one) {
   return `${property} ${words} ${[...new Set([value].flat().map(text))].join(' or ')}`;
 }
 
+/** What stands for a value that is missing, and for the text without a letter. */
+const NONE = '(none)';
+const EMPTY = '(empty)';
+
 function text(value) {
-  if (value === '') return '(empty)';
+  if (value === '') return EMPTY;
   return typeof value === 'object' && value !== null ? String(value.decimal ?? '') : String(value);
 }
 
@@ -116,6 +120,7 @@ export function groupLabel(series) {
 
 /** A value of a property in words. */
 export function valueLabel(value) {
-  if (value === null) return '(none)';
-  return value === '' ? '(empty)' : text(value);
+  if (value === null) return NONE;
+  if (value === NONE || value === EMPTY) return `“${value}”`;
+  return text(value);
 }

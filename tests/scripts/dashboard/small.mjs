@@ -12,3 +12,14 @@ export async function shares(page) {
   });
   equal(most, [1, null, null, null]);
 }
+
+/** Names on a canvas stay on one line; a text does not read as what stands for none. */
+export async function names(page) {
+  await page.open('/growth?range=all&by=week');
+  const read = await page.evaluate(async () => {
+    const { drawn } = await import('/assets/format.js');
+    const { valueLabel } = await import('/assets/query.js');
+    return [drawn('two\nlines').slice(1, -1), ...['(none)', null, '(empty)', ''].map(valueLabel)];
+  });
+  equal(read, ['two⟨U+000A⟩lines', '“(none)”', '(none)', '“(empty)”', '(empty)']);
+}

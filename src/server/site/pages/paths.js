@@ -3,7 +3,7 @@
 import * as controls from '../controls.js';
 import { frame, tip } from '../chart.js';
 import { h } from '../dom.js';
-import { brief, drawn, full } from '../format.js';
+import { brief, drawn, full, visible } from '../format.js';
 import { panel, refused } from '../panel.js';
 import { chosenGroup, nothingFound, rangeOf } from '../parts.js';
 import { address, common, event, groupLabel, groups, selector, spoken } from '../query.js';
@@ -248,8 +248,6 @@ function sankey(flow, theme) {
           color: theme.text,
           fontSize: 11.5,
           formatter: (item) => nodeLabel(item, byId),
-          width: 150,
-          overflow: 'truncate',
         },
       },
     ],
@@ -258,7 +256,19 @@ function sankey(flow, theme) {
 
 function nodeLabel(item, byId) {
   const one = byId.get(item.name);
-  return one ? `${drawn(one.label, 20)}  ${brief(item.value)}` : '';
+  return one ? `${drawn(one.label, fitting(one.label))}  ${brief(item.value)}` : '';
+}
+
+const ROOM = 20;
+
+/** How many of a name's letters there is room for: those of east Asia are twice as wide. */
+function fitting(label) {
+  let room = ROOM;
+  const over = [...visible(label)].findIndex((letter) => {
+    room -= letter.codePointAt(0) >= 0x1100 ? 2 : 1;
+    return room < 0;
+  });
+  return over < 0 ? ROOM : Math.max(over, 1);
 }
 
 function said(item, byId, flow, theme) {
