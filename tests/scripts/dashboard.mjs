@@ -104,6 +104,7 @@ async function all() {
     ['a phone does not scroll sideways', () => behaviour.phone(phone)],
     ['dark and light', () => behaviour.dark(night)],
     ['an empty database', () => behaviour.emptyDatabase(browser)],
+    ['values are suggested as typed', () => small.suggestions(browser)],
     ['files hold no formulas', () => behaviour.files(browser)],
     ['payers are those with a number', () => pages.payers(browser)],
     ['amounts keep their digits', () => behaviour.digits(browser)],

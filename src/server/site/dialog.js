@@ -2,9 +2,13 @@
 
 import { ask } from './api.js';
 import { h } from './dom.js';
-import { COMPARISONS, event, typed, valueLabel } from './query.js';
+import { COMPARISONS, event, typed } from './query.js';
 
 const NO_VALUE = ['exists', 'missing'];
+const IN_ORDER = ['gt', 'gte', 'lt', 'lte'];
+const ORDER =
+  'A number is compared with numbers. Any other text is compared with texts, letter by letter, ' +
+  'capital letters before small ones.';
 
 /** Asks for a condition on one of the properties, and hands it on. */
 export function conditionDialog(view, names, done) {
@@ -22,11 +26,13 @@ export function conditionDialog(view, names, done) {
   );
   const value = h('input', {
     id: 'condition-value',
+    placeholder: 'nothing here is the empty text',
     list: 'condition-values',
     autocomplete: 'off',
     spellcheck: 'false',
   });
   const values = h('datalist', { id: 'condition-values' });
+  const note = h('p', { class: 'note', 'aria-live': 'polite' });
   const dialog = shell(
     [
       row('Property', property),
@@ -38,6 +44,7 @@ export function conditionDialog(view, names, done) {
       row('Comparison', test),
       row('Value', value),
       values,
+      note,
       h('p', { class: 'note' }, 'Filters hold together, on one event.'),
     ],
     () => {
@@ -49,6 +56,7 @@ export function conditionDialog(view, names, done) {
   property.addEventListener('change', () => suggest(view, property.value, values));
   test.addEventListener('change', () => {
     value.disabled = NO_VALUE.includes(test.value);
+    note.textContent = IN_ORDER.includes(test.value) ? ORDER : '';
   });
   show(dialog, property);
 }
@@ -86,6 +94,9 @@ function show(dialog, first) {
   first.focus();
 }
 
+/** A value as it is typed. */
+const plain = (one) => one?.decimal ?? one;
+
 /** Values that the property had, by their users. */
 async function suggest(view, property, list) {
   list.replaceChildren();
@@ -102,7 +113,7 @@ async function suggest(view, property, list) {
   const known = (answer.series ?? [])
     .filter((one) => !one.other)
     .map((one) => Object.values(one.key)[0]);
-  list.replaceChildren(
-    ...known.filter((one) => one !== null).map((one) => h('option', { value: valueLabel(one) })),
-  );
+  // What is missing has a comparison of its own, and the empty text is an empty field.
+  const suggested = known.filter((one) => one !== null && one !== '');
+  list.replaceChildren(...suggested.map((one) => h('option', { value: String(plain(one)) })));
 }

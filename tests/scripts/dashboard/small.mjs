@@ -1,6 +1,8 @@
 // Small things that mislead: axes, labels, suggestions, the same sentence told again.
 
-import { equal } from './harness.mjs';
+import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { browse, equal, folder, run, serve, truth } from './harness.mjs';
 
 /** Shares near the whole have an axis to 100 %; those far from it or above it have not. */
 export async function shares(page) {
@@ -22,4 +24,33 @@ export async function names(page) {
     return [drawn('two\nlines').slice(1, -1), ...['(none)', null, '(empty)', ''].map(valueLabel)];
   });
   equal(read, ['two⟨U+000A⟩lines', '“(none)”', '(none)', '“(empty)”', '(empty)']);
+}
+
+/** What is suggested can be chosen as it stands, and an order says what it compares. */
+export async function suggestions(browser) {
+  const db = join(folder, 'empty-texts.db');
+  run(['create', db]);
+  const file = join(folder, 'empty-texts.ndjson');
+  const events = ['', 'DE', '(none)', 7, true].map((country, at) => ({
+    user: `u${at}`,
+    activity: 'visit',
+    time: `2024-03-0${at + 1}T09:00:00Z`,
+    country,
+  }));
+  writeFileSync(file, events.map((one) => JSON.stringify(one)).join('\n'));
+  run(['import', db, file]);
+  const { at } = await serve(db);
+  const page = await browse(browser, at);
+  await page.open('/growth?by=day&range=all');
+  await page.locator('#c-where').click();
+  await page.getByLabel('Property').fill('country');
+  await page.keyboard.press('Tab');
+  await page.locator('#condition-values option').first().waitFor({ state: 'attached' });
+  const offered = await page
+    .locator('#condition-values option')
+    .evaluateAll((all) => all.map((one) => one.value).sort());
+  equal(offered, ['(none)', '7', 'DE', 'true']);
+  await page.getByLabel('Comparison').selectOption('gt');
+  truth((await page.locator('dialog').innerText()).includes('compared with numbers'), 'said');
+  await page.context().close();
 }
