@@ -85,6 +85,7 @@ const CHECKS = [
   ['nothing found', behaviour.nothingFound],
   ['shares end at the whole', small.shares],
   ['names that mislead', small.names],
+  ['one reason is told once', small.refusedOnce],
 ];
 
 async function all() {

@@ -83,6 +83,8 @@ function show(page, drawn, view, answers) {
   const info = answers.find((answer) => answer.info?.from)?.info;
   view.shown = info ?? null;
   beginGroups();
+  if (answers.length > 1 && answers.every(({ error }) => error && error === answers[0].error))
+    throw new api.Failure(answers[0].error, 'input');
   const nothing = !drawn.ownEmpty && barren(answers);
   const body = nothing
     ? nothingFound(view)

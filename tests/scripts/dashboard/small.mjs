@@ -54,3 +54,11 @@ export async function suggestions(browser) {
   truth((await page.locator('dialog').innerText()).includes('compared with numbers'), 'said');
   await page.context().close();
 }
+
+/** Several questions that are refused for one reason tell it once. */
+export async function refusedOnce(page) {
+  const wrong = encodeURIComponent(JSON.stringify({ property: 'country', like: 'D' }));
+  await page.open(`/growth?range=all&by=week&where=${wrong}`);
+  equal(await page.locator('.state.error').count(), 1, 'once');
+  truth((await page.locator('.state.error').innerText()).includes('like'), 'and why');
+}
