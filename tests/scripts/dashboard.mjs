@@ -67,6 +67,7 @@ const CHECKS = [
   ]),
   ['explore with conditions', explore.exploreConditions],
   ['explore tells what is wrong', explore.exploreMistake],
+  ['explore names what it needs', explore.exploreNeeds],
   ['explore turns pages', explore.explorePages],
   ['controls of growth, and a link', controls.controlsOfGrowth],
   ['a range of days', controls.customRange],

@@ -7,6 +7,7 @@
  * @property {'event'|'events'|'number'|'one'|'property'|'text'|'list'|'switch'|'json'} is
  * @property {string[]} [of] what may be chosen
  * @property {string} [like] an example
+ * @property {boolean} [needed] nothing can be asked without it
  * @property {'null'} [none] the word `none` stands for null
  */
 
@@ -93,10 +94,10 @@ export const REPORTS = {
     property,
     { name: 'of', label: 'Share of', is: 'event' },
   ],
-  balance: [event, property],
+  balance: [event, { ...property, needed: true }],
   survey: [
     event,
-    property,
+    { ...property, needed: true },
     one('kind', 'Kind', ['nps', 'csat', 'ces']),
     { name: 'scale', label: 'Scale', is: 'list', like: '0,10' },
     { name: 'promoter_min', label: 'Promoters from', is: 'text', like: '9', figure: true },

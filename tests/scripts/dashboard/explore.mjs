@@ -1,7 +1,7 @@
 // Explore: any report, and the command line that asks the same.
 
 import { execFileSync } from 'node:child_process';
-import { ask, column, daybit, doing, equal, run, sheet, shop, truth } from './harness.mjs';
+import { ask, choose, column, daybit, doing, equal, run, sheet, shop, truth } from './harness.mjs';
 import { COUNTRIES, days, events } from './shop.mjs';
 
 /** Each report of the form: the query shown is asked of the command, and its line is run. */
@@ -84,6 +84,19 @@ export async function exploreMistake(page) {
     (await page.locator('.state.error').innerText()).includes('trailing'),
     'the field is named',
   );
+}
+
+/** What a report needs is asked for by name, before a question that would be refused. */
+export async function exploreNeeds(page) {
+  for (const report of ['balance', 'survey']) {
+    await page.open(`/explore?report=${report}&range=all&by=month&f.event=purchase`);
+    equal(await page.locator('.state.error').count(), 0, 'nothing is refused');
+    truth((await page.locator('.state').innerText()).includes('“Property”'), 'the field is named');
+    await page.getByRole('button', { name: 'Go to the field' }).click();
+    equal(await page.evaluate(() => document.activeElement.id), 'c-f.property', 'and found');
+    await choose(page, 'f.property', 'price');
+    equal(await page.locator('.state.empty').count(), 0, 'then it is asked');
+  }
 }
 
 export async function explorePages(page) {

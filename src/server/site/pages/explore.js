@@ -5,7 +5,7 @@ import * as controls from '../controls.js';
 import { commandLine } from '../cli.js';
 import { copy, h } from '../dom.js';
 import { COMMON, NO_BUCKETS, NO_GROUPS, REPORTS } from '../fields.js';
-import { panel, refused } from '../panel.js';
+import { panel, refused, state } from '../panel.js';
 import { byGroup, nothingFound, rangeOf } from '../parts.js';
 import { barPlot, timePlot } from '../plots.js';
 import { common, groups, narrowed, selector, spoken } from '../query.js';
@@ -18,10 +18,16 @@ const key = (field) => `f.${field.name}`;
 
 export const explore = {
   controls: fields,
-  queries: (view) => [queryOf(view)],
+  queries: (view) => (lacking(view) ? [] : [queryOf(view)]),
   ownEmpty: true,
   draw,
 };
+
+/** The first field that the report needs and that is not chosen. */
+function lacking(view) {
+  const needed = REPORTS[reportOf(view)].filter((field) => field.needed);
+  return needed.find((field) => get(view, key(field)) === '') ?? null;
+}
 
 function bucketOf(view) {
   const allowed = reportOf(view) === 'states' ? ['day'] : [...BUCKETS, 'all'];
@@ -210,6 +216,7 @@ function json(text) {
 function draw(view, [answer]) {
   const query = queryOf(view);
   const asked = beside(view, query);
+  if (!answer) return [asked, choose(lacking(view), reportOf(view))];
   if (answer.error) return [asked, refused('Answer', answer.error, 'answer')];
   if (answer.series.length === 0) return [asked, nothingFound(view, 'No groups')];
   return [
@@ -217,6 +224,13 @@ function draw(view, [answer]) {
     summary(answer),
     h('div', { class: 'panels' }, chart(view, answer), result(view, query, answer)),
   ];
+}
+
+function choose(field, report) {
+  const focus = () => document.getElementById(`c-${key(field)}`)?.focus();
+  const go = h('button', { type: 'button', class: 'primary', onclick: focus }, 'Go to the field');
+  const text = `The report “${report}” asks for it: the answer appears when it is chosen.`;
+  return state('empty', `Choose “${field.label}” above`, text, go);
 }
 
 function beside(view, query) {
