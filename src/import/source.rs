@@ -10,6 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::Xxh3;
 
+/// Two to this many bytes are held at most while a zstd file is read: what its own tool takes
+/// unless it is told otherwise, however strongly a file was compressed.
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
 /// Bytes looked at to tell the format.
 const HEAD_BYTES: usize = 4_096;
 const READ_BYTES: usize = 1 << 18;
@@ -69,9 +73,7 @@ impl Opened {
         let mut reader: Box<dyn Read + Send> = match packed {
             Packed::Plain => Box::new(raw),
             Packed::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
-            Packed::Zstd => Box::new(
-                zstd::stream::read::Decoder::with_buffer(raw).map_err(failed(Packed::Zstd))?,
-            ),
+            Packed::Zstd => Box::new(unzstd(raw).map_err(failed(Packed::Zstd))?),
         };
         let head = read_head(&mut reader, HEAD_BYTES).map_err(failed(packed))?;
         refuse_unreadable(&name, &head)?;
@@ -158,6 +160,12 @@ fn cut_off(name: &str, packing: &str, error: &io::Error) -> Error {
 }
 
 /// Up to `count` first bytes.
+fn unzstd<R: io::BufRead>(raw: R) -> io::Result<zstd::stream::read::Decoder<'static, R>> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(raw)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+    Ok(decoder)
+}
+
 fn read_head(reader: &mut dyn Read, count: usize) -> io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(count);
     reader.take(count as u64).read_to_end(&mut head)?;
@@ -281,6 +289,18 @@ mod tests {
         assert!(error.to_string().contains("a.csv is empty"));
         assert!(read_all("a", b"\xff\xfeu\0".to_vec()).unwrap_err().to_string().contains("UTF-16"));
         assert!(read_all("a", gzip(b"")).unwrap_err().to_string().contains("empty"));
+    }
+
+    #[test]
+    fn a_zstd_file_names_no_more_memory_than_is_given() {
+        let read = |log: u8| {
+            // A frame without a size, of a window of two to so many bytes and one empty block.
+            let frame =
+                vec![0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, 0x19, 0, 0, b'a', b',', b'b'];
+            read_all("a.csv", frame)
+        };
+        assert!(read(27).is_ok());
+        assert!(read(28).unwrap_err().to_string().contains("memory"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A request's body, within its limits.
 
-use super::limits::{BODY_TIMES, EXPAND_BYTES, Limits, ROOM_BYTES};
+use super::limits::{BODY_TIMES, EXPAND_BYTES, Limits, ROOM_BYTES, ZSTD_WINDOW_LOG_MAX};
 use super::problem::Problem;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -175,6 +175,12 @@ fn too_large(max: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "limit", message)
 }
 
+fn unzstd(sent: &[u8]) -> io::Result<impl Read + '_> {
+    let mut decoder = zstd::Decoder::new(sent)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+    Ok(decoder)
+}
+
 /// Decompresses, up to a limit that no small body of many zeros gets past.
 fn expand(sent: &[u8], encoding: Encoding, max: usize, mut place: Place) -> Result<Held, Problem> {
     let broken = |cause: io::Error| {
@@ -183,7 +189,7 @@ fn expand(sent: &[u8], encoding: Encoding, max: usize, mut place: Place) -> Resu
     let mut reader: Box<dyn Read + '_> = match encoding {
         Encoding::Identity => Box::new(sent),
         Encoding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(sent)),
-        Encoding::Zstd => Box::new(zstd::Decoder::new(sent).map_err(broken)?),
+        Encoding::Zstd => Box::new(unzstd(sent).map_err(broken)?),
     };
     let mut bytes = Vec::new();
     loop {
@@ -229,6 +235,17 @@ mod tests {
             let cut = expand(&packed[..packed.len() - 5], 1_000).unwrap_err();
             assert_eq!(cut.status(), StatusCode::BAD_REQUEST);
         }
+    }
+
+    #[test]
+    fn a_body_names_no_more_memory_than_is_given() {
+        let read = |log: u8| {
+            // A frame without a size, of a window of two to so many bytes, with one byte.
+            let frame = [0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, 0x09, 0, 0, b'a'];
+            expand(&frame, Encoding::Zstd, 1_000, room(1 << 20).nothing()).map(|held| held.to_vec())
+        };
+        assert_eq!(read(23).unwrap(), b"a");
+        assert_eq!(read(24).unwrap_err().status(), StatusCode::BAD_REQUEST);
     }
 
     fn room(bytes: usize) -> Room {

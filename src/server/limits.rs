@@ -16,6 +16,9 @@ pub const WAITING_MAX: usize = 512;
 pub const ROOM_BYTES: usize = 256 << 20;
 /// Bytes that a body is decompressed by at a time.
 pub const EXPAND_BYTES: usize = 256 << 10;
+/// Two to this many bytes are held at most to decompress a body of zstd: what RFC 9659 lets a
+/// sender use.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// How many times the time without a byte all of a body may take, imports left out.
 pub const BODY_TIMES: u32 = 4;
 /// Events of one request.
