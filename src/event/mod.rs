@@ -103,7 +103,7 @@ impl Event {
         if let Some(user) = &self.user {
             check_id("user id", user, USER_ID_BYTES_MAX)?;
         }
-        check_name("activity", &self.activity, ACTIVITY_BYTES_MAX)?;
+        check_activity(&self.activity)?;
         if let Some(time) = self.time
             && !(YEAR_MIN..=YEAR_MAX).contains(&time.year())
         {
@@ -129,6 +129,15 @@ impl Event {
         }
         Ok(())
     }
+}
+
+/// An activity's name: none that could not be asked for.
+pub(crate) fn check_activity(name: &str) -> Result<(), String> {
+    check_name("activity", name, ACTIVITY_BYTES_MAX)?;
+    if name == "*" {
+        return Err("activity \"*\" means any activity in a query: use another name".to_string());
+    }
+    Ok(())
 }
 
 /// A name or an id that has to be there: not empty, within its limit, without NUL.
@@ -233,6 +242,8 @@ mod tests {
     fn empty_names_and_nul_are_refused() {
         assert_eq!(Event::new("", "a").check(), Ok(()));
         assert_eq!(refused(&Event::new("u", "")), "activity is empty");
+        assert!(refused(&Event::new("u", "*")).contains("any activity"));
+        assert_eq!(Event::new("u", "**").check(), Ok(()));
         assert_eq!(refused(&Event::new("u", "a").insert_id("")), "insert id is empty");
         assert_eq!(refused(&Event::new("u", "a").with("", 1)), "property name is empty");
         assert_eq!(refused(&Event::new("u\0", "a")), "user id \"u\\0\" contains a NUL character");

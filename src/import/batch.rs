@@ -9,10 +9,8 @@ use super::table::{ParsedTable, Recoded, TableRows};
 use crate::day::coded::CodedColumn;
 use crate::day::rows::{self, Cell, DayRows, NO_USER};
 use crate::error::{Error, Result};
-use crate::event::{Value, check_id, check_name};
-use crate::limits::{
-    ACTIVITY_BYTES_MAX, PROPERTIES_PER_EVENT_MAX, TEXT_BYTES_MAX, USER_ID_BYTES_MAX,
-};
+use crate::event::{Value, check_activity, check_id};
+use crate::limits::{PROPERTIES_PER_EVENT_MAX, TEXT_BYTES_MAX, USER_ID_BYTES_MAX};
 use crate::time::{Day, Micros};
 use crate::users::DistinctIds;
 use std::collections::BTreeMap;
@@ -112,7 +110,7 @@ pub(super) fn parse(
     whole.rows.activities = match &activity {
         Some(column) => activities(column, &mut whole.rows.strings, &mut refusals),
         None => {
-            let name = check_name("activity", constant, ACTIVITY_BYTES_MAX);
+            let name = check_activity(constant);
             let code = whole.rows.strings.code(constant.as_bytes());
             refusals.each(|_| name.clone().map(|()| code))
         }
@@ -182,7 +180,7 @@ fn activities(
     let mut scratch = String::new();
     refusals.each_code(column, |row| {
         let name = column.text(row, &mut scratch)?.unwrap_or_default();
-        check_name("activity", name, ACTIVITY_BYTES_MAX)?;
+        check_activity(name)?;
         Ok(strings.code(name.as_bytes()))
     })
 }

@@ -4,10 +4,10 @@ use super::options::{ImportTime, ValueType};
 use super::rows::{Coder, EncodedRows, RowCell, RowHead, Shared, Text};
 use crate::catalog::{Catalog, HashDomain};
 use crate::error::{Error, Result};
-use crate::event::{Decimal, Value, check_id, check_name};
+use crate::event::{Decimal, Value, check_activity, check_id, check_name};
 use crate::limits::{
-    ACTIVITY_BYTES_MAX, INSERT_ID_BYTES_MAX, PROPERTIES_PER_EVENT_MAX, PROPERTY_BYTES_MAX,
-    SECTION_NAMES_MAX, TEXT_BYTES_MAX, USER_ID_BYTES_MAX, YEAR_MAX, YEAR_MIN,
+    INSERT_ID_BYTES_MAX, PROPERTIES_PER_EVENT_MAX, PROPERTY_BYTES_MAX, SECTION_NAMES_MAX,
+    TEXT_BYTES_MAX, USER_ID_BYTES_MAX, YEAR_MAX, YEAR_MIN,
 };
 use crate::time::{self, Calendar, DaySpan, Micros, TimeFormat, Zone};
 use std::collections::HashMap;
@@ -189,7 +189,7 @@ impl<'a> Maker<'a> {
 
     /// An activity's name, checked.
     pub(super) fn activity<'t>(&mut self, name: &'t str) -> Result<Text<'t>, String> {
-        check_name("activity", name, ACTIVITY_BYTES_MAX)?;
+        check_activity(name)?;
         Ok(self.text_of(name))
     }
 

@@ -1,8 +1,7 @@
 //! What the caller says about an import, and what becomes of it.
 
 use crate::error::{Error, Result};
-use crate::event::check_name;
-use crate::limits::ACTIVITY_BYTES_MAX;
+use crate::event::check_activity;
 use crate::time::Zone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -285,7 +284,7 @@ impl ImportOptions {
     /// Two roles for one column, a column both used and skipped, and the like.
     pub(super) fn check(&self) -> Result<()> {
         if let Some(name) = &self.activity_name {
-            check_name("activity", name, ACTIVITY_BYTES_MAX).map_err(Error::input)?;
+            check_activity(name).map_err(Error::input)?;
         }
         let activity = self.activity_name.is_none().then_some(&self.activity);
         let named = [Some(&self.user), activity, Some(&self.time), self.insert_id.as_ref()];

@@ -174,6 +174,7 @@ fn bad_rows_are_refused_with_line_and_reason_and_the_rest_goes_in() {
         ("a,v,20240301,1", "is a bare number: name its unit"),
         ("a,v,0000-01-01,1", "years 1 to 9999"),
         ("a,,2024-01-01,1", "activity is empty"),
+        ("a,*,2024-01-01,1", "any activity in a query"),
         ("a,v,2024-01-01", "3 fields where the header has 4"),
         ("a,v,2024-01-01,1,2", "5 fields where the header has 4"),
         ("a\0,v,2024-01-01,1", "NUL"),
