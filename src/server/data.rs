@@ -11,9 +11,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The newest days whose properties are told.
-const PROPERTY_DAYS: usize = 30;
-
 /// `GET /healthz`: the process answers. It looks at nothing else.
 pub async fn health() -> Response {
     Json(json!({"status": "ok"})).into_response()
@@ -56,10 +53,10 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// Names of the properties of the newest days. A damaged day names none.
+/// Names of the properties of all days. A damaged day names none.
 fn properties(snapshot: &Snapshot) -> Result<BTreeSet<String>, Problem> {
     let mut names = BTreeSet::new();
-    for day in snapshot.days().into_iter().rev().take(PROPERTY_DAYS) {
+    for day in snapshot.days() {
         match snapshot.properties(day) {
             Err(error) if error.kind() == daybit::ErrorKind::Corruption => {}
             read => names.extend(read?),
