@@ -62,7 +62,7 @@ pub async fn post(
 
 impl Manner {
     fn taken(pairs: &mut Pairs) -> Result<Manner, Problem> {
-        let format = match taken(pairs, "format").as_deref() {
+        let format = match taken(pairs, "format")?.as_deref() {
             None | Some("json") => Format::Json,
             Some("rows") => Format::Rows,
             Some("csv") => Format::Csv,
@@ -71,7 +71,7 @@ impl Manner {
                 return Err(Problem::input(message));
             }
         };
-        let streams = match taken(pairs, "stream").as_deref() {
+        let streams = match taken(pairs, "stream")?.as_deref() {
             None | Some("false") => false,
             Some("true") => true,
             Some(other) => {
@@ -102,12 +102,12 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let snapshot = server.db.snapshot()?;
     let format = manner.format;
+    if manner.streams {
+        return stream::users(server, snapshot, queries, format).await;
+    }
     let tag = server.tag(&snapshot, &queries, format.media().1);
     if is_known(headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, tagged(&tag)).into_response());
-    }
-    if manner.streams {
-        return stream::users(server, snapshot, queries, format);
     }
     let desk = server.clone();
     let work = move |watch: &Watch| match queries {

@@ -5,6 +5,7 @@
 //! says of it (`Origin`, `Sec-Fetch-Site`), and a name of its own that points here by the list of
 //! hosts.
 
+use super::limits::HEAD_BYTES_MAX;
 use super::problem::Problem;
 use super::tokens::{Scope, Tokens};
 use axum::http::header::{self, HeaderName};
@@ -71,6 +72,7 @@ impl Rules {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Passed, Problem> {
+        check_size(method, uri, headers)?;
         let host = self.host(uri, headers)?;
         let origin = only(headers, &header::ORIGIN, "Origin")?;
         match origin {
@@ -110,6 +112,21 @@ impl Rules {
         }
         Ok(asked)
     }
+}
+
+/// The buffer that a head is read into may hold more than a head may have.
+fn check_size(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let first = method.as_str().len() + " ".len() + target + " HTTP/1.1\r\n".len();
+    let lines =
+        headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    let bytes = first + lines.sum::<usize>() + "\r\n".len();
+    if bytes <= HEAD_BYTES_MAX {
+        return Ok(());
+    }
+    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    let message = format!("the head has {bytes} bytes; at most {HEAD_BYTES_MAX} are read");
+    Err(Problem::new(status, "limit", message))
 }
 
 /// The only header of a name; two may mean one thing to us and another to somebody before us.

@@ -61,7 +61,9 @@ pub fn serve(
         let address = listener.local_addr()?;
         let server = Arc::new(Server::new(db, Setup { listen: address, ..setup }, tokens));
         if server.needs_token() && server.keeper.look().all().is_empty() {
-            tracing::warn!("there is no token: /v1 is refused until `daybit token create`");
+            tracing::warn!(
+                "there is no token: /v1 and /metrics are refused until `daybit token create`"
+            );
         }
         ready(address)?;
         if server.setup.read_only {

@@ -118,6 +118,7 @@ fn store(server: &Server, body: &Held, form: Form, id: Option<String>) -> Result
 fn rows(body: &[u8], form: Form) -> Result<Vec<(u64, &str)>, Problem> {
     let text = std::str::from_utf8(body)
         .map_err(|cause| Problem::input(format!("the body is not UTF-8: {cause}")))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let first = text.trim_ascii_start().bytes().next();
     let rows: Vec<(u64, &str)> = match (form, first) {
         (_, None) => return Err(Problem::input("the body is empty: send an array of events")),

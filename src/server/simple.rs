@@ -44,17 +44,13 @@ pub fn pairs(text: Option<&str>) -> Result<Pairs, Problem> {
         .map_err(|cause| Problem::input(format!("the query string cannot be read: {cause}")))
 }
 
-/// Takes the last value of a name out of the pairs.
-pub fn taken(pairs: &mut Pairs, name: &str) -> Option<String> {
-    let mut found = None;
-    pairs.retain_mut(|(known, value)| {
-        let is_it = known == name;
-        if is_it {
-            found = Some(std::mem::take(value));
-        }
-        !is_it
-    });
-    found
+/// Takes the only value of a name out of the pairs.
+pub fn taken(pairs: &mut Pairs, name: &str) -> Result<Option<String>, Problem> {
+    let mut found = pairs.extract_if(.., |(known, _)| known == name).map(|(_, value)| value);
+    match (found.next(), found.count()) {
+        (value, 0) => Ok(value),
+        (_, more) => Err(Problem::input(format!("{name:?} is given {} times", more + 1))),
+    }
 }
 
 /// The query that these fields are.
@@ -66,8 +62,8 @@ pub fn query(pairs: Pairs) -> Result<Query, Problem> {
     let narrowing = texts.remove("where").unwrap_or_default();
     let narrowing = conditions(&narrowing).map_err(input)?;
     if !narrowing.is_empty() && !texts.keys().any(|name| is_selector(name)) {
-        let is_retention = texts.get("report").is_some_and(|names| names == &["retention"]);
-        let name = if is_retention { "start" } else { "event" };
+        let begins = |names: &Vec<String>| names == &["retention"] || names == &["paths"];
+        let name = if texts.get("report").is_some_and(begins) { "start" } else { "event" };
         texts.insert(name.to_string(), Vec::new());
     }
     let mut fields = Map::new();
@@ -159,6 +155,11 @@ mod tests {
                     {"event":"visit","where":[{"property":"country","is":"DE"}]},
                     {"event":"buy","where":[{"property":"country","is":"DE"}]}]}"#,
             ),
+            (
+                "report=paths&where=country%3DDE",
+                r#"{"report":"paths","start":{"event":"*",
+                    "where":[{"property":"country","is":"DE"}]}}"#,
+            ),
             ("report=sessions&gap=30m", r#"{"report":"sessions","gap":"30m"}"#),
             ("report=growth&gap=2", r#"{"report":"growth","gap":2}"#),
             (
@@ -186,10 +187,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_several_values_is_taken() {
-        let mut all = pairs(Some("format=csv&report=active&format=rows")).unwrap();
-        assert_eq!(taken(&mut all, "format"), Some("rows".to_string()));
-        assert_eq!(taken(&mut all, "format"), None);
+    fn one_value_of_a_name_is_taken() {
+        let mut all = pairs(Some("format=csv&report=active")).unwrap();
+        assert_eq!(taken(&mut all, "format").unwrap(), Some("csv".to_string()));
+        assert_eq!(taken(&mut all, "format").unwrap(), None);
         assert_eq!(all.len(), 1);
+        let mut twice = pairs(Some("format=csv&format=rows")).unwrap();
+        assert!(format!("{:?}", taken(&mut twice, "format")).contains("given 2 times"));
     }
 }

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use daybit::{Queries, Query, Snapshot};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use std::io;
 
 /// What is still to be sent.
@@ -24,7 +24,7 @@ struct Rest {
 
 /// Answers a query of the report `users` with all of the list, whatever its length. Each page is
 /// work of its own at the desk.
-pub fn users(
+pub async fn users(
     server: Shared,
     snapshot: Snapshot,
     queries: Queries,
@@ -41,21 +41,25 @@ pub fn users(
     if query.to_json()["report"] != "users" {
         return Err(Problem::input("only the report users is streamed"));
     }
+    if !query.to_json()["limit"].is_null() {
+        return Err(Problem::input("stream=true sends all of the list: leave out limit"));
+    }
     let query = query.limit(STREAM_PAGE);
-    query.check()?;
     let rest = Rest { server, snapshot, query, format, after: None, is_first: true };
-    let pages = stream::try_unfold(Some(rest), |rest| async move {
+    // Whatever is wrong shows in the first page, while its status can still be told.
+    let (first, rest) = page(rest).await?;
+    let others = stream::try_unfold(rest, |rest| async move {
         match rest {
             None => Ok(None),
-            Some(rest) => page(rest).await.map(Some),
+            Some(rest) => page(rest).await.map(Some).map_err(|problem| broken(&problem)),
         }
     });
+    let pages = stream::once(async { Ok(first) }).chain(others);
     Ok(([(header::CONTENT_TYPE, kind)], Body::from_stream(pages)).into_response())
 }
 
-/// The next page, and what is left after it. What fails breaks the connection off: the head with
-/// its 200 was sent long ago.
-async fn page(mut rest: Rest) -> io::Result<(Bytes, Option<Rest>)> {
+/// The next page, and what is left after it.
+async fn page(mut rest: Rest) -> Result<(Bytes, Option<Rest>), Problem> {
     let query = match &rest.after {
         Some(after) => rest.query.clone().after(after),
         None => rest.query.clone(),
@@ -65,9 +69,7 @@ async fn page(mut rest: Rest) -> io::Result<(Bytes, Option<Rest>)> {
         let watch = |_, _| watch.goes_on();
         snapshot.query_many_watched(std::slice::from_ref(&query), &watch).pop()
     });
-    let answer = answer.await.map_err(|problem| broken(&format!("{problem:?}")))?;
-    let answer = answer.ok_or_else(|| broken("no answer"))?;
-    let answer = answer.map_err(|error| broken(&error.to_string()))?;
+    let answer = answer.await?.ok_or_else(|| Problem::input("there is no answer"))??;
     let text = match rest.format {
         Format::Csv => without_head(render_rows_csv(&answer.to_table()), rest.is_first),
         _ => answer.to_table().to_json_lines(),
@@ -78,9 +80,10 @@ async fn page(mut rest: Rest) -> io::Result<(Bytes, Option<Rest>)> {
     Ok((text.into(), left))
 }
 
-fn broken(why: &str) -> io::Error {
-    tracing::warn!(why, "a streamed list broke off");
-    io::Error::other(why)
+/// Breaks the connection off: the head with its 200 was sent long ago.
+fn broken(problem: &Problem) -> io::Error {
+    tracing::warn!(?problem, "a streamed list broke off");
+    io::Error::other(format!("{problem:?}"))
 }
 
 /// The names of the columns stand above the first page only.

@@ -81,6 +81,9 @@ fn what_cannot_be_asked_is_told_by_name() {
         let (status, message) = post(body);
         assert!(status == 400 && message.contains(word), "{body}: {status} {message}");
     }
+    let nested = |levels: usize| format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+    assert!(post(&nested(127)).1.contains("`report`"));
+    assert!(post(&nested(128)).1.contains("recursion limit"));
     // However deep: within an array it is one bad query.
     assert_eq!(post(&"{\"a\":".repeat(100_000)).0, 400);
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
@@ -92,8 +95,10 @@ fn what_cannot_be_asked_is_told_by_name() {
         ("/v1/query?report=active&by=fortnight", 400),
         ("/v1/query?report=active&format=xml", 400),
         ("/v1/query?report=active&stream=true", 400),
+        ("/v1/query?report=active&stream=true&format=csv", 400),
         ("/v1/query?report=users&stream=true", 400),
         ("/v1/query?report=active&report=active", 400),
+        ("/v1/query?report=active&format=csv&format=rows", 400),
         ("/v1/queries", 404),
         ("/assets/../mod.rs", 404),
         ("/assets/%2e%2e/mod.rs", 404),
@@ -103,6 +108,9 @@ fn what_cannot_be_asked_is_told_by_name() {
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
         assert!(answer.json()["error"].is_string(), "{path}");
     }
+    let query = json!({"report": "active"});
+    let beside = served.send(Request::json("/v1/query?formt=csv", &query)).problem();
+    assert!(beside.0 == 400 && beside.1.contains("formt"), "{beside:?}");
     let other = served.send(Request::new("DELETE", "/v1/query"));
     assert_eq!((other.status, other.header("allow")), (405, Some("GET,HEAD,POST")));
 }
@@ -140,8 +148,17 @@ fn all_of_a_long_list_is_sent_page_by_page() {
         ids.dedup();
         assert_eq!(ids.len(), 25_000);
     }
-    let rows = served.get("/v1/query?report=users&format=rows&stream=true").text();
-    assert_eq!(rows.lines().count(), 25_000);
+    let path = "/v1/query?report=users&format=rows";
+    let streamed = format!("{path}&stream=true");
+    assert_eq!(served.get(&streamed).text().lines().count(), 25_000);
+    // What is wrong is told by its status, and what is known of a page is no more than that.
+    let unknown = served.get(&format!("{streamed}&users=@nobody"));
+    assert!(unknown.problem().1.contains("nobody"), "{}", unknown.text());
+    let bounded = served.get(&format!("{streamed}&limit=3")).problem();
+    assert!(bounded.0 == 400 && bounded.1.contains("limit"), "{bounded:?}");
+    let tag = served.get(path).header("etag").unwrap().to_string();
+    let again = served.send(Request::get(&streamed).header("If-None-Match", &tag));
+    assert_eq!(again.status, 200);
 }
 
 #[test]

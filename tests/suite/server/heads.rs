@@ -252,6 +252,30 @@ fn no_request_hides_in_another_s_body() {
 }
 
 #[test]
+fn heads_have_a_size_and_a_number_of_lines() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let status = |head: &[u8]| {
+        let text = String::from_utf8_lossy(&raw(server.port, head)).into_owned();
+        text.split(' ').nth(1).map(str::to_owned)
+    };
+    let head = |lines: &str| {
+        format!("GET /healthz HTTP/1.1\r\n{HOST}Connection: close\r\n{lines}\r\n").into_bytes()
+    };
+    let of_bytes = |bytes: usize| {
+        let filler = bytes - head("X: \r\n").len();
+        head(&format!("X: {}\r\n", "x".repeat(filler)))
+    };
+    assert_eq!(status(&of_bytes(32_768)).as_deref(), Some("200"));
+    assert_eq!(status(&of_bytes(32_769)).as_deref(), Some("431"));
+    // Host and Connection are two of them.
+    let of_lines =
+        |lines: usize| head(&(2..lines).map(|n| format!("X-{n}: 1\r\n")).collect::<String>());
+    assert_eq!(status(&of_lines(64)).as_deref(), Some("200"));
+    assert_eq!(status(&of_lines(65)).as_deref(), Some("431"));
+}
+
+#[test]
 fn connections_have_a_number() {
     let place = Place::new();
     let server = place.serve(&["--connections", "4"]);
