@@ -25,17 +25,17 @@ mod partition;
 mod pipeline;
 mod read;
 mod rejects;
+mod repeat;
 mod rows;
 mod source;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::catalog::ledger::LedgerEntry;
 use crate::error::{Error, Result};
 use crate::time::{Day, Zone, format_day};
 use crate::write::Writer;
-use crate::write::bulk::{Bulk, BulkCounts, BulkStart, Replace};
+use crate::write::bulk::{Bulk, BulkCounts, Replace};
 use consume::BuildCounts;
 use maker::{Bounds, Settings, Times};
 use read::{BuiltAll, Loaded, Reading, load};
@@ -58,10 +58,9 @@ pub(crate) fn import(
     if sources.is_empty() {
         return Err(Error::input("there is nothing to import: name a file"));
     }
-    let mut bulk = match writer.bulk(options.batch_id.as_deref())? {
-        BulkStart::Repeated(entry) => return Ok(repeated(&entry)),
-        BulkStart::Ready(bulk) => bulk,
-    };
+    let mut bulk = writer.bulk()?;
+    let named = options.batch_id.as_deref().map(|id| bulk.name(id));
+    let repeated = named.transpose()?.flatten();
     let settings = settings(&mut bulk, options)?;
     let threads = match options.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -71,9 +70,14 @@ pub(crate) fn import(
     let dir = bulk.temp_dir()?;
     let reading =
         Reading { options, settings: &settings, shared: &shared, dir: &dir, threads, progress };
+    if let Some(entry) = repeated {
+        // Others may write meanwhile.
+        drop(bulk);
+        return Ok(repeat::receipt(&entry, repeat::reasons(&reading, sources, &entry)));
+    }
     let rejects = Rejects::new(options.rejects.as_deref(), options.strict);
     match load(&reading, sources, &mut bulk, rejects)? {
-        Loaded::Repeated(entry) => Ok(repeated(&entry)),
+        Loaded::Repeated(entry, rejects) => Ok(repeat::receipt(&entry, rejects)),
         Loaded::Built(built) => finish(bulk, options, *built),
     }
 }
@@ -89,17 +93,6 @@ fn settings(bulk: &mut Bulk<'_>, options: &ImportOptions) -> Result<Settings> {
     let times = Times::new(options.time_format, zone);
     let (catalog, id_seed) = (bulk.catalog().clone(), bulk.numbers().seed());
     Ok(Settings { times, calendar, catalog, bounds, id_seed })
-}
-
-fn repeated(entry: &LedgerEntry) -> ImportReceipt {
-    ImportReceipt {
-        accepted: entry.accepted,
-        without_user: entry.without_user,
-        duplicates: entry.duplicates,
-        rejected: entry.rejected,
-        repeated: true,
-        ..ImportReceipt::default()
-    }
 }
 
 /// Commits what was built.

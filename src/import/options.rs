@@ -394,8 +394,9 @@ pub struct ImportReceipt {
     pub rejected: u64,
     /// The first 20 of them.
     pub first_rejects: Vec<RejectedRow>,
-    /// The same import was applied before: nothing was stored now, and the counts are the first
-    /// receipt's.
+    /// The same import was applied before: nothing was stored now, and the counts of rows are the
+    /// first receipt's. Its rejects are found by reading the input again, and left out where that
+    /// is another one under the same batch id. Nothing is said of days, new and removed then.
     pub repeated: bool,
     /// Events that `replace_days` removed.
     pub removed: u64,

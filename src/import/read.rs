@@ -5,7 +5,7 @@ use super::build::build_part;
 use super::columns::Columns;
 use super::consume::{BuildCounts, Consumer, Done, Job};
 use super::maker::{Maker, Reject, Settings};
-use super::options::{ImportFormat, ImportOptions, ImportStage, Progress, Source};
+use super::options::{ImportFormat, ImportOptions, ImportStage, Progress, RejectedRow, Source};
 #[cfg(feature = "parquet")]
 use super::parquet::{Table, TableBlock};
 use super::pipeline::{Emit, in_order};
@@ -40,8 +40,8 @@ pub(super) struct Reading<'a> {
 
 /// What became of the sources.
 pub(super) enum Loaded {
-    /// The very same import was applied before.
-    Repeated(LedgerEntry),
+    /// The very same import was applied before; what its receipt shows of its rejects.
+    Repeated(LedgerEntry, Vec<RejectedRow>),
     /// Sections of all rows are in files.
     Built(Box<BuiltAll>),
 }
@@ -54,7 +54,7 @@ pub(super) struct BuiltAll {
 }
 
 /// What is known once the last source is read.
-struct Produced {
+pub(super) struct Produced {
     /// Of the decompressed bytes and what the options make of them.
     fingerprint: u128,
     warnings: Vec<String>,
@@ -108,13 +108,7 @@ pub(super) fn load(
     in_order(
         reading.threads,
         |emit| produce(reading, sources, of_producer, emit),
-        || {
-            let mut maker = Maker::new(reading.settings, reading.shared);
-            move |job| match job {
-                Job::Parse(block) => parse(&mut maker, reading.options, block).map(Done::Parsed),
-                Job::Build(part) => build_part(part, reading.shared).map(Done::Built),
-            }
-        },
+        || worker(reading),
         |mut results, workers| {
             let mut consumer = Consumer::new(reading, workers, bulk, rejects);
             for done in results.by_ref() {
@@ -129,6 +123,16 @@ pub(super) fn load(
     )
 }
 
+/// One thread's part: rows of a block, or the section of a part.
+pub(super) fn worker<'a>(reading: &Reading<'a>) -> impl FnMut(Job) -> Result<Done> + use<'a> {
+    let Reading { options, shared, .. } = *reading;
+    let mut maker = Maker::new(reading.settings, shared);
+    move |job| match job {
+        Job::Parse(block) => parse(&mut maker, options, block).map(Done::Parsed),
+        Job::Build(part) => build_part(part, shared).map(Done::Built),
+    }
+}
+
 /// Builds what is left once all is read, unless the same was imported before.
 fn finish(
     reading: &Reading<'_>,
@@ -140,7 +144,7 @@ fn finish(
     if reading.options.batch_id.is_none()
         && let Some(entry) = consumer.name(&format!("import-{fingerprint:032x}"))?
     {
-        return Ok(Loaded::Repeated(entry));
+        return Ok(Loaded::Repeated(entry, consumer.rejects.told_by(&entry)));
     }
     consumer.build_rest(|progress| {
         (reading.progress)(Progress { bytes, bytes_total: Some(bytes), ..progress });
@@ -154,7 +158,8 @@ fn finish(
     Ok(Loaded::Built(Box::new(BuiltAll { counts, rejects, warnings })))
 }
 
-fn produce(
+/// Cuts the sources into blocks.
+pub(super) fn produce(
     reading: &Reading<'_>,
     sources: Vec<Source>,
     read: BytesRead,

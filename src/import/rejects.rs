@@ -2,6 +2,7 @@
 
 use super::maker::Reject;
 use super::options::RejectedRow;
+use crate::catalog::ledger::LedgerEntry;
 use crate::error::{Error, Result};
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -61,6 +62,12 @@ impl Rejects {
         let line = if line == 0 { String::new() } else { line.to_string() };
         let record = [source.as_bytes(), line.as_bytes(), reason.as_bytes(), raw];
         writer.write_record(record).map_err(|e| failed(e.into()))
+    }
+
+    /// What the receipt of a repeat shows: the first few, where these are as many as the first
+    /// import refused.
+    pub(super) fn told_by(self, entry: &LedgerEntry) -> Vec<RejectedRow> {
+        if self.count == entry.rejected { self.first.clone() } else { Vec::new() }
     }
 
     /// Gives the file its name, if a row was refused; a file of an earlier import is replaced.

@@ -102,10 +102,13 @@ impl Opened {
 impl Opened {
     /// Reads all of it into a temporary file that loses its name at once.
     pub(super) fn spool(&mut self, dir: &Path, fingerprint: &mut Xxh3) -> Result<File> {
-        let path = dir.join("source.tmp");
+        // Beside an import another one may be read again.
+        static SPOOLED: AtomicU64 = AtomicU64::new(0);
+        let number = SPOOLED.fetch_add(1, Ordering::Relaxed);
+        let path = dir.join(format!("source-{number}.tmp"));
         let failed = |error| Error::io("cannot make the import's temporary file", &path, error);
         let mut options = File::options();
-        let options = options.read(true).write(true).create(true).truncate(true);
+        let options = options.read(true).write(true).create_new(true);
         let mut file = options.open(&path).map_err(failed)?;
         std::fs::remove_file(&path).map_err(failed)?;
         self.copy_to(&mut file, &path, fingerprint)?;

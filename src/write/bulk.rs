@@ -24,13 +24,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard};
 
-/// How a bulk import begins.
-pub(crate) enum BulkStart<'a> {
-    /// The batch id was applied before; the entry has the first receipt's counts.
-    Repeated(LedgerEntry),
-    Ready(Bulk<'a>),
-}
-
 /// A bulk import in the making: holds the writer for its duration. Dropped without `commit`,
 /// nothing happened, and its files are removed.
 pub(crate) struct Bulk<'a> {
@@ -71,9 +64,9 @@ pub(crate) type Removed = BTreeMap<Day, BTreeMap<String, u64>>;
 const _: () = assert!(NO_ORDINAL == NO_USER);
 
 impl Writer {
-    /// Takes the writer for a bulk import; waits for a commit or flush in progress. `batch_id` may
-    /// also be told later, with [`Bulk::name`], where it is known only at the end of the input.
-    pub(crate) fn bulk(&self, id: Option<&str>) -> Result<BulkStart<'_>> {
+    /// Takes the writer for a bulk import; waits for a commit or flush in progress. Its batch id is
+    /// told with [`Bulk::name`], once it is known.
+    pub(crate) fn bulk(&self) -> Result<Bulk<'_>> {
         let core = &*self.core;
         let mut state = core.state()?;
         // Everything that the import may meet or replace, and all users before its own, is in
@@ -82,7 +75,7 @@ impl Writer {
         let snapshot = core.view.snapshot().inner;
         let (sealed, database) = (state.users.sealed.clone(), state.database());
         let numbers = Numbers::new(sealed, snapshot.users.count, database);
-        let mut bulk = Bulk {
+        Ok(Bulk {
             core,
             state,
             snapshot,
@@ -92,9 +85,7 @@ impl Writer {
             files: Vec::new(),
             sections: Vec::new(),
             committed: false,
-        };
-        let repeated = id.map_or(Ok(None), |id| bulk.name(id))?;
-        Ok(repeated.map_or_else(|| BulkStart::Ready(bulk), BulkStart::Repeated))
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::day::rows::DayRows;
 use crate::time::Day;
 use crate::users::DistinctIds;
-use crate::write::bulk::{Bulk, BulkCounts, BulkStart, Replace};
+use crate::write::bulk::{Bulk, BulkCounts, Replace};
 use std::collections::BTreeSet;
 
 /// Writes the events of each day to a file of its own, as an import does.
@@ -20,10 +20,12 @@ pub(super) fn try_import(
     replace: Replace,
 ) -> Result<Option<u64>> {
     let writer = db.writer()?;
-    let mut bulk = match writer.bulk(id)? {
-        BulkStart::Repeated(_) => return Ok(None),
-        BulkStart::Ready(bulk) => bulk,
-    };
+    let mut bulk = writer.bulk()?;
+    if let Some(id) = id
+        && bulk.name(id)?.is_some()
+    {
+        return Ok(None);
+    }
     let mut days: BTreeMap<Day, DayRows> = BTreeMap::new();
     for event in events {
         add(&mut bulk, &mut days, event);
@@ -144,7 +146,8 @@ fn an_import_that_is_given_up_leaves_nothing() {
     let list = || crate::fs::Fs::list(&world.disk, Path::new("db/days")).unwrap();
     let before = list();
     let writer = db.writer().unwrap();
-    let BulkStart::Ready(mut bulk) = writer.bulk(Some("x")).unwrap() else { panic!("repeated") };
+    let mut bulk = writer.bulk().unwrap();
+    assert!(bulk.name("x").unwrap().is_none());
     let mut days = BTreeMap::new();
     add(&mut bulk, &mut days, &event("new", "a", 1, 1));
     let built = crate::day::build::build_section(bulk.calendar().span(1), &days[&1]).unwrap();

@@ -143,7 +143,7 @@ fn ids_and_times_of_several_types() {
         Arc::new(TimestampNanosecondArray::from(vec![1_719_792_000_000_000_999; 2]));
     let bytes = parquet(vec![("user", ids), ("activity", activity), ("time", local)]);
     let options = ImportOptions::new();
-    let receipt = db.import_all(&options, vec![source("stdin", gzip_bytes(&bytes))]).unwrap();
+    let receipt = db.import_all(&options, vec![source("stdin", gzip(&bytes))]).unwrap();
     assert_eq!(rejects(&receipt), [(2, "the bytes are not UTF-8")]);
     let row = db.rows().pop().unwrap();
     // 00:00 on 2024-07-01 by the clock of Berlin; finer digits are cut.
@@ -160,12 +160,6 @@ fn ids_and_times_of_several_types() {
         db.import_all(&options, vec![file(&db, &parquet(columns))]).unwrap();
         assert_eq!(db.rows()[0].time, expected);
     }
-}
-
-fn gzip_bytes(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::fs::simulated::SimulatedFs;
 use crate::query::Query;
 use crate::time::{Day, Micros, instant_of, micros_from};
 use crate::users::DistinctIds;
-use crate::write::bulk::{Bulk, BulkCounts, BulkStart, Replace};
+use crate::write::bulk::{Bulk, BulkCounts, Replace};
 use crate::write::{Batch, Environment, Options};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -91,10 +91,10 @@ pub(super) fn write(db: &Db, batch: Batch) -> crate::Receipt {
 /// Writes the events of each day to a file, as an import does; whether the import was known.
 pub(super) fn import(db: &Db, id: &str, events: &[Event], replace: Replace) -> Result<bool> {
     let writer = db.writer()?;
-    let mut bulk = match writer.bulk(Some(id))? {
-        BulkStart::Repeated(_) => return Ok(true),
-        BulkStart::Ready(bulk) => bulk,
-    };
+    let mut bulk = writer.bulk()?;
+    if bulk.name(id)?.is_some() {
+        return Ok(true);
+    }
     let mut days: BTreeMap<Day, DayRows> = BTreeMap::new();
     for event in events {
         add(&mut bulk, days.entry(day_of(event)).or_default(), event)?;

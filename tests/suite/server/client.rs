@@ -1,5 +1,7 @@
 //! A small HTTP client: it can also send what no proper one would.
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value as Json;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -157,4 +159,10 @@ fn joined(mut chunks: &[u8]) -> Option<Vec<u8>> {
         body.extend_from_slice(chunks.get(end + 2..end + 2 + length)?);
         chunks = chunks.get(end + 4 + length..)?;
     }
+}
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }

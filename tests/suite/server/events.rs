@@ -1,19 +1,11 @@
 //! `POST /v1/events`: what is taken, what is told of what is not, and where its limits are.
 
-use super::client::{Request, connect, read, rest};
+use super::client::{Request, connect, gzip, read, rest};
 use super::{Place, some_events};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::json;
 use std::io::Write;
 
 const EVENTS: &str = "/v1/events";
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 fn packed(encoding: &str, body: impl Into<Vec<u8>>) -> Request {
     Request::lines(EVENTS, body).header("Content-Encoding", encoding)

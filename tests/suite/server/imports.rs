@@ -1,6 +1,6 @@
 //! `POST /v1/import`: what is streamed in, and that half of it is nothing.
 
-use super::client::{Request, connect, read, rest};
+use super::client::{Request, connect, gzip, read, rest};
 use super::{Place, Served, some_events};
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
@@ -83,6 +83,7 @@ fn a_file_is_imported_once() {
     assert_eq!(server.counts("buy"), (3, 2));
     let again = server.send(Request::chunked(FIELDS, CSV.as_bytes())).json();
     assert_eq!((&again["repeated"], &again["accepted"]), (&json!(true), &json!(3)));
+    assert_eq!(again["first_rejects"], receipt["first_rejects"]);
     assert_eq!(server.counts("buy"), (3, 2));
     // The command line's import of the same bytes is the same one.
     assert!(server.stop().success());
@@ -105,6 +106,29 @@ fn a_key_is_the_batch_id_at_both_doors() {
     let events = server.send(keyed(Request::json("/v1/events", &some_events("a", 5)))).json();
     assert_eq!((&events["repeated"], &events["accepted"]), (&json!(true), &json!(10)));
     assert_eq!(server.counts("a"), (10, 10));
+}
+
+#[test]
+fn a_repeat_of_a_key_tells_why_rows_were_rejected() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let keyed = |body: &[u8], encoding: &str| {
+        let request = Request::post(FIELDS, body).header("Idempotency-Key", "once");
+        server.send(request.header("Content-Encoding", encoding)).json()
+    };
+    let first = keyed(CSV.as_bytes(), "identity");
+    assert_eq!(first["rejected"], 1);
+    for again in [keyed(CSV.as_bytes(), "identity"), keyed(&gzip(CSV.as_bytes()), "gzip")] {
+        assert_eq!((&again["repeated"], &again["rejected"]), (&json!(true), &json!(1)));
+        assert_eq!(again["first_rejects"], first["first_rejects"]);
+    }
+    // Another body under the key, and one that ends too early.
+    let cut = &gzip(CSV.as_bytes())[..60];
+    for again in [keyed(csv(5).as_bytes(), "identity"), keyed(cut, "gzip")] {
+        assert_eq!((&again["repeated"], &again["accepted"]), (&json!(true), &json!(3)));
+        assert_eq!(again["first_rejects"], json!([]));
+    }
+    assert_eq!(server.counts("buy"), (3, 2));
 }
 
 #[test]
