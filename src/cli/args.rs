@@ -247,6 +247,12 @@ pub struct ServeArgs {
     /// Time that may pass without a byte of a body.
     #[arg(long = "body-timeout", value_name = "SECONDS", default_value_t = 30)]
     pub body_seconds: u64,
+    /// How far ahead of this machine's clock a sent event may be; imports have not_after.
+    #[arg(long = "ahead", value_name = "HOURS", default_value_t = 24)]
+    pub ahead_hours: u32,
+    /// How far behind it; any time when left out. Imports have not_before.
+    #[arg(long = "behind", value_name = "DAYS")]
+    pub behind_days: Option<u32>,
     /// How the log is written, on standard error.
     #[arg(long, value_enum, default_value = "text")]
     pub log: LogFormat,
@@ -272,6 +278,8 @@ impl ServeArgs {
             body_mib: 16,
             import_mib: 4096,
             body_seconds: 30,
+            ahead_hours: 24,
+            behind_days: None,
             log: LogFormat::Text,
             quiet: true,
         }

@@ -69,6 +69,8 @@ fn setup(args: &ServeArgs) -> Setup {
             query_time: Duration::from_secs(args.query_seconds),
             query_bytes: mib(args.query_mib),
             queries_at_once: cores.max(2),
+            ahead_hours: args.ahead_hours,
+            behind_days: args.behind_days,
         },
     }
 }

@@ -60,4 +60,9 @@ pub struct Limits {
     pub query_bytes: usize,
     /// Requests whose queries are answered at once.
     pub queries_at_once: usize,
+    /// How far an event that is sent may be ahead of this machine's clock: a phone whose clock is
+    /// wrong would move the newest event, and with it what every default range and `as_of` mean.
+    pub ahead_hours: u32,
+    /// How far behind it; any time where this is none.
+    pub behind_days: Option<u32>,
 }

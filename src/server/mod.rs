@@ -211,6 +211,8 @@ mod tests {
             query_time: Duration::from_secs(1),
             query_bytes: 1 << 30,
             queries_at_once: 1,
+            ahead_hours: 0,
+            behind_days: None,
         };
         let router = Router::new()
             .route("/", get(breaks))

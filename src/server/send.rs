@@ -2,7 +2,7 @@
 //! events are told with their number and reason, the others are stored.
 
 use super::body::{self, Held};
-use super::limits::{EVENTS_MAX, REASON_CHARS_MAX};
+use super::limits::{EVENTS_MAX, Limits, REASON_CHARS_MAX};
 use super::problem::Problem;
 use super::shared::{Server, Shared};
 use axum::Json;
@@ -10,8 +10,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, TimeDelta, Utc};
 use daybit::limits::BATCH_ID_BYTES_MAX;
-use daybit::{Batch, ErrorKind, Receipt, Writer};
+use daybit::{Batch, ErrorKind, Event, Receipt};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
@@ -106,8 +107,13 @@ fn form(headers: &HeaderMap) -> Result<Form, Problem> {
 /// Reads the events and writes them; on a thread that may block.
 fn store(server: &Server, body: &Held, form: Form, id: Option<String>) -> Result<Receipt, Problem> {
     let rows = rows(body, form)?;
-    let (batch, numbers, rejects) = batch(&server.db.writer()?, &rows, id);
-    let receipt = server.db.writer()?.write_batch(batch).map_err(|error| match error.kind() {
+    let writer = server.db.writer()?;
+    let now = Utc::now();
+    let (batch, numbers, rejects) = batch(&rows, id, |text| {
+        let event = writer.event_from_json(text).map_err(|error| error.to_string())?;
+        in_time(&event, now, &server.setup.limits).map(|()| event)
+    });
+    let receipt = writer.write_batch(batch).map_err(|error| match error.kind() {
         ErrorKind::Limit => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "limit", error.to_string()),
         _ => error.into(),
     })?;
@@ -191,19 +197,44 @@ impl<'de> Deserialize<'de> for Elements<'de> {
 }
 
 /// The batch, the row of each of its events, and the rows that are none.
-fn batch(writer: &Writer, rows: &[(u64, &str)], id: Option<String>) -> (Batch, Vec<u64>, Rejects) {
+fn batch(
+    rows: &[(u64, &str)],
+    id: Option<String>,
+    read: impl Fn(&str) -> Result<Event, String>,
+) -> (Batch, Vec<u64>, Rejects) {
     let (mut events, mut numbers, mut rejects) = (Vec::new(), Vec::new(), Rejects::new());
     for (number, text) in rows {
-        match writer.event_from_json(text) {
+        match read(text) {
             Ok(event) => {
                 events.push(event);
                 numbers.push(*number);
             }
-            Err(error) => rejects.push((*number, error.to_string())),
+            Err(reason) => rejects.push((*number, reason)),
         }
     }
     let batch = Batch::new().events(events);
     (id.into_iter().fold(batch, Batch::id), numbers, rejects)
+}
+
+/// Is the time of the event near enough to the clock?
+fn in_time(event: &Event, now: DateTime<Utc>, limits: &Limits) -> Result<(), String> {
+    let Some(time) = event.time else { return Ok(()) };
+    let ahead = time.signed_duration_since(now);
+    let hours = limits.ahead_hours;
+    if ahead > TimeDelta::hours(hours.into()) {
+        return Err(format!(
+            "time {time:?} is more than {hours} hours ahead of the server's clock: mend the \
+             sender's, or start the server with a larger --ahead"
+        ));
+    }
+    let days = limits.behind_days.filter(|days| ahead < -TimeDelta::days((*days).into()));
+    match days {
+        None => Ok(()),
+        Some(days) => Err(format!(
+            "time {time:?} is more than {days} days behind the server's clock (--behind): older \
+             events are for POST /v1/import"
+        )),
+    }
 }
 
 /// The receipt in the rows of the body, all rejects among them.

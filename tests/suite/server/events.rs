@@ -1,7 +1,8 @@
 //! `POST /v1/events`: what is taken, what is told of what is not, and where its limits are.
 
 use super::client::{Request, connect, gzip, read, rest};
-use super::{Place, some_events};
+use super::{Place, Served, some_events};
+use chrono::{TimeDelta, Utc};
 use serde_json::json;
 use std::io::Write;
 
@@ -43,6 +44,37 @@ fn rows_are_stored_or_told() {
     let events =
         place.run(&["value", "db", "--event", "buy", "--measure", "events", "--by", "all"]);
     assert!(events.contains('3'), "{events}");
+}
+
+#[test]
+fn times_are_near_the_servers_clock() {
+    let place = Place::new();
+    let now = Utc::now();
+    let rejected = |server: &Served, hours: &[i64]| -> Vec<String> {
+        let event = |hours: &i64| {
+            let time = now + TimeDelta::hours(*hours);
+            json!({"user": "anna", "activity": "buy", "time": time.to_rfc3339()})
+        };
+        let events: Vec<_> = hours.iter().map(event).collect();
+        let receipt = server.events(&json!(events)).json();
+        let rejected = receipt["rejected"].as_array().unwrap();
+        assert_eq!(receipt["accepted"], hours.len() - rejected.len());
+        rejected.iter().map(|row| row.to_string()).collect()
+    };
+    // A century of hours ahead, and most of what was ever written.
+    const CENTURY: i64 = 876_600;
+    let server = place.serve(&[]);
+    let told = rejected(&server, &[-20 * CENTURY, 0, 23, 25, 70 * CENTURY]);
+    assert!(matches!(&told[..], [a, b] if a.contains("\"row\":3") && b.contains("\"row\":4")));
+    assert!(told.iter().all(|row| row.contains("more than 24 hours ahead of")), "{told:?}");
+    assert!(server.stop().success());
+    let server = place.serve(&["--ahead", "0", "--behind", "10"]);
+    let told = rejected(&server, &[-241, -239, -1, 1]);
+    assert!(matches!(&told[..], [a, b] if a.contains("10 days behind") && b.contains("0 hours")));
+    assert!(server.stop().success());
+    let most = u32::MAX.to_string();
+    let server = place.serve(&["--ahead", &most, "--behind", &most]);
+    assert!(rejected(&server, &[-20 * CENTURY, 70 * CENTURY]).is_empty());
 }
 
 #[test]
