@@ -195,7 +195,6 @@ struct Meter<'w> {
 #[derive(Default)]
 struct Told {
     done: u64,
-    begun: bool,
     stopped: bool,
 }
 
@@ -208,13 +207,12 @@ impl<'w> Meter<'w> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).done
     }
 
-    /// So much is done; nothing is told twice.
+    /// So much is done, or as much as before: the watcher may want to stop all the same.
     fn tell(&self, done: u64) -> Result<()> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let more = done > told.done || !told.begun;
-        if more && !told.stopped {
-            (told.done, told.begun) = (done, true);
-            told.stopped = !(self.watch)(done, self.all);
+        if !told.stopped {
+            told.done = told.done.max(done);
+            told.stopped = !(self.watch)(told.done, self.all);
         }
         if told.stopped { Err(cancelled()) } else { Ok(()) }
     }

@@ -13,10 +13,12 @@ use super::{Job, Scanned, Tally, Tell, kernels};
 use crate::codec::bits::Bits;
 use crate::day::lazy::once;
 use crate::error::{Error, Result};
+use crate::time::Tick;
 use rayon::prelude::*;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// Bytes of rows that a worker gathers at once for several row jobs: more of them take turns. Tests
 /// of single parts see small chunks only.
@@ -24,6 +26,13 @@ const PASS_BYTES_MAX: usize = if cfg!(test) { 1 << 12 } else { 64 << 20 };
 
 /// How often it is told how far the walk is.
 const TOLD_TIMES: u64 = 1_000;
+
+/// How often a worker asks at most whether the scan is still wanted, beside what it tells.
+const ASKED_EVERY: Duration = Duration::from_millis(20);
+/// Jobs of a day between two looks at the clock for that.
+const ASKED_JOBS: u32 = 64;
+/// After more ticks without events a job closes so many buckets at once that each job is asked for.
+const ASKED_TICKS: i64 = 64;
 
 /// A share of fewer days is not worth another thread.
 const SHARE_DAYS_MIN: usize = if cfg!(test) { 1 } else { 64 };
@@ -137,6 +146,39 @@ struct Walk<'w, 's, 'a> {
     /// Days done so far, those of each chunk for itself.
     done: AtomicU64,
     all: u64,
+}
+
+/// Asks whether the scan is still wanted where one day takes long: many groups, each with many
+/// buckets that end before it.
+struct Asking<'w> {
+    tell: &'w dyn Fn() -> Result<()>,
+    asked: Instant,
+    jobs: u32,
+    every: u32,
+    last: Option<Tick>,
+}
+
+impl<'w> Asking<'w> {
+    fn new(tell: &'w dyn Fn() -> Result<()>) -> Asking<'w> {
+        Asking { tell, asked: Instant::now(), jobs: 0, every: 1, last: None }
+    }
+
+    /// The day that the jobs come to next; none: their end.
+    fn day(&mut self, day: Option<Tick>) {
+        let near = |(last, day): (Tick, Tick)| i64::from(day) - i64::from(last) <= ASKED_TICKS;
+        self.every = if self.last.zip(day).is_some_and(near) { ASKED_JOBS } else { 1 };
+        self.last = day;
+    }
+
+    /// A job has done the day.
+    fn job(&mut self) -> Result<()> {
+        self.jobs = self.jobs.wrapping_add(1);
+        if !self.jobs.is_multiple_of(self.every) || self.asked.elapsed() < ASKED_EVERY {
+            return Ok(());
+        }
+        self.asked = Instant::now();
+        (self.tell)()
+    }
 }
 
 /// The grid, at one chunk.
@@ -305,8 +347,11 @@ impl Walk<'_, '_, '_> {
         for bundle in &mut pass.bundles {
             bundle.seen_before(frame, &mut tallies.bundles[bundle.place])?;
         }
+        let tell = || (self.tell)(self.done.load(Ordering::Relaxed), self.all);
+        let mut asking = Asking::new(&tell);
         for place in self.places.clone() {
             frame.next_day();
+            asking.day(layout.span(place).map(|span| span.day));
             let day = OnceCell::new();
             for active in &mut pass.active {
                 active.load(at, place, &day, frame, layout)?;
@@ -316,9 +361,11 @@ impl Walk<'_, '_, '_> {
             }
             for active in &mut pass.active {
                 active.day(at, place, frame, layout, &mut tallies.bits)?;
+                asking.job()?;
             }
             for bundle in &mut pass.bundles {
                 bundle.day(place, frame, layout, &mut tallies.bundles[bundle.place])?;
+                asking.job()?;
             }
             for (segments, known) in &mut pass.segments {
                 let bound = &layout.row_segments[*segments];
@@ -345,7 +392,7 @@ impl Walk<'_, '_, '_> {
             }
             self.went_on(place, turn)?;
         }
-        self.finish(pass, at.chunk, tallies)
+        self.finish(pass, at.chunk, tallies, asking)
     }
 
     /// Takes in a day of a row job.
@@ -376,9 +423,17 @@ impl Walk<'_, '_, '_> {
         Ok(())
     }
 
-    fn finish(&self, pass: Pass<'_, '_>, chunk: u32, tallies: &mut Tallies) -> Result<()> {
+    fn finish(
+        &self,
+        pass: Pass<'_, '_>,
+        chunk: u32,
+        tallies: &mut Tallies,
+        mut asking: Asking<'_>,
+    ) -> Result<()> {
+        asking.day(None);
         for active in pass.active {
             active.finish(&mut tallies.bits)?;
+            asking.job()?;
         }
         for bundle in pass.bundles {
             let place = bundle.place;
