@@ -145,6 +145,7 @@ impl Snapshot {
 impl<'a> Question<'a> {
     /// The report made ready for all groups of its breakdown.
     fn prepare_all(&self) -> Result<Prepared<'a>> {
+        self.check_cells(1)?;
         if self.groups.is_none() || self.reads_rows() {
             return self.prepare();
         }
