@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use daybit::{Answer, Queries, Query, Snapshot, queries_from_json};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How an answer is written.
@@ -24,6 +25,7 @@ pub enum Format {
 }
 
 /// What is asked beside the queries themselves.
+#[derive(Debug, Clone, Copy)]
 struct Manner {
     format: Format,
     streams: bool,
@@ -37,8 +39,8 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let mut pairs = simple::pairs(text.as_deref())?;
     let manner = Manner::taken(&mut pairs)?;
-    let query = simple::query(pairs)?;
-    answer(server, Queries::One(Box::new(query)), manner, &headers).await
+    let queries = move || Ok(Queries::One(Box::new(simple::query(pairs)?)));
+    answer(server, queries, manner, &headers).await
 }
 
 /// `POST /v1/query` with a query or an array of queries.
@@ -56,8 +58,21 @@ pub async fn post(
         return Err(Problem::input(message));
     }
     let bytes = body::read(&headers, body, &server.setup.limits, &server.room).await?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Problem::input("the body is not UTF-8"))?;
-    answer(server, queries_from_json(text)?, manner, &headers).await
+    let queries = move || {
+        let text = std::str::from_utf8(&bytes);
+        let text = text.map_err(|_| Problem::input("the body is not UTF-8"))?;
+        Ok(queries_from_json(text)?)
+    };
+    answer(server, queries, manner, &headers).await
+}
+
+/// What is asked, and of what.
+enum Asked {
+    List(Snapshot, Arc<Query>),
+    /// The caller holds the answer of this tag.
+    Known(String),
+    /// With the tag of their answer.
+    Queries(Snapshot, Queries, String),
 }
 
 impl Manner {
@@ -85,7 +100,7 @@ impl Manner {
 
 impl Format {
     /// The media type, and a name that tells the formats of one answer apart.
-    fn media(self) -> (&'static str, &'static str) {
+    pub fn media(self) -> (&'static str, &'static str) {
         match self {
             Format::Json => ("application/json", "j"),
             Format::Rows => ("application/x-ndjson", "r"),
@@ -96,19 +111,19 @@ impl Format {
 
 async fn answer(
     server: Shared,
-    queries: Queries,
+    queries: impl FnOnce() -> Result<Queries, Problem> + Send + 'static,
     manner: Manner,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let snapshot = server.db.snapshot()?;
     let format = manner.format;
-    if manner.streams {
-        return stream::users(server, snapshot, queries, format).await;
-    }
-    let tag = server.tag(&snapshot, &queries, format.media().1);
-    if is_known(headers, &tag) {
-        return Ok((StatusCode::NOT_MODIFIED, tagged(&tag)).into_response());
-    }
+    let asked = understood(server.clone(), queries, manner, held(headers)).await?;
+    let (snapshot, queries, tag) = match asked {
+        Asked::List(snapshot, query) => {
+            return stream::users(server, snapshot, query, format).await;
+        }
+        Asked::Known(tag) => return Ok((StatusCode::NOT_MODIFIED, tagged(&tag)).into_response()),
+        Asked::Queries(snapshot, queries, tag) => (snapshot, queries, tag),
+    };
     let desk = server.clone();
     let work = move |watch: &Watch| match queries {
         Queries::One(query) => one(&server, &snapshot, &query, format, watch),
@@ -119,10 +134,32 @@ async fn answer(
     Ok((kind, tagged(&tag), text).into_response())
 }
 
-/// Does the caller hold this very answer?
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+/// Reads what is asked. A query may name a million people: others are answered meanwhile.
+async fn understood(
+    server: Shared,
+    queries: impl FnOnce() -> Result<Queries, Problem> + Send + 'static,
+    Manner { format, streams }: Manner,
+    held: Vec<String>,
+) -> Result<Asked, Problem> {
+    let read = move || {
+        let (queries, snapshot) = (queries()?, server.db.snapshot()?);
+        if streams {
+            return Ok(Asked::List(snapshot, stream::listed(queries, format)?));
+        }
+        let tag = server.tag(&snapshot, &queries, format.media().1);
+        if held.contains(&tag) {
+            return Ok(Asked::Known(tag));
+        }
+        Ok(Asked::Queries(snapshot, queries, tag))
+    };
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|cause| std::panic::resume_unwind(cause.into_panic()))
+}
+
+/// Tags of answers that the caller holds.
+fn held(headers: &HeaderMap) -> Vec<String> {
     let tags = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());
-    tags.flat_map(|tags| tags.split(',')).any(|known| known.trim() == tag)
+    tags.flat_map(|tags| tags.split(',')).map(|tag| tag.trim().to_string()).collect()
 }
 
 /// Asked again each time: what is answered may change with every event.
@@ -141,6 +178,7 @@ fn one(
     let answers = watched(server, snapshot, std::slice::from_ref(query), watch);
     let answer = answers.into_iter().next();
     let answer = answer.unwrap_or_else(|| snapshot.query(query))?;
+    watch.check()?;
     Ok(match format {
         Format::Json => answer.to_json_string(),
         Format::Rows => answer.to_table().to_json_lines(),
@@ -179,7 +217,8 @@ fn many(
         Ok(_) => answers.next(),
         Err(error) => Some(Err(error)),
     });
-    let texts: Vec<String> = answers.map(in_its_place).collect();
+    let texts = answers.map(|answer| watch.check().map(|()| in_its_place(answer)));
+    let texts: Vec<String> = texts.collect::<Result<_, Problem>>()?;
     Ok(format!("[{}]\n", texts.join(",\n ")))
 }
 

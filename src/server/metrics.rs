@@ -6,7 +6,7 @@ use super::work::memory_bytes;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use daybit::{Answer, DbInfo, Query};
+use daybit::{Answer, DbInfo, ErrorKind, Query};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -103,7 +103,11 @@ impl Metrics {
     pub fn answered(&self, queries: &[Query], answers: &[daybit::Result<Answer>], took: Duration) {
         for (query, answer) in queries.iter().zip(answers) {
             let report = query.to_json()["report"].as_str().unwrap_or_default().to_string();
-            let outcome = if answer.is_ok() { "answered" } else { "failed" };
+            let outcome = match answer {
+                Ok(_) => "answered",
+                Err(error) if error.kind() == ErrorKind::Cancelled => "cancelled",
+                Err(_) => "failed",
+            };
             let labels = [("report", report), ("outcome", outcome.to_string())];
             self.queries.get_or_create(&labels).inc();
         }
@@ -168,13 +172,14 @@ fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// `GET /metrics`.
+/// `GET /metrics`. It does not wait for a turn: whoever watches the server wants to know most when
+/// all turns are taken.
 pub async fn get(State(server): State<Shared>) -> Result<Response, Problem> {
-    let asked = server.clone();
-    let text = server.desk.take(move |_| -> Result<String, Problem> {
-        let info = asked.db.info()?;
-        asked.metrics.text(&info).map_err(|_| Problem::input("the metrics cannot be written"))
+    let text = tokio::task::spawn_blocking(move || -> Result<String, Problem> {
+        let info = server.db.info()?;
+        server.metrics.text(&info).map_err(|_| Problem::input("the metrics cannot be written"))
     });
+    let text = text.await.unwrap_or_else(|cause| std::panic::resume_unwind(cause.into_panic()));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind)], text.await??).into_response())
+    Ok(([(header::CONTENT_TYPE, kind)], text?).into_response())
 }

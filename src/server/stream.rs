@@ -11,15 +11,34 @@ use axum::response::{IntoResponse, Response};
 use daybit::{Queries, Query, Snapshot};
 use futures_util::{StreamExt, stream};
 use std::io;
+use std::sync::Arc;
 
 /// What is still to be sent.
 struct Rest {
     server: Shared,
     snapshot: Snapshot,
-    query: Query,
+    query: Arc<Query>,
     format: Format,
     after: Option<String>,
     is_first: bool,
+}
+
+/// The query of a list that can be sent as a stream.
+pub fn listed(queries: Queries, format: Format) -> Result<Arc<Query>, Problem> {
+    let Queries::One(query) = queries else {
+        return Err(Problem::input("stream=true goes with one query of the report users"));
+    };
+    if format == Format::Json {
+        return Err(Problem::input("stream=true goes with format=rows or csv"));
+    }
+    let fields = query.to_json();
+    if fields["report"] != "users" {
+        return Err(Problem::input("only the report users is streamed"));
+    }
+    if !fields["limit"].is_null() {
+        return Err(Problem::input("stream=true sends all of the list: leave out limit"));
+    }
+    Ok(Arc::new(query.limit(STREAM_PAGE)))
 }
 
 /// Answers a query of the report `users` with all of the list, whatever its length. Each page is
@@ -27,24 +46,10 @@ struct Rest {
 pub async fn users(
     server: Shared,
     snapshot: Snapshot,
-    queries: Queries,
+    query: Arc<Query>,
     format: Format,
 ) -> Result<Response, Problem> {
-    let Queries::One(query) = queries else {
-        return Err(Problem::input("stream=true goes with one query of the report users"));
-    };
-    let kind = match format {
-        Format::Json => return Err(Problem::input("stream=true goes with format=rows or csv")),
-        Format::Rows => "application/x-ndjson",
-        Format::Csv => "text/csv; charset=utf-8",
-    };
-    if query.to_json()["report"] != "users" {
-        return Err(Problem::input("only the report users is streamed"));
-    }
-    if !query.to_json()["limit"].is_null() {
-        return Err(Problem::input("stream=true sends all of the list: leave out limit"));
-    }
-    let query = query.limit(STREAM_PAGE);
+    let kind = format.media().0;
     let rest = Rest { server, snapshot, query, format, after: None, is_first: true };
     // Whatever is wrong shows in the first page, while its status can still be told.
     let (first, rest) = page(rest).await?;
@@ -60,12 +65,10 @@ pub async fn users(
 
 /// The next page, and what is left after it.
 async fn page(mut rest: Rest) -> Result<(Bytes, Option<Rest>), Problem> {
-    let query = match &rest.after {
-        Some(after) => rest.query.clone().after(after),
-        None => rest.query.clone(),
-    };
-    let snapshot = rest.snapshot.clone();
+    let (query, after, snapshot) = (rest.query.clone(), rest.after.take(), rest.snapshot.clone());
     let answer = rest.server.desk.take(move |watch| {
+        let query = Query::clone(&query);
+        let query = after.into_iter().fold(query, Query::after);
         let watch = |_, _| watch.goes_on();
         snapshot.query_many_watched(std::slice::from_ref(&query), &watch).pop()
     });

@@ -68,6 +68,13 @@ impl Watch {
         self.stopped.store(why, Ordering::Relaxed);
         false
     }
+
+    /// The same, for work that ends with a problem anyway; the desk says which.
+    pub fn check(&self) -> Result<(), Problem> {
+        let stopped =
+            || Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "cancelled", "the work was stopped");
+        if self.goes_on() { Ok(()) } else { Err(stopped()) }
+    }
 }
 
 impl Desk {

@@ -1,8 +1,10 @@
 //! Asking: each route and format, good and bad, and what is told of the server itself.
 
-use super::client::{Answer, Request};
+use super::client::{Answer, Request, connect};
 use super::{Place, Served};
 use serde_json::{Value as Json, json};
+use std::io::Write;
+use std::time::Duration;
 
 /// People who each did one thing on one of three days.
 fn served_with(people: usize) -> (Place, Served) {
@@ -173,6 +175,69 @@ fn queries_have_their_time_and_their_memory() {
     let (status, message) = served.get("/v1/query?report=active&by=day").problem();
     assert!(status == 422 && message.contains("--query-memory"), "{status} {message}");
     assert_eq!(served.get("/healthz").status, 200);
+}
+
+/// Hours of ten years for each of many prices: minutes of work.
+fn long_query() -> Json {
+    json!({"report": "growth", "by": "hour", "trailing": 3_660, "from": "2014-03-01",
+        "breakdown": ["price"], "top": 200})
+}
+
+/// Waits until so many queries of the report had this outcome.
+fn wait_for(served: &Served, report: &str, (outcome, count): (&str, usize)) {
+    let line = format!("daybit_queries_total{{report=\"{report}\",outcome=\"{outcome}\"}} {count}");
+    for _ in 0..1_200 {
+        if served.get("/metrics").text().lines().any(|known| known == line) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{line} is not in\n{}", served.get("/metrics").text());
+}
+
+#[test]
+fn nobody_works_for_a_caller_who_has_gone() {
+    let (_place, served) = served_with(1_000);
+    for gone in 1..=2 {
+        let mut stream = connect(served.port);
+        let request = Request::json("/v1/query", &long_query());
+        stream.write_all(&request.bytes(served.port)).unwrap();
+        // The request is whole: what follows is only that nobody is there.
+        std::thread::sleep(Duration::from_millis(100));
+        drop(stream);
+        wait_for(&served, "growth", ("cancelled", gone));
+    }
+    assert_eq!(ask(&served, &json!({"report": "active"})).status, 200);
+    wait_for(&served, "active", ("answered", 1));
+}
+
+#[test]
+fn a_query_that_takes_longer_than_it_may_is_stopped() {
+    let (place, served) = served_with(1_000);
+    served.stop();
+    let served = place.serve(&["--quiet", "--query-seconds", "1"]);
+    let (status, message) = ask(&served, &long_query()).problem();
+    assert!(status == 422 && message.contains("1 seconds was over"), "{status} {message}");
+    wait_for(&served, "growth", ("cancelled", 1));
+    assert_eq!(ask(&served, &json!({"report": "active"})).status, 200);
+}
+
+#[test]
+fn an_answer_has_a_size() {
+    let (_place, served) = served_with(1_000);
+    for report in ["active", "growth", "value"] {
+        let mut query = long_query();
+        query["report"] = json!(report);
+        query["top"] = json!(1_000);
+        if report == "value" {
+            query["event"] = json!("visit");
+            query["measure"] = json!("events");
+            query.as_object_mut().unwrap().remove("trailing");
+        }
+        let (status, message) = ask(&served, &query).problem();
+        assert_eq!(status, 400, "{report}: {message}");
+        assert!(message.contains("at most 20000000 are given"), "{report}: {message}");
+    }
 }
 
 #[test]
