@@ -2,7 +2,7 @@
 
 use super::{Db, Role};
 use crate::catalog::manifest::Manifest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::first::Broken;
 use crate::fs::Fs;
 use crate::snapshot::Snapshot;
@@ -124,8 +124,7 @@ fn verify_first(snapshot: &Snapshot, report: &mut VerifyReport) {
 
 fn verify_records(env: &Environment, root: &Path, snapshot: &Snapshot, report: &mut VerifyReport) {
     let (fs, manifest) = (&*env.fs, &snapshot.inner.manifest);
-    // Older ones too: what is kept for readers that hold them must name its files.
-    report.check("MANIFEST", Manifest::all(fs, root).map(|_| ()));
+    report.check("MANIFEST", verify_manifests(fs, root, manifest));
     report.count(manifest.catalog.length);
     report.check("catalog", read_catalog(fs, root, manifest.catalog).map(|_| ()));
     report.count(manifest.summary.length);
@@ -134,6 +133,19 @@ fn verify_records(env: &Environment, root: &Path, snapshot: &Snapshot, report: &
         report.count(file.length);
         let opened = open_ledger(fs, root, manifest.database, *file);
         report.check("ledger", opened.map(|_| ()));
+    }
+}
+
+/// Older ones too: what is kept for readers that hold them must name its files, and a repair may
+/// need the one before. That there is none is no damage: a backup has only one.
+fn verify_manifests(fs: &dyn Fs, root: &Path, newest: &Manifest) -> Result<()> {
+    let all = Manifest::all(fs, root)?;
+    match all.iter().find(|manifest| manifest.database != newest.database) {
+        None => Ok(()),
+        Some(foreign) => {
+            let name = format!("MANIFEST.{}", foreign.number);
+            Err(Error::corruption(&name, 0, "manifest", "it is another database's"))
+        }
     }
 }
 
