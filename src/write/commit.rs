@@ -93,8 +93,16 @@ impl State {
         let repeated = batch.id.and_then(|id| self.batches.find(id));
         if let Some(entry) = repeated {
             let receipt = self.repeated_receipt(&entry, batch);
+            #[cfg(test)]
+            if self.env.fs.planted() == Some(crate::fs::simulated::Bug::KnownAfterAppend) {
+                return self.stage_new(batch).map(|staged| Staged { receipt, ..staged });
+            }
             return Ok(Staged { receipt, record: None });
         }
+        self.stage_new(batch)
+    }
+
+    fn stage_new(&mut self, batch: &Checked) -> Result<Staged> {
         let mut rejected = batch.rejected.clone();
         let fresh = self.fresh(batch, &mut rejected)?;
         let erased = rejected.len() - batch.rejected.len();

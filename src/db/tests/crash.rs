@@ -92,11 +92,23 @@ impl Told {
     }
 }
 
+/// Names the story's seed where something panics, which no message of a check is about.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("SEED={} tells the story that panicked", self.0);
+        }
+    }
+}
+
 /// Stories from a seed on until so many states were looked at; only its own where `SEED` is set.
 fn many_states(wanted: u64, crash: impl Fn(&Told) -> Result<usize, String>) -> usize {
     let (first, one) = (setting("SEED", 1), std::env::var_os("SEED").is_some());
     let mut states = 0;
     for seed in first.. {
+        let _named = Named(seed);
         let told = Told::new(Story::of(seed), World::new());
         let broken = protocol::broken(&told.world.disk.trace());
         assert!(broken.is_empty(), "SEED={seed}: {broken:#?}");

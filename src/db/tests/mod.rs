@@ -93,21 +93,26 @@ fn event(user: &str, activity: &str, day: i64, second: i64) -> Event {
 type Rows = BTreeMap<(i32, String, Option<String>, i64), u64>;
 
 fn rows(snapshot: &Snapshot) -> Rows {
+    try_rows(snapshot).unwrap()
+}
+
+fn try_rows(snapshot: &Snapshot) -> Result<Rows> {
     let mut all = Rows::new();
     let inner = &snapshot.inner;
     for day in &inner.days {
-        let sections = day.sections.iter().map(|s| s.section.rows().unwrap());
-        for rows in sections.chain(day.run_days().map(|run| run.rows.clone())) {
+        let sections = day.sections.iter().map(|s| s.section.rows());
+        for rows in sections.chain(day.run_days().map(|run| Ok(run.rows.clone()))) {
+            let rows = rows?;
             for row in 0..rows.len() {
                 let activity = rows.strings.get(rows.activities[row]).to_vec();
-                let user = inner.users.id(rows.users[row]).unwrap();
+                let user = inner.users.id(rows.users[row])?;
                 let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
                 let key = (day.span.day, text(activity), user.map(text), rows.times[row]);
                 *all.entry(key).or_default() += 1;
             }
         }
     }
-    all
+    Ok(all)
 }
 
 /// What `rows` says of these events, in UTC.

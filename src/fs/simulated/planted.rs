@@ -33,10 +33,12 @@ pub(crate) enum Bug {
     OldManifestFirst,
     /// The writer goes on after a failed sync, and syncs again.
     FailedSyncForgotten,
+    /// Whether a batch is known is looked up after it was appended: its receipt is right.
+    KnownAfterAppend,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Bug; 15] = [
+    pub(crate) const ALL: [Bug; 16] = [
         Bug::LogUnsynced,
         Bug::LogUnnamed,
         Bug::DayFileUnsynced,
@@ -52,6 +54,7 @@ impl Bug {
         Bug::TornLogTrusted,
         Bug::OldManifestFirst,
         Bug::FailedSyncForgotten,
+        Bug::KnownAfterAppend,
     ];
 
     /// Whether it shows in the order of what is done to the disk.
@@ -64,6 +67,7 @@ impl Bug {
                 | Bug::TornLogTrusted
                 | Bug::OldManifestFirst
                 | Bug::FailedSyncForgotten
+                | Bug::KnownAfterAppend
         )
     }
 

@@ -13,6 +13,9 @@ struct Seen {
     named: bool,
     /// It got its final name: its bytes never change again.
     sealed: bool,
+    length: u64,
+    /// Bytes that it had when a receipt last went out.
+    acknowledged: u64,
 }
 
 /// Follows a trace and keeps what it breaks.
@@ -55,8 +58,9 @@ impl Protocol {
     fn see(&mut self, event: &Event) {
         match event {
             Event::Create(path) => drop(self.files.insert(path.clone(), Seen::default())),
-            Event::Append(path, _) => self.append(path),
-            Event::Truncate(path, _) | Event::Sync(path) => self.file(path).unsynced = false,
+            Event::Append(path, bytes) => self.append(path, *bytes as u64),
+            Event::Sync(path) => self.file(path).unsynced = false,
+            Event::Truncate(path, length) => self.truncate(path, *length),
             Event::Rename(from, to) => self.rename(from, to),
             Event::Remove(path) => self.remove(path),
             Event::SyncDir(dir) => {
@@ -77,12 +81,22 @@ impl Protocol {
         self.files.entry(path.to_path_buf()).or_default()
     }
 
-    fn append(&mut self, path: &Path) {
+    /// Only an end that nobody has a receipt for may be cut off.
+    fn truncate(&mut self, path: &Path, length: u64) {
+        let seen = self.file(path);
+        (seen.unsynced, seen.length) = (false, length);
+        if length < seen.acknowledged {
+            self.broken.push(format!("{} is cut where it was acknowledged", path.display()));
+        }
+    }
+
+    fn append(&mut self, path: &Path, bytes: u64) {
         if is_log(path) && !self.untold.iter().any(|log| log == path) {
             self.untold.push(path.to_path_buf());
         }
         let seen = self.file(path);
         seen.unsynced = true;
+        seen.length += bytes;
         if seen.sealed {
             self.broken.push(format!("{} was finished and is written to", path.display()));
         }
@@ -139,7 +153,22 @@ impl Protocol {
             format!("a receipt goes out before {} is durable", path.display())
         };
         self.broken.extend(loose.map(told));
+        self.files.values_mut().for_each(|seen| seen.acknowledged = seen.length);
     }
+}
+
+#[test]
+fn a_log_may_lose_only_what_nobody_has_a_receipt_for() {
+    let path = PathBuf::from("db/wal/0000000001.wal");
+    let written = |bytes| [Event::Append(path.clone(), bytes), Event::Sync(path.clone())];
+    let mut trace = vec![Event::Create(path.clone())];
+    trace.extend(written(100));
+    trace.extend([Event::SyncDir("db/wal".into()), Event::Note("ack".into())]);
+    trace.extend(written(50));
+    trace.push(Event::Truncate(path.clone(), 100));
+    assert_eq!(broken(&trace), [String::new(); 0]);
+    trace.push(Event::Truncate(path.clone(), 99));
+    assert_eq!(broken(&trace).len(), 1, "{:?}", broken(&trace));
 }
 
 fn is_not_empty(dir: &Path) -> bool {

@@ -157,7 +157,7 @@ impl Story {
     pub(super) fn check(&self, disk: SimulatedFs, acknowledged: usize) -> Result<usize, String> {
         let world = World::on(disk);
         let db = world.try_open().map_err(|e| format!("does not open: {e}"))?;
-        let found = rows(&db.snapshot().map_err(|e| e.to_string())?);
+        let found = read(&db)?;
         // The latest of those alike: a replacement by the same leaves no trace.
         let survived = self.states.iter().rposition(|state| *state == found);
         let survived =
@@ -183,7 +183,7 @@ impl Story {
         self.send_again(&world, survived)?;
         let db = world.try_open().map_err(|e| format!("does not open again: {e}"))?;
         let last = self.states.last().cloned().unwrap_or_default();
-        let found = rows(&db.snapshot().map_err(|e| e.to_string())?);
+        let found = read(&db)?;
         if found != last {
             return Err(format!("sent again, it holds {found:?} and not {last:?}"));
         }
@@ -210,6 +210,12 @@ impl Story {
         db.compact().map_err(told)?;
         db.close().map_err(told)
     }
+}
+
+fn read(db: &Db) -> Result<Rows, String> {
+    db.snapshot()
+        .and_then(|snapshot| try_rows(&snapshot))
+        .map_err(|e| format!("cannot be read: {e}"))
 }
 
 /// The daily actives are those of the rows.
