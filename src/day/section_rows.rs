@@ -231,6 +231,8 @@ impl Section {
     pub(crate) fn verify(&self) -> Result<()> {
         let fresh = self.reopened();
         if fresh.is_thin()? {
+            // It has no texts; that is told too.
+            fresh.checked(&fresh.opened()?.footer.texts, "texts")?;
             fresh.verify_any(&fresh.presence_rows()?)?;
             return fresh.verify_tiles();
         }
@@ -248,7 +250,10 @@ impl Section {
         let mut any = Vec::new();
         for (at, record) in self.blocks()?.iter().enumerate() {
             if record.activity.get() == ANY {
-                any.extend(self.block_users(at, record)?);
+                let users = self.block_users(at, record)?;
+                // A section without its rows has nothing else that reads how often they came.
+                self.counts_of(at, record, 0..users.len())?;
+                any.extend(users);
             }
         }
         any.sort_unstable();

@@ -178,6 +178,14 @@ impl FirstFile {
         found.map_err(|what| self.damaged(placed, what))
     }
 
+    /// Reads every block.
+    pub(crate) fn verify(&self) -> Result<()> {
+        self.activities.iter().flat_map(|activity| &activity.blocks).try_for_each(|placed| {
+            let read = self.block(placed)?.each(&mut |_, _| {});
+            read.map_err(|what| self.damaged(placed, what))
+        })
+    }
+
     fn find(&self, activity: Option<&str>, chunk: u32) -> Option<&Placed> {
         let activities = &self.activities;
         let at = activities.binary_search_by(|known| known.name.as_deref().cmp(&activity)).ok()?;
