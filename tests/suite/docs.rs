@@ -179,3 +179,38 @@ fn limits_on_the_query_s_page_are_those_of_the_code() {
     expected.extend(of_usize(&[COHORTS_MAX, COHORT_NAME_BYTES_MAX]));
     assert_eq!(bounds, expected);
 }
+
+/// Name and value of each bound.
+macro_rules! named {
+    ($($name:ident)*) => { vec![$((stringify!($name), daybit::limits::$name as i128)),*] };
+}
+
+#[test]
+fn every_limit_has_its_name_and_its_reason() {
+    let bounds = named!(
+        USER_ID_BYTES_MAX ACTIVITY_BYTES_MAX PROPERTY_BYTES_MAX PROPERTIES_PER_EVENT_MAX
+        TEXT_BYTES_MAX INSERT_ID_BYTES_MAX BATCH_ID_BYTES_MAX BATCH_EVENTS_MAX DECIMAL_SCALE_MAX
+        DECIMAL_DIGITS_MAX JSON_DEPTH_MAX YEAR_MIN YEAR_MAX USERS_MAX CHUNK_USERS PAGE_ROWS_MAX
+        SECTION_ROWS_MAX SECTION_NAMES_MAX FRAME_BYTES_MAX RECORD_BYTES_MAX SUMMARY_BYTES_MAX
+        LEDGER_LIVE_AGE_US LEDGER_LIVE_MAX ERASE_IDS_MAX ERASED_MAX FILE_BYTES_MAX
+        TRAILING_DAYS_MAX BREAKDOWN_GROUPS_MAX BREAKDOWN_BYTES_MAX BUCKETS_MAX
+        RETENTION_COLUMNS_MAX RETENTION_CELLS_MAX VALUES_DISTINCT_MAX ANSWER_CELLS_MAX
+        SET_DEPTH_MAX SET_IDS_MAX SET_PARTS_MAX COHORTS_MAX COHORT_NAME_BYTES_MAX CONDITIONS_MAX
+        CONDITION_VALUES_MAX CONDITION_DEPTH_MAX BREAKDOWN_PROPERTIES_MAX TOP_MAX TOP_DEFAULT
+        FUNNEL_STEPS_MAX PATHS_DEPTH_MAX FEATURES_MAX DURATION_EDGES_MAX DURATION_SECONDS_MAX
+        QUERY_BYTES_MAX QUERIES_MAX USERS_PAGE_MAX IMPORT_LINE_BYTES_MAX IMPORT_COLUMNS_MAX
+    );
+    let code = fs::read_to_string(root().join("src/limits.rs")).unwrap();
+    let in_code =
+        code.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
+    assert_eq!(in_code.collect::<Vec<_>>(), bounds.iter().map(|b| b.0).collect::<Vec<_>>());
+    let page = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let (_, table) = page.split_once("## Limits").unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.split(" | ").collect()).collect();
+    let told = rows.iter().map(|row| (row[0].trim_end_matches('`'), row[1].replace(',', "")));
+    let told: Vec<(&str, i128)> =
+        told.map(|(name, bound)| (name, bound.parse().unwrap())).collect();
+    assert_eq!(told, bounds);
+    assert!(rows.iter().all(|row| row.len() == 4 && row[3].len() > " |".len() + 5), "{rows:?}");
+}
