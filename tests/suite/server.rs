@@ -2,6 +2,7 @@
 
 mod asks;
 mod client;
+mod ending;
 mod events;
 mod full;
 mod guard;
