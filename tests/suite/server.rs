@@ -1,6 +1,7 @@
 //! The server as its callers meet it: the real command, through a real socket.
 
 mod asks;
+mod busy;
 mod client;
 mod ending;
 mod events;
