@@ -10,6 +10,7 @@ mod guard;
 mod heads;
 mod imports;
 mod memory;
+mod slow;
 mod survival;
 mod tokens;
 mod worst;
