@@ -69,7 +69,8 @@ pub fn serve(
         if server.setup.read_only {
             tokio::spawn(refresh(server.clone()));
         }
-        accept::accept(listener, layered(routes(), server), connections, told_to_end()).await;
+        let router = layered(routes(), server);
+        accept::accept(listener, router, connections, limits::ANSWER_TIME, told_to_end()).await;
         Ok(())
     });
     // Writes at work have their receipts by then, or never had one.
