@@ -3,6 +3,7 @@
 mod asks;
 mod busy;
 mod client;
+mod command;
 mod ending;
 mod events;
 mod full;
