@@ -2,9 +2,10 @@
 
 use super::problem::Problem;
 use super::shared::{Reject, Shared};
+use super::simple::pairs;
 use crate::look::info_value;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use daybit::Snapshot;
 use serde_json::{Value, json};
@@ -17,7 +18,13 @@ pub async fn health() -> Response {
 }
 
 /// `GET /v1/info`.
-pub async fn info(State(server): State<Shared>) -> Result<Response, Problem> {
+pub async fn info(
+    State(server): State<Shared>,
+    RawQuery(text): RawQuery,
+) -> Result<Response, Problem> {
+    if let Some((name, _)) = pairs(text.as_deref())?.first() {
+        return Err(Problem::input(format!("{name:?} is not known: there are no parameters here")));
+    }
     let asked = server.clone();
     let told = server.desk.take(move |_| told(&asked)).await??;
     Ok(Json(told).into_response())

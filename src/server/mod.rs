@@ -69,7 +69,8 @@ pub fn serve(
         if server.setup.read_only {
             tokio::spawn(refresh(server.clone()));
         }
-        accept::accept(listener, router(server), connections, told_to_end()).await;
+        let router = layered(routes(), server);
+        accept::accept(listener, router, connections, limits::ANSWER_TIME, told_to_end()).await;
         Ok(())
     });
     // Writes at work have their receipts by then, or never had one.
@@ -103,7 +104,7 @@ async fn refresh(server: Shared) {
 }
 
 /// Who answers what.
-fn router(server: Shared) -> Router {
+fn routes() -> Router<Shared> {
     let api = Router::new()
         .route("/v1/query", get(ask::get).post(ask::post))
         .route("/v1/info", get(data::info))
@@ -112,9 +113,12 @@ fn router(server: Shared) -> Router {
         .route("/healthz", get(data::health))
         .route("/metrics", get(metrics::get))
         .route("/openapi.json", get(openapi::get));
-    site::routes(api)
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(other_method)
+    site::routes(api).fallback(nothing_here).method_not_allowed_fallback(other_method)
+}
+
+/// What is around every answer, whoever gives it.
+fn layered(routes: Router<Shared>, server: Shared) -> Router {
+    routes
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(server.clone(), guarded))
         .layer(from_fn_with_state(server.clone(), told))
@@ -192,41 +196,79 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use axum::body::{Body, to_bytes};
+    use daybit::Options;
+    use std::path::Path;
     use tower_service::Service;
-    use work::Desk;
 
     /// Panics where queries are answered.
-    async fn breaks(State(desk): State<Arc<Desk>>) -> Result<String, Problem> {
-        desk.take(|_| panic!("a mistake made by hand")).await
+    async fn breaks_a_query(State(server): State<Shared>) -> Result<String, Problem> {
+        server.desk.take(|_| panic!("a mistake made by hand")).await
     }
 
-    #[test]
-    fn a_panic_costs_one_answer() {
+    /// Panics where batches are written.
+    async fn breaks_a_write(State(server): State<Shared>) -> Result<String, Problem> {
+        server.intake.write(|| panic!("a mistake made by hand")).await
+    }
+
+    async fn breaks_at_once() -> String {
+        panic!("a mistake made by hand")
+    }
+
+    fn server(folder: &Path) -> Shared {
         let limits = limits::Limits {
             connections: 1,
             body_bytes: 1,
             expanded_bytes: 1,
             import_bytes: 1,
             body_time: Duration::from_secs(1),
-            query_time: Duration::from_secs(1),
+            query_time: Duration::from_secs(60),
             query_bytes: 1 << 30,
             queries_at_once: 1,
             ahead_hours: 0,
             behind_days: None,
         };
-        let router = Router::new()
-            .route("/", get(breaks))
-            .layer(CatchPanicLayer::custom(panicked))
-            .with_state(Arc::new(Desk::new(&limits)));
+        let setup = Setup {
+            path: folder.to_path_buf(),
+            listen: ([127, 0, 0, 1], 8750).into(),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            needs_token: false,
+            read_only: false,
+            limits,
+        };
+        let db = Db::create(folder.join("db"), Options::new()).unwrap();
+        Arc::new(Server::new(Arc::new(db), setup, Keeper::open(folder).unwrap()))
+    }
+
+    /// What a path answers: status, words, and whether the guard saw it on its way out.
+    async fn answer(router: &Router, path: &str) -> (u16, String, bool) {
+        let request = Request::get(path).header("Host", "127.0.0.1:8750").body(Body::empty());
+        let answer = router.clone().call(request.unwrap()).await.unwrap();
+        let is_dressed = answer.headers().contains_key("x-content-type-options");
+        let status = answer.status().as_u16();
+        let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap(), is_dressed)
+    }
+
+    #[test]
+    fn a_panic_costs_one_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let routes = routes()
+            .route("/breaks/query", get(breaks_a_query))
+            .route("/breaks/write", get(breaks_a_write))
+            .route("/breaks/at-once", get(breaks_at_once));
+        let router = layered(routes, server(folder.path()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        // The desk's one turn is given back, or the second request would wait for it.
-        for _ in 0..2 {
-            let request = Request::new(Body::empty());
-            let answer = runtime.block_on(router.clone().call(request)).unwrap();
-            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-            let body = runtime.block_on(to_bytes(answer.into_body(), 1_000)).unwrap();
-            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-            assert_eq!(body["kind"], "panic");
+        // The desk's one turn is given back, or the next query would wait for it.
+        for path in ["/breaks/query", "/breaks/query", "/breaks/write", "/breaks/at-once"] {
+            let (status, body, is_dressed) = runtime.block_on(answer(&router, path));
+            assert!(status == 500 && is_dressed, "{path}: {status} {body}");
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(body["kind"], "panic", "{path}");
         }
+        assert_eq!(runtime.block_on(answer(&router, "/v1/info")).0, 200);
+        let counted = "daybit_requests_total{route=\"/breaks/query\",status=\"500\"} 2";
+        let metrics = runtime.block_on(answer(&router, "/metrics")).1;
+        assert!(metrics.contains(counted), "{metrics}");
     }
 }

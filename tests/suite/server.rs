@@ -1,12 +1,17 @@
 //! The server as its callers meet it: the real command, through a real socket.
 
 mod asks;
+mod busy;
 mod client;
+mod command;
+mod ending;
 mod events;
 mod full;
 mod guard;
 mod heads;
 mod imports;
+mod memory;
+mod slow;
 mod survival;
 mod tokens;
 mod worst;
@@ -65,18 +70,18 @@ impl Place {
     }
 
     pub fn serve_on(&self, listen: &str, flags: &[&str]) -> Served {
+        self.start(self.command(&["serve", "db", "--listen", listen]).args(flags))
+    }
+
+    /// Starts a command that serves, and waits until it says where.
+    fn start(&self, command: &mut Command) -> Served {
         let log = File::options().create(true).append(true).open(self.path().join("log"));
-        let mut child = self
-            .command(&["serve", "db", "--listen", listen])
-            .args(flags)
-            .stdout(Stdio::piped())
-            .stderr(log.unwrap())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-        let port = port.unwrap_or_else(|| panic!("{line:?}: {}", self.log()));
+        command.stdout(Stdio::piped()).stderr(log.unwrap());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let told = lines.map(Result::unwrap).find(|line| line.starts_with("listening on "));
+        let port = told.and_then(|line| line.trim().rsplit_once(':')?.1.parse().ok());
+        let port = port.unwrap_or_else(|| panic!("it does not listen: {}", self.log()));
         Served { child, port }
     }
 
@@ -132,9 +137,18 @@ impl Served {
     }
 
     /// Asks it to end, and waits.
-    pub fn stop(mut self) -> ExitStatus {
+    pub fn stop(self) -> ExitStatus {
+        self.ask_to_end();
+        self.wait()
+    }
+
+    pub fn ask_to_end(&self) {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    }
+
+    /// Waits until it has ended.
+    pub fn wait(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 

@@ -282,6 +282,54 @@ fn the_server_tells_of_itself_and_of_what_it_holds() {
 }
 
 #[test]
+fn what_a_route_does_not_take_is_refused_there() {
+    let (_place, served) = served_with(1);
+    for (path, status, word) in [
+        ("/v1/info?foo=1", 400, "\"foo\" is not known"),
+        ("/v1/info?a&foo", 400, "\"a\" is not known"),
+        ("/v1/info?=", 400, "\"\" is not known"),
+        ("/v1/info?", 200, ""),
+        ("/v1/info/", 404, "/v1/info/"),
+        // Whoever watches may say what it likes.
+        ("/metrics?foo=1", 200, ""),
+        ("/healthz?foo=1", 200, ""),
+        ("/openapi.json?foo=1", 200, ""),
+        ("/metrics/", 404, "/metrics/"),
+        ("/openapi.jso", 404, "/openapi.jso"),
+    ] {
+        let answer = served.get(path);
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert!(status == 200 || answer.problem().1.contains(word), "{path}: {}", answer.text());
+    }
+    for path in ["/v1/info", "/metrics", "/openapi.json", "/healthz", "/"] {
+        for method in ["POST", "PUT", "DELETE", "PATCH"] {
+            let other = served.send(Request::new(method, path).header("Content-Length", "0"));
+            let told = (other.status, other.header("allow"));
+            assert_eq!(told, (405, Some("GET,HEAD")), "{method} {path}");
+        }
+        let head = served.send(Request::new("HEAD", path));
+        assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
+    }
+}
+
+#[test]
+fn every_route_that_is_described_is_there() {
+    let (_place, served) = served_with(1);
+    let described = served.get("/openapi.json").json();
+    let mut seen = 0;
+    for (path, methods) in described["paths"].as_object().unwrap() {
+        for (method, route) in methods.as_object().unwrap() {
+            let request = Request::new(&method.to_uppercase(), path);
+            let status = served.send(request.header("Content-Length", "0")).status;
+            assert!(![404, 405, 500].contains(&status), "{method} {path}: {status}");
+            assert!(route["responses"][status.to_string()].is_object(), "{path}: {status}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "{seen} routes are described");
+}
+
+#[test]
 fn a_reader_follows_another_process() {
     let (place, served) = served_with(3);
     let reader = place.serve(&["--quiet", "--read-only"]);
