@@ -160,7 +160,7 @@ impl Whole {
 
     /// The damage of a file is found: by who opens, asks or verifies; and no figure is wrong.
     fn judge(&self, disk: SimulatedFs, path: &Path) -> Result<(), String> {
-        // A writer that publishes as it opens makes some files anew: whoever reads before it is told.
+        // A writer that publishes as it opens makes some files anew: who reads before it is told.
         let before = World::on(disk.kill());
         let world = World::on(disk);
         let db = match world.try_open() {

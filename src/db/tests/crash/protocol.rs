@@ -166,7 +166,7 @@ fn a_log_may_lose_only_what_nobody_has_a_receipt_for() {
     trace.extend([Event::SyncDir("db/wal".into()), Event::Note("ack".into())]);
     trace.extend(written(50));
     trace.push(Event::Truncate(path.clone(), 100));
-    assert_eq!(broken(&trace), [String::new(); 0]);
+    assert!(broken(&trace).is_empty(), "{:?}", broken(&trace));
     trace.push(Event::Truncate(path.clone(), 99));
     assert_eq!(broken(&trace).len(), 1, "{:?}", broken(&trace));
 }
